@@ -1,0 +1,57 @@
+import { expect } from 'chai'
+import { formatDurationS, parseDurationS } from '../../src/core/duration.ts'
+import { isId, newId } from '../../src/core/ids.ts'
+import {
+  equalsInConstantTime,
+  hmacSha256,
+  randomToken,
+  readableSecret,
+} from '../../src/core/secrets.ts'
+
+describe('core/ids', () => {
+  it('writes UUIDs of version 7 that sort by time', () => {
+    const early = newId(1_700_000_000_000)
+    const late = newId(1_700_000_000_001)
+    expect(isId(early)).to.equal(true)
+    expect(early[14]).to.equal('7')
+    expect(early < late).to.equal(true)
+  })
+
+  it('knows one textual form only', () => {
+    expect(isId(newId().toUpperCase())).to.equal(false)
+    expect(isId(`{${newId()}}`)).to.equal(false)
+  })
+})
+
+describe('core/secrets', () => {
+  it('makes tokens of 256 bits', () => {
+    expect(Buffer.from(randomToken(), 'base64url')).to.have.length(32)
+    expect(randomToken()).not.to.equal(randomToken())
+  })
+
+  it('makes readable secrets without look-alikes', () => {
+    expect(readableSecret()).to.match(/^[a-hj-km-np-z2-9]{4}(-[a-hj-km-np-z2-9]{4}){4}$/)
+  })
+
+  it('does not confuse the borders between the parts of a MAC', () => {
+    const key = Buffer.alloc(32, 1)
+    expect(hmacSha256(key, 'ab', 'c').equals(hmacSha256(key, 'a', 'bc'))).to.equal(false)
+  })
+
+  it('compares values of different lengths', () => {
+    expect(equalsInConstantTime('a', 'a')).to.equal(true)
+    expect(equalsInConstantTime('a', 'ab')).to.equal(false)
+  })
+})
+
+describe('core/duration', () => {
+  it('reads and writes durations', () => {
+    expect(parseDurationS('15m')).to.equal(900)
+    expect(parseDurationS('90')).to.equal(90)
+    expect(parseDurationS('1.5h')).to.equal(undefined)
+    expect(parseDurationS('-1s')).to.equal(undefined)
+    expect(formatDurationS(900)).to.equal('15m')
+    expect(formatDurationS(86_400)).to.equal('1d')
+    expect(formatDurationS(61)).to.equal('61s')
+  })
+})
