@@ -1,0 +1,135 @@
+import type { ConfigFault } from './config_error.ts'
+import type { ConfigBeforeSecrets } from './schema.ts'
+
+/**
+ * What each setting may be for itself, but not together with the others: production without its
+ * safeguards, lifetimes that outlive what carries them, Redis described two ways.
+ */
+
+type Rule = (config: ConfigBeforeSecrets) => ConfigFault | false
+
+const production = (config: ConfigBeforeSecrets) => config.environment === 'production'
+
+const missingSecret =
+  (name: 'encryptionKeys' | 'hashKey' | 'cookieKeys', env: string, example: string): Rule =>
+  (config) => {
+    const value = config.security[name]
+    const empty = value === undefined || (Array.isArray(value) && value.length === 0)
+    return (
+      production(config) &&
+      empty && {
+        key: env,
+        problem: 'is missing: production never makes its own secrets',
+        remedy: `Set ${env} (or ${env}_FILE) to ${example}.`,
+      }
+    )
+  }
+
+const RULES: readonly Rule[] = [
+  (c) =>
+    production(c) &&
+    !c.server.issuer.startsWith('https://') && {
+      key: 'ISSUER',
+      problem: `is ${c.server.issuer}: an issuer in production must be https`,
+      remedy: 'Set ISSUER to the https origin that people and clients use.',
+    },
+  (c) =>
+    production(c) &&
+    c.storage.databaseUrl === undefined &&
+    !c.storage.embeddedDatabase && {
+      key: 'DATABASE_URL',
+      problem: 'is missing',
+      remedy:
+        'Set DATABASE_URL (or DATABASE_URL_FILE), or accept the embedded PostgreSQL with AUTHCORE_EMBEDDED_DATABASE=true.',
+    },
+  missingSecret(
+    'encryptionKeys',
+    'AUTHCORE_ENCRYPTION_KEYS',
+    '`k1:` and the output of `openssl rand -base64 32`',
+  ),
+  missingSecret('hashKey', 'AUTHCORE_HASH_KEY', 'the output of `openssl rand -base64 32`'),
+  missingSecret('cookieKeys', 'AUTHCORE_COOKIE_KEYS', 'the output of `openssl rand -base64 32`'),
+  (c) =>
+    production(c) &&
+    c.demo.enabled && {
+      key: 'AUTHCORE_DEMO',
+      problem: 'is on: the demonstration has a known account and does not exist in production',
+      remedy: 'Remove AUTHCORE_DEMO.',
+    },
+  (c) =>
+    production(c) &&
+    (c.demo.password !== undefined || c.demo.clientSecret !== undefined) && {
+      key: 'DEMO_PASSWORD, DEMO_CLIENT_SECRET',
+      problem: 'are set: nothing of the demonstration exists in production',
+      remedy: 'Remove them.',
+    },
+  (c) =>
+    duplicates((c.security.encryptionKeys ?? []).map(({ id }) => id)) && {
+      key: 'AUTHCORE_ENCRYPTION_KEYS',
+      problem: 'names two keys by the same id',
+      remedy: 'Give every key an id of its own.',
+    },
+  (c) =>
+    reusedKey(c) && {
+      key: 'AUTHCORE_HASH_KEY',
+      problem: 'is used for more than one purpose',
+      remedy: 'Make a key of its own for each of the encryption, hash and cookie settings.',
+    },
+  (c) =>
+    c.tokens.refreshTokenIdleS > c.tokens.refreshTokenAbsoluteS && {
+      key: 'AUTHCORE_TTL_REFRESH_TOKEN_IDLE',
+      problem: 'is longer than AUTHCORE_TTL_REFRESH_TOKEN_ABSOLUTE',
+      remedy: 'Make the absolute lifetime at least as long as the idle one.',
+    },
+  (c) =>
+    c.tokens.refreshRetryWindowS > c.tokens.refreshReuseDetectionS && {
+      key: 'AUTHCORE_REFRESH_RETRY_WINDOW',
+      problem: 'is longer than AUTHCORE_REFRESH_REUSE_DETECTION',
+      remedy: 'Remember used refresh tokens for longer than they may be retried.',
+    },
+  (c) =>
+    c.security.signingKeyPublishAheadS >= c.security.signingKeyLifetimeS && {
+      key: 'AUTHCORE_SIGNING_KEY_PUBLISH_AHEAD',
+      problem: 'is not shorter than AUTHCORE_SIGNING_KEY_LIFETIME',
+      remedy: 'Publish a key for less time than it then signs.',
+    },
+  (c) =>
+    c.security.signingKeyRetainS < Math.max(c.tokens.accessTokenS, c.tokens.idTokenS) && {
+      key: 'AUTHCORE_SIGNING_KEY_RETAIN',
+      problem: 'is shorter than the life of a token signed with the key',
+      remedy: 'Keep keys at least as long as AUTHCORE_TTL_ACCESS_TOKEN and AUTHCORE_TTL_ID_TOKEN.',
+    },
+  (c) =>
+    c.storage.redisMode === 'single' &&
+    c.storage.redisUrls.length > 1 && {
+      key: 'REDIS_URL',
+      problem: 'names several addresses while AUTHCORE_REDIS_MODE is single',
+      remedy: 'Name one address, or set AUTHCORE_REDIS_MODE to sentinel or cluster.',
+    },
+  (c) =>
+    c.storage.redisMode !== 'single' &&
+    c.storage.redisUrls.length === 0 && {
+      key: 'AUTHCORE_REDIS_MODE',
+      problem: `is ${c.storage.redisMode} without REDIS_URL`,
+      remedy: 'Set REDIS_URL to the addresses, comma separated.',
+    },
+]
+
+/** Every contradiction between settings, each with its remedy. Pure: touches nothing. */
+export function checkContradictions(config: ConfigBeforeSecrets): ConfigFault[] {
+  return RULES.map((rule) => rule(config)).filter((fault) => fault !== false)
+}
+
+function duplicates(values: readonly string[]): boolean {
+  return new Set(values).size !== values.length
+}
+
+function reusedKey(config: ConfigBeforeSecrets): boolean {
+  const { encryptionKeys = [], hashKey, cookieKeys = [] } = config.security
+  const keys = [
+    ...encryptionKeys.map(({ key }) => key),
+    ...(hashKey ? [hashKey] : []),
+    ...cookieKeys,
+  ]
+  return duplicates(keys.map((key) => key.toString('hex')))
+}

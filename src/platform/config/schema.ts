@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { brandSection, demoSection } from './sections/presentation.ts'
+import { securitySection } from './sections/security.ts'
+import { serverSection } from './sections/server.ts'
+import { storageSection } from './sections/storage.ts'
+import { tokensSection } from './sections/tokens.ts'
+
+/** The whole configuration as it is written: in the environment, or by section in a file. */
+export const configSchema = z.strictObject({
+  server: serverSection.prefault({}),
+  storage: storageSection.prefault({}),
+  security: securitySection.prefault({}),
+  tokens: tokensSection.prefault({}),
+  brand: brandSection.prefault({}),
+  demo: demoSection.prefault({}),
+})
+
+type Written = z.output<typeof configSchema>
+
+export type Environment = 'production' | 'development' | 'test'
+export type NamedKey = { id: string; key: Buffer }
+
+/** The configuration in force: what was not written is decided, nothing is optional by accident. */
+export type Config = {
+  readonly environment: Environment
+  readonly server: Written['server'] & { issuer: string; host: string; logPretty: boolean }
+  readonly storage: Written['storage']
+  readonly security: Written['security'] & {
+    encryptionKeys: NamedKey[]
+    hashKey: Buffer
+    cookieKeys: Buffer[]
+  }
+  readonly tokens: Written['tokens']
+  readonly brand: Written['brand']
+  readonly demo: Written['demo'] & { enabled: boolean }
+}
+
+/** The configuration before the secrets that a first start may make are there. */
+export type ConfigBeforeSecrets = Omit<Config, 'security'> & {
+  readonly security: Written['security']
+}
