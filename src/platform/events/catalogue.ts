@@ -1,0 +1,141 @@
+import { defineEvent } from './event.ts'
+
+/**
+ * Every event there is. Types read `auth.<noun>.<past>`, except the four names that consumers know
+ * already: `auth.user_created`, `auth.login.success`, `auth.login.failed`, `auth.user_locked`.
+ */
+
+/** Where a request came from, as far as the trail needs it. */
+export type Origin = {
+  ip?: string | undefined
+  userAgent?: string | undefined
+  requestId?: string | undefined
+}
+
+type AccountFact = { accountId: string; by?: string }
+type ClientFact = { clientId: string; by?: string; [detail: string]: unknown }
+type KeyFact = { kid: string; algorithm: string; state: string }
+
+const account = (data: AccountFact) => data.accountId
+const client = (data: ClientFact) => data.clientId
+const kid = (data: KeyFact) => data.kid
+
+export const accountCreated = defineEvent<AccountFact>('auth.user_created', account)
+export const accountDisabled = defineEvent<AccountFact>('auth.account.disabled', account)
+export const accountEnabled = defineEvent<AccountFact>('auth.account.enabled', account)
+export const accountDeleted = defineEvent<AccountFact>('auth.account.deleted', account)
+export const passwordChanged = defineEvent<AccountFact>('auth.password.changed', account)
+
+export const signInSucceeded = defineEvent<
+  { accountId: string; clientId: string; acr: string; amr: string[] } & Origin
+>('auth.login.success', ({ accountId }) => accountId)
+/** `accountId` is missing where nobody has the identifier; the identifier itself is never kept. */
+export const signInFailed = defineEvent<
+  { accountId?: string | undefined; clientId: string; reason: string } & Origin
+>('auth.login.failed', ({ accountId }) => accountId)
+export const signInThrottled = defineEvent<
+  { accountId?: string | undefined; clientId: string; limit: string } & Origin
+>('auth.login.throttled', ({ accountId }) => accountId)
+/** The password of the account no longer opens it from unknown devices: too many failures in a row. */
+export const accountLocked = defineEvent<{ accountId: string; failures: number } & Origin>(
+  'auth.user_locked',
+  ({ accountId }) => accountId,
+)
+
+type SessionFact = { accountId: string; sessionUid: string; clientIds?: string[] } & Origin
+export const sessionEnded = defineEvent<SessionFact>(
+  'auth.session.ended',
+  ({ accountId }) => accountId,
+)
+
+type ConsentFact = {
+  accountId: string
+  clientId: string
+  scopes: string[]
+  resources?: Record<string, string[]>
+} & Origin
+export const consentGranted = defineEvent<ConsentFact>(
+  'auth.consent.granted',
+  ({ accountId }) => accountId,
+)
+export const consentDenied = defineEvent<
+  { accountId?: string | undefined; clientId: string } & Origin
+>('auth.consent.denied', ({ accountId }) => accountId)
+export const consentRevoked = defineEvent<{ accountId: string; clientId: string; by?: string }>(
+  'auth.consent.revoked',
+  ({ accountId }) => accountId,
+)
+
+type TokenFact = {
+  clientId: string
+  accountId?: string | undefined
+  grantType: string
+  scope?: string | undefined
+  resource?: string | undefined
+  issued: string[]
+} & Origin
+export const tokenIssued = defineEvent<TokenFact>(
+  'auth.token.issued',
+  ({ accountId, clientId }) => accountId ?? clientId,
+)
+export const tokenRefused = defineEvent<
+  {
+    clientId?: string | undefined
+    accountId?: string | undefined
+    endpoint: string
+    error: string
+    reason: string
+  } & Origin
+>('auth.token.refused', ({ accountId, clientId }) => accountId ?? clientId)
+export const tokenRevoked = defineEvent<
+  { clientId: string; accountId?: string | undefined; kind: string } & Origin
+>('auth.token.revoked', ({ accountId, clientId }) => accountId ?? clientId)
+/** A used code or refresh token came back: the whole grant was revoked (RFC 9700 §4.14.2). */
+export const tokenReuseDetected = defineEvent<
+  { clientId: string; accountId?: string | undefined; kind: string } & Origin
+>('auth.token.reuse_detected', ({ accountId, clientId }) => accountId ?? clientId)
+export const authorizationRefused = defineEvent<
+  {
+    clientId?: string | undefined
+    accountId?: string | undefined
+    error: string
+    reason: string
+  } & Origin
+>('auth.authorization.refused', ({ accountId, clientId }) => accountId ?? clientId)
+export const clientAuthenticationFailed = defineEvent<
+  { clientId?: string | undefined; endpoint: string; reason: string } & Origin
+>('auth.client.authentication_failed', ({ clientId }) => clientId)
+export const requestRefused = defineEvent<{ reason: string; path: string } & Origin>(
+  'auth.request.refused',
+  () => undefined,
+)
+export const logoutDelivered = defineEvent<{
+  clientId: string
+  accountId: string
+  attempts: number
+}>('auth.backchannel_logout.delivered', ({ accountId }) => accountId)
+export const logoutFailed = defineEvent<{
+  clientId: string
+  accountId: string
+  attempts: number
+  reason: string
+}>('auth.backchannel_logout.failed', ({ accountId }) => accountId)
+
+export const clientCreated = defineEvent<ClientFact>('auth.client.created', client)
+export const clientUpdated = defineEvent<ClientFact>('auth.client.updated', client)
+export const clientDisabled = defineEvent<ClientFact>('auth.client.disabled', client)
+export const clientEnabled = defineEvent<ClientFact>('auth.client.enabled', client)
+export const clientDeleted = defineEvent<ClientFact>('auth.client.deleted', client)
+export const clientSecretRotated = defineEvent<ClientFact>('auth.client.secret_rotated', client)
+export const resourceServerCreated = defineEvent<{ identifier: string; by?: string }>(
+  'auth.resource_server.created',
+  ({ identifier }) => identifier,
+)
+export const resourceServerDeleted = defineEvent<{ identifier: string; by?: string }>(
+  'auth.resource_server.deleted',
+  ({ identifier }) => identifier,
+)
+
+export const keyCreated = defineEvent<KeyFact>('auth.key.created', kid)
+export const keyRotated = defineEvent<KeyFact>('auth.key.rotated', kid)
+export const keyRetired = defineEvent<KeyFact>('auth.key.retired', kid)

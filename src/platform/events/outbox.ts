@@ -1,0 +1,35 @@
+import { type Db, query } from '../persistence/db.ts'
+import type { AuthEvent } from './event.ts'
+
+/**
+ * Events enter the outbox in the transaction of the fact they tell, so that neither is ever there
+ * without the other.
+ */
+
+export async function appendEvent(tx: Db, event: AuthEvent): Promise<void> {
+  await appendEvents(tx, [event])
+}
+
+/**
+ * One statement for all of them. Nothing is notified: NOTIFY would serialise every commit of the
+ * server on one lock, and the relay looks every second anyway.
+ */
+export async function appendEvents(tx: Db, events: readonly AuthEvent[]): Promise<void> {
+  if (events.length === 0) return
+  await query(tx, `WITH ${EVENTS_CTE} SELECT count(*) FROM appended_event`, [eventRows(events)])
+}
+
+/** The events as the one JSON parameter that `EVENTS_CTE` reads. */
+export function eventRows(events: readonly AuthEvent[]): string {
+  // The data is text inside the JSON: what a request carried (U+0000) is copied, never decoded.
+  return JSON.stringify(events.map((event) => ({ ...event, data: JSON.stringify(event.data) })))
+}
+
+/** For statements that write facts and their events at once: `$1` is `eventRows(events)`. */
+export const EVENTS_CTE = `
+  appended_event AS (
+    INSERT INTO event_outbox (event_id, type, subject, data)
+    SELECT id, type, subject, data::json
+      FROM json_to_recordset($1::json) AS e(id uuid, type text, subject text, data text)
+    RETURNING 1
+  )`

@@ -1,0 +1,86 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { DomainError } from '../../core/errors.ts'
+import { hmacSha256 } from '../../core/secrets.ts'
+import type { NamedKey } from '../config/schema.ts'
+
+/**
+ * Encryption at rest and keyed hashes. A sealed value is bound to its place by the additional
+ * authenticated data (`table:column:row`), so that whoever can write to the database cannot move one
+ * row's secret into another. Key-encryption keys have names: the first seals, all of them open.
+ */
+export type Keyring = {
+  /** AES-256-GCM with a random 96-bit nonce: `0x01 | id length | id | nonce | tag | ciphertext`. */
+  seal(plain: string | Uint8Array, place: string): Buffer
+  /** @throws DomainError `internal` where the key is gone, the place differs or a bit was changed */
+  open(sealed: Uint8Array, place: string): Buffer
+  /** HMAC-SHA-256 under the hash key, separated by purpose: how ids and secrets are stored. */
+  hash(purpose: string, value: string): Buffer
+  /** A 256-bit key derived from the hash key for one purpose (HKDF, RFC 5869). */
+  derive(purpose: string): Buffer
+  /** The name of the key that seals now; a value sealed under another one is due for rewrapping. */
+  readonly currentKeyId: string
+}
+
+const VERSION = 1
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+export function createKeyring(secrets: {
+  encryptionKeys: readonly NamedKey[]
+  hashKey: Buffer
+}): Keyring {
+  const [current] = secrets.encryptionKeys
+  if (!current) throw new Error('a keyring needs an encryption key')
+  const keys = new Map(secrets.encryptionKeys.map(({ id, key }) => [id, key]))
+  return {
+    currentKeyId: current.id,
+    seal: (plain, place) => seal(current, plain, place),
+    open: (sealed, place) => open(keys, sealed, place),
+    hash: (purpose, value) => hmacSha256(secrets.hashKey, purpose, value),
+    derive: (purpose) =>
+      Buffer.from(hkdfSync('sha256', secrets.hashKey, '', `authcore:${purpose}`, 32)),
+  }
+}
+
+function seal({ id, key }: NamedKey, plain: string | Uint8Array, place: string): Buffer {
+  const nonce = randomBytes(NONCE_BYTES)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(place))
+  const body = Buffer.concat([
+    typeof plain === 'string' ? cipher.update(plain, 'utf8') : cipher.update(plain),
+    cipher.final(),
+  ])
+  return Buffer.concat([
+    Buffer.from([VERSION, id.length]),
+    Buffer.from(id),
+    nonce,
+    cipher.getAuthTag(),
+    body,
+  ])
+}
+
+function open(keys: ReadonlyMap<string, Buffer>, sealed: Uint8Array, place: string): Buffer {
+  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
+  const idEnd = 2 + (bytes[1] ?? 0)
+  const key = keys.get(bytes.toString('latin1', 2, idEnd))
+  const nonceEnd = idEnd + NONCE_BYTES
+  const tagEnd = nonceEnd + TAG_BYTES
+  if (bytes[0] !== VERSION || !key || bytes.length < tagEnd) {
+    throw unreadable(place, key ? 'malformed' : 'unknown key-encryption key')
+  }
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(idEnd, nonceEnd), {
+    authTagLength: TAG_BYTES,
+  })
+  decipher.setAAD(Buffer.from(place)).setAuthTag(bytes.subarray(nonceEnd, tagEnd))
+  try {
+    return Buffer.concat([decipher.update(bytes.subarray(tagEnd)), decipher.final()])
+  } catch (cause) {
+    throw unreadable(place, 'authentication failed', cause)
+  }
+}
+
+function unreadable(place: string, why: string, cause?: unknown): DomainError {
+  return new DomainError('internal', 'A sealed value cannot be read.', {
+    debug: `${place}: ${why}`,
+    cause,
+  })
+}

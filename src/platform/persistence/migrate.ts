@@ -1,0 +1,117 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Knex } from 'knex'
+import { DomainError } from '../../core/errors.ts'
+import { type Db, query } from './db.ts'
+
+/**
+ * Brings the schema to where this program needs it. Each migration is one transaction; a session
+ * advisory lock lets of several nodes starting at once one work and the others wait. A schema that
+ * is newer than the program is refused: rolling back is a decision, not an accident.
+ */
+
+const MIGRATIONS_DIR = fileURLToPath(new URL('../../../migrations/', import.meta.url))
+const TABLE = 'schema_migration'
+/** Any number, as long as nothing else of ours locks it. */
+const LOCK = 7_215_004
+
+export type MigrationStatus = {
+  applied: string[]
+  pending: string[]
+  /** Applied by a newer program and unknown to this one. */
+  unknown: string[]
+}
+
+type Migration = { up(knex: Knex): Promise<void>; down(knex: Knex): Promise<void> }
+
+const source: Knex.MigrationSource<string> = {
+  getMigrations: async () =>
+    (await readdir(MIGRATIONS_DIR)).filter((name) => /^\d{14}_\w+\.ts$/.test(name)).sort(),
+  getMigrationName: (name) => name.replace(/\.ts$/, ''),
+  getMigration: async (name) =>
+    (await import(pathToFileURL(join(MIGRATIONS_DIR, name)).href)) as Migration,
+}
+
+const options = { migrationSource: source, tableName: TABLE, disableMigrationsListValidation: true }
+
+/** Which migrations are applied, pending or unknown. Costs one statement and one directory listing. */
+export async function migrationStatus(db: Db): Promise<MigrationStatus> {
+  const known = (await source.getMigrations([])).map((name) => source.getMigrationName(name))
+  const [table] = await query<{ exists: boolean }>(
+    db,
+    `SELECT to_regclass('${TABLE}') IS NOT NULL AS exists`,
+  )
+  const applied = table?.exists
+    ? (await query<{ name: string }>(db, `SELECT name FROM ${TABLE} ORDER BY id`)).map(
+        (r) => r.name,
+      )
+    : []
+  return {
+    applied: applied.filter((name) => known.includes(name)),
+    pending: known.filter((name) => !applied.includes(name)),
+    unknown: applied.filter((name) => !known.includes(name)),
+  }
+}
+
+/**
+ * Applies what is pending and returns the names applied by this call.
+ *
+ * @throws DomainError `unsupported` where the schema is newer than this program
+ */
+export async function migrateUp(db: Db): Promise<string[]> {
+  const before = await migrationStatus(db)
+  refuseNewerSchema(before)
+  if (before.pending.length === 0) return []
+  return await underLock(db, async () => {
+    const [, names] = (await db.migrate.latest(options)) as [number, string[]]
+    return names.map((name) => source.getMigrationName(name))
+  })
+}
+
+/** Takes back the newest migration and returns its name, or undefined where there is none. */
+export async function migrateDown(db: Db): Promise<string | undefined> {
+  refuseNewerSchema(await migrationStatus(db))
+  return await underLock(db, async () => {
+    const [, names] = (await db.migrate.down(options)) as [number, string[]]
+    return names[0] === undefined ? undefined : source.getMigrationName(names[0])
+  })
+}
+
+/**
+ * @throws DomainError `unsupported` where the schema is newer than this program, `unavailable` where
+ *   migrations are still pending
+ */
+export async function assertSchemaCurrent(db: Db): Promise<void> {
+  const status = await migrationStatus(db)
+  refuseNewerSchema(status)
+  if (status.pending.length > 0) {
+    throw new DomainError('unavailable', 'The database schema is older than this program.', {
+      hint: `Run \`authcore migrate up\` (${status.pending.length} pending).`,
+    })
+  }
+}
+
+function refuseNewerSchema({ unknown }: MigrationStatus): void {
+  if (unknown.length > 0) {
+    throw new DomainError('unsupported', 'The database schema is newer than this program.', {
+      hint: `It has ${unknown.join(', ')}, which this program does not know. Start the newer version, or restore a backup made before it.`,
+    })
+  }
+}
+
+async function underLock<T>(db: Db, work: () => Promise<T>): Promise<T> {
+  // A session lock needs one connection for its whole life; it is taken out of the pool.
+  const connection = await db.client.acquireConnection()
+  try {
+    await connection.query('SET statement_timeout = 0')
+    await connection.query(`SELECT pg_advisory_lock(${LOCK})`)
+    // A process killed in the middle leaves knex's own lock row behind; ours went with its session.
+    await db.migrate.forceFreeMigrationsLock(options)
+    return await work()
+  } finally {
+    await connection.query(`SELECT pg_advisory_unlock(${LOCK})`)
+    await connection.query('RESET statement_timeout')
+    await db.client.releaseConnection(connection)
+  }
+}
