@@ -1,0 +1,25 @@
+import type { Transaction } from '../../platform/persistence/db.ts'
+
+/**
+ * Accounts: the End-Users of OpenID Connect. This folder owns who there is, the names they sign in
+ * with, and the claims we can make about them. How somebody proves to be one of them is the matter
+ * of `credentials`, what they may do that of `access`, and where they are signed in of `sessions`.
+ */
+export type Account = {
+  /** A UUID; the `sub` of every token. Never used again for anybody else. */
+  id: string
+  status: AccountStatus
+  /** As it was typed, for showing; it is compared in its canonical form only. */
+  username?: string
+  email?: string
+  emailVerified: boolean
+  /** OpenID Connect standard claims (Core §5.1) other than sub, preferred_username and email. */
+  claims: Record<string, unknown>
+  createdAt: Date
+  updatedAt: Date
+}
+
+export type AccountStatus = 'active' | 'disabled'
+
+/** Ends the sessions and tokens of an account, in the transaction that takes its access away. */
+export type EndAccess = (tx: Transaction, accountId: string) => Promise<void>

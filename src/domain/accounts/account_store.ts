@@ -1,0 +1,165 @@
+import { DomainError } from '../../core/errors.ts'
+import { isId } from '../../core/ids.ts'
+import { type Db, query, queryOne, type Transaction } from '../../platform/persistence/db.ts'
+import type { Account, AccountStatus } from './account.ts'
+import type { Identifier } from './identifier.ts'
+
+/** The columns of an account as `accountFromRow` reads them; for joins, qualified with `account.`. */
+export const ACCOUNT_COLUMNS = `
+  account.id, account.status, account.username, account.email, account.email_verified,
+  account.claims, account.created_at, account.updated_at`
+
+export type AccountRow = {
+  id: string
+  status: AccountStatus
+  username: string | null
+  email: string | null
+  email_verified: boolean
+  claims: Record<string, unknown>
+  created_at: Date
+  updated_at: Date
+}
+
+export function accountFromRow(row: AccountRow): Account {
+  return {
+    id: row.id,
+    status: row.status,
+    ...(row.username === null ? {} : { username: row.username }),
+    ...(row.email === null ? {} : { email: row.email }),
+    emailVerified: row.email_verified,
+    claims: row.claims,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}
+
+export async function findAccountById(db: Db, id: string): Promise<Account | undefined> {
+  // Anything but the one textual form is nobody, and not a cast that PostgreSQL refuses.
+  if (!isId(id)) return undefined
+  const row = await queryOne<AccountRow>(
+    db,
+    `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = $1`,
+    [id],
+  )
+  return row && accountFromRow(row)
+}
+
+export async function getAccountById(db: Db, id: string): Promise<Account> {
+  const account = await findAccountById(db, id)
+  if (!account) throw accountNotFound()
+  return account
+}
+
+export function accountNotFound(): DomainError {
+  return new DomainError('not_found', 'There is no such account.')
+}
+
+const BY_IDENTIFIER = {
+  email: `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE email_canonical = $1`,
+  username: `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE username_canonical = $1`,
+} as const
+
+export async function findAccountByIdentifier(
+  db: Db,
+  { kind, canonical }: Identifier,
+): Promise<Account | undefined> {
+  const row = await queryOne<AccountRow>(db, BY_IDENTIFIER[kind], [canonical])
+  return row && accountFromRow(row)
+}
+
+const BEFORE_ALL = '00000000-0000-0000-0000-000000000000'
+
+/** In the order of their making. `after` is the id of the last account of the page before. */
+export async function listAccounts(
+  db: Db,
+  { after = BEFORE_ALL, limit }: { after?: string | undefined; limit: number },
+): Promise<Account[]> {
+  if (!isId(after)) return []
+  const rows = await query<AccountRow>(
+    db,
+    `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id > $1 ORDER BY id LIMIT $2`,
+    [after, limit],
+  )
+  return rows.map(accountFromRow)
+}
+
+export type NewAccount = {
+  account: Account
+  usernameCanonical: string | undefined
+  emailCanonical: string | undefined
+  /** A PHC string: the first password, so that no account is ever seen between the two inserts. */
+  passwordHash: string | undefined
+}
+
+/** @throws DomainError `conflict`, with the broken index as `debug` */
+export async function insertAccount(tx: Db, fresh: NewAccount): Promise<void> {
+  const { account } = fresh
+  await query(
+    tx,
+    `WITH fresh AS (
+       INSERT INTO account (id, status, username, username_canonical, email, email_canonical,
+                            email_verified, claims, created_at, updated_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+       RETURNING id, created_at
+     )
+     INSERT INTO password_credential (account_id, phc, changed_at)
+     SELECT id, $11::text, created_at FROM fresh WHERE $11::text IS NOT NULL`,
+    [
+      account.id,
+      account.status,
+      account.username ?? null,
+      fresh.usernameCanonical ?? null,
+      account.email ?? null,
+      fresh.emailCanonical ?? null,
+      account.emailVerified,
+      JSON.stringify(account.claims),
+      account.createdAt,
+      account.updatedAt,
+      fresh.passwordHash ?? null,
+    ],
+  )
+}
+
+/** Undefined where there is no such account or it has this status already. */
+export async function updateAccountStatus(
+  tx: Db,
+  id: string,
+  status: AccountStatus,
+  now: Date,
+): Promise<Account | undefined> {
+  if (!isId(id)) return undefined
+  const row = await queryOne<AccountRow>(
+    tx,
+    `UPDATE account SET status = $2, updated_at = $3 WHERE id = $1 AND status <> $2
+     RETURNING ${ACCOUNT_COLUMNS}`,
+    [id, status, now],
+  )
+  return row && accountFromRow(row)
+}
+
+/** Replaces the claims as a whole; undefined where there is no such account. */
+export async function updateAccountClaims(
+  tx: Db,
+  id: string,
+  claims: Record<string, unknown>,
+  now: Date,
+): Promise<Account | undefined> {
+  if (!isId(id)) return undefined
+  const row = await queryOne<AccountRow>(
+    tx,
+    `UPDATE account SET claims = $2, updated_at = $3 WHERE id = $1 RETURNING ${ACCOUNT_COLUMNS}`,
+    [id, JSON.stringify(claims), now],
+  )
+  return row && accountFromRow(row)
+}
+
+/** Credentials, consents and sign-in attempts go with it. False where there was none. */
+export async function deleteAccountRow(tx: Transaction, id: string): Promise<boolean> {
+  if (!isId(id)) return false
+  const rows = await query<{ id: string }>(
+    tx,
+    'DELETE FROM account WHERE id = $1 RETURNING account.id',
+    [id],
+  )
+  return rows.length > 0
+}
