@@ -1,0 +1,54 @@
+import type { Clock } from '../../core/clock.ts'
+import { consentGranted, consentRevoked, type Origin } from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
+import type { Consent, Requested } from './consent.ts'
+import { deleteConsent, upsertConsent } from './consent_store.ts'
+
+type Parties = { accountId: string; clientId: string }
+
+/** Adds to what the person allowed this client before. */
+export async function grantConsent(
+  { db, clock }: { db: Db; clock: Clock },
+  { accountId, clientId, granted, origin = {} }: Parties & { granted: Requested; origin?: Origin },
+  tx?: Transaction,
+): Promise<Consent> {
+  const resources = Object.fromEntries(
+    Object.entries(granted.resourceScopes).map(([resource, scopes]) => [resource, [...scopes]]),
+  )
+  const event = consentGranted({
+    accountId,
+    clientId,
+    scopes: [...granted.openidScopes],
+    resources,
+    ...origin,
+  })
+  const grant = async (tx: Transaction): Promise<Consent> => {
+    const consent = await upsertConsent(tx, accountId, clientId, granted, clock.now())
+    await appendEvent(tx, event)
+    return consent
+  }
+  return tx ? await grant(tx) : await inTransaction(db, grant)
+}
+
+/**
+ * Forgets what the person allowed this client.
+ *
+ * @param endAccess ends the grants and tokens of the two in the same transaction
+ * @returns false where nothing was allowed
+ */
+export async function revokeConsent(
+  { db }: { db: Db },
+  { accountId, clientId }: Parties,
+  options: { by?: string; endAccess?: (tx: Transaction, parties: Parties) => Promise<void> } = {},
+): Promise<boolean> {
+  const { by, endAccess } = options
+  return await inTransaction(db, async (tx) => {
+    const revoked = await deleteConsent(tx, accountId, clientId)
+    if (revoked) {
+      await appendEvent(tx, consentRevoked({ accountId, clientId, ...(by ? { by } : {}) }))
+    }
+    await endAccess?.(tx, { accountId, clientId })
+    return revoked
+  })
+}

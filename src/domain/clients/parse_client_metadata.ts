@@ -1,0 +1,25 @@
+import { DomainError } from '../../core/errors.ts'
+import { type ClientMetadata, clientMetadataShape } from './client_metadata.ts'
+import { metadataFaults } from './metadata_rules.ts'
+
+const MAX_BYTES = 32_768
+
+const clientMetadata = clientMetadataShape.superRefine((metadata, ctx) => {
+  for (const { path, message } of metadataFaults(metadata)) {
+    ctx.addIssue({ code: 'custom', path, message })
+  }
+})
+
+/** @throws DomainError `invalid_input` naming the first member that is not acceptable, `too_large` */
+export function parseClientMetadata(input: unknown): ClientMetadata {
+  const result = clientMetadata.safeParse(input)
+  if (!result.success) {
+    const [issue] = result.error.issues
+    const member = issue?.path.join('.') || 'The metadata'
+    throw new DomainError('invalid_input', `${member} ${issue?.message ?? 'is not acceptable'}.`)
+  }
+  if (Buffer.byteLength(JSON.stringify(result.data)) > MAX_BYTES) {
+    throw new DomainError('too_large', 'The client metadata are larger than 32 kB.')
+  }
+  return result.data
+}

@@ -1,0 +1,92 @@
+import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+import {
+  type AccessTokenFormat,
+  isResourceIdentifier,
+  type ResourceScope,
+  type ResourceServer,
+  type SigningAlgorithm,
+} from './resource_server.ts'
+
+type ResourceServerRow = {
+  identifier: string
+  name: string
+  scopes: ResourceScope[]
+  access_token_format: AccessTokenFormat
+  access_token_ttl_s: number | null
+  signing_algorithm: SigningAlgorithm
+  created_at: Date
+  updated_at: Date
+}
+
+const RESOURCE_SERVER_COLUMNS = `
+  identifier, name, scopes, access_token_format, access_token_ttl_s, signing_algorithm,
+  created_at, updated_at`
+
+function resourceServerFromRow(row: ResourceServerRow): ResourceServer {
+  return {
+    identifier: row.identifier,
+    name: row.name,
+    scopes: row.scopes,
+    accessTokenFormat: row.access_token_format,
+    accessTokenTtlS: row.access_token_ttl_s,
+    signingAlgorithm: row.signing_algorithm,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}
+
+export async function findResourceServer(
+  db: Db,
+  identifier: string,
+): Promise<ResourceServer | undefined> {
+  if (!isResourceIdentifier(identifier)) return undefined
+  const row = await queryOne<ResourceServerRow>(
+    db,
+    `SELECT ${RESOURCE_SERVER_COLUMNS} FROM resource_server WHERE identifier = $1`,
+    [identifier],
+  )
+  return row && resourceServerFromRow(row)
+}
+
+/** By identifier; `after` is the last one of the page before. */
+export async function listResourceServers(
+  db: Db,
+  { after = '', limit }: { after?: string | undefined; limit: number },
+): Promise<ResourceServer[]> {
+  const rows = await query<ResourceServerRow>(
+    db,
+    `SELECT ${RESOURCE_SERVER_COLUMNS} FROM resource_server
+      WHERE identifier > $1 ORDER BY identifier LIMIT $2`,
+    [after, limit],
+  )
+  return rows.map(resourceServerFromRow)
+}
+
+export async function insertResourceServer(tx: Db, server: ResourceServer): Promise<void> {
+  await query(
+    tx,
+    `INSERT INTO resource_server (identifier, name, scopes, access_token_format,
+                                  access_token_ttl_s, signing_algorithm, created_at, updated_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [
+      server.identifier,
+      server.name,
+      JSON.stringify(server.scopes),
+      server.accessTokenFormat,
+      server.accessTokenTtlS,
+      server.signingAlgorithm,
+      server.createdAt,
+      server.updatedAt,
+    ],
+  )
+}
+
+/** False where there was none. */
+export async function deleteResourceServerRow(tx: Db, identifier: string): Promise<boolean> {
+  const rows = await query(
+    tx,
+    'DELETE FROM resource_server WHERE identifier = $1 RETURNING identifier',
+    [identifier],
+  )
+  return rows.length > 0
+}
