@@ -1,0 +1,52 @@
+/** Runs a program with the pinned Node 24, whichever Node runs this file. */
+import { spawn } from 'node:child_process'
+import { realpathSync } from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { PINNED_NODE } from './ensure_install.mjs'
+
+/**
+ * Runs `file`: inside this process where this already is the pinned Node (as under `npm run`, which
+ * puts it first on the PATH), so that no wrapper stands between a signal and the program; else in
+ * a child.
+ */
+export async function runFile(file, args) {
+  if (process.execPath !== realpathSync(PINNED_NODE)) return runChild([file, ...args])
+  process.argv.splice(1, Number.POSITIVE_INFINITY, path.resolve(file), ...args)
+  await import(pathToFileURL(file))
+}
+
+/** A child whose signals and exit code become ours. */
+export function runChild(nodeArgs) {
+  const child = spawn(PINNED_NODE, ['--disable-warning=ExperimentalWarning', ...nodeArgs], {
+    stdio: 'inherit',
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) forward(signal, child)
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code, signal) => {
+      if (signal) dieOf(signal)
+      process.exitCode = code ?? 1
+      resolve()
+    })
+  })
+}
+
+/**
+ * Passes a signal on, once a second at most: npm and the terminal both deliver one Ctrl-C, and the
+ * program takes a second signal for "at once". At a terminal the child has had SIGINT itself.
+ */
+function forward(signal, child) {
+  let last = Number.NEGATIVE_INFINITY
+  process.on(signal, () => {
+    const now = performance.now()
+    if (now - last > 1000 && !(signal === 'SIGINT' && process.stdin.isTTY)) child.kill(signal)
+    last = now
+  })
+}
+
+/** Ends as the child ended, so that the shell above sees the same. */
+function dieOf(signal) {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+}
