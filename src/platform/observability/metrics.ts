@@ -1,0 +1,127 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { observeStatements } from '../persistence/db.ts'
+import { registerProcessMetrics } from './process_metrics.ts'
+
+/**
+ * What the server counts about itself, in Prometheus form. A label takes its values from a short list
+ * the program knows (route names, outcomes, limits): never a path, a client or a person.
+ */
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+export function createMetrics() {
+  const registry = new Registry()
+  registerProcessMetrics(registry)
+  const instruments = registerInstruments(registry)
+  return {
+    httpRequestStarted: () => instruments.inFlight.inc(),
+    httpRequestEnded(method: string, route: string | undefined, status: number, durationS: number) {
+      instruments.inFlight.dec()
+      const known = METHODS.has(method) ? method : 'other'
+      instruments.requests.labels(known, route ?? 'unmatched', String(status)).observe(durationS)
+    },
+    rateLimited: (limit: string) => instruments.rateLimited.labels(limit).inc(),
+    eventRecorded: (type: string) => instruments.events.labels(type).inc(),
+    signIn: (outcome: string) => instruments.signIns.labels(outcome).inc(),
+    tokenIssued: (grantType: string) => instruments.tokens.labels(grantType).inc(),
+    /** How many events wait is asked for at each scrape. */
+    observeOutbox(depth: () => Promise<number>) {
+      instruments.readOutbox(depth)
+    },
+    /** Times every database statement until the returned function is called. */
+    observeDatabase: () =>
+      observeStatements(({ text, durationMs, failed }) => {
+        instruments.statements
+          .labels(operationOf(text), failed ? 'failed' : 'ok')
+          .observe(durationMs / 1000)
+      }),
+    contentType: registry.contentType,
+    /** The text of one scrape. */
+    scrape: () => registry.metrics(),
+  }
+}
+
+function registerInstruments(registry: Registry) {
+  const registers = [registry]
+  let outboxDepth: (() => Promise<number>) | undefined
+  new Gauge({
+    name: 'authcore_outbox_depth',
+    help: 'Events recorded and not yet delivered to every sink.',
+    registers,
+    async collect() {
+      // A database that does not answer must not take the other numbers with it.
+      this.set((await outboxDepth?.().catch(() => Number.NaN)) ?? 0)
+    },
+  })
+  return {
+    readOutbox(depth: () => Promise<number>) {
+      outboxDepth = depth
+    },
+    ...registerHttp(registers),
+    statements: new Histogram({
+      name: 'authcore_db_statement_duration_seconds',
+      help: 'Time from asking for a connection to the rows of one statement.',
+      labelNames: ['operation', 'outcome'],
+      buckets: SECONDS,
+      registers,
+    }),
+    rateLimited: new Counter({
+      name: 'authcore_rate_limited_total',
+      help: 'Attempts refused by a limit.',
+      labelNames: ['limit'],
+      registers,
+    }),
+    events: new Counter({
+      name: 'authcore_events_total',
+      help: 'Events recorded.',
+      labelNames: ['type'],
+      registers,
+    }),
+    signIns: new Counter({
+      name: 'authcore_sign_ins_total',
+      help: 'Attempts to sign in.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    tokens: new Counter({
+      name: 'authcore_tokens_issued_total',
+      help: 'Access tokens issued.',
+      labelNames: ['grant_type'],
+      registers,
+    }),
+  }
+}
+
+function registerHttp(registers: Registry[]) {
+  return {
+    requests: new Histogram({
+      name: 'authcore_http_request_duration_seconds',
+      help: 'Time from the head of a request to the end of its response.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: SECONDS,
+      registers,
+    }),
+    inFlight: new Gauge({
+      name: 'authcore_http_requests_in_flight',
+      help: 'Requests being answered now.',
+      registers,
+    }),
+  }
+}
+
+const OPERATIONS = new Set(['select', 'insert', 'update', 'delete', 'with'])
+const operations = new Map<string, string>()
+
+function operationOf(text: string): string {
+  let operation = operations.get(text)
+  if (operation === undefined) {
+    const word = /[a-z]+/i.exec(text)?.[0].toLowerCase() ?? ''
+    operation = OPERATIONS.has(word) ? word : 'other'
+    // Statement texts are constants of the program; the cap is for the day one is not.
+    if (operations.size < 5_000) operations.set(text, operation)
+  }
+  return operation
+}

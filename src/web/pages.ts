@@ -1,0 +1,51 @@
+import type { Context } from 'koa'
+import { chooseLocale } from '../platform/templating/choose_locale.ts'
+import { LOCALES } from '../platform/templating/i18n.ts'
+import type { Renderer } from '../platform/templating/strict_eta.ts'
+import type { ViewName, Views } from '../platform/templating/views.ts'
+import { sendPage } from './render_view.ts'
+
+/** Sends pages in the language of whoever looks at them. */
+export type Pages = {
+  send<V extends ViewName>(ctx: Context, view: V, locals: Views[V], status?: number): void
+  html<V extends ViewName>(ctx: Context, view: V, locals: Views[V]): string
+}
+
+const LOCALE_COOKIE = 'authcore_locale'
+
+export function createPages(renderer: Renderer): Pages {
+  const html = <V extends ViewName>(ctx: Context, view: V, locals: Views[V]): string => {
+    const locale = chooseLocale({
+      chosen: chosenLocale(ctx),
+      uiLocales: ctx.state['uiLocales'] as string | undefined,
+      acceptLanguage: ctx.get('Accept-Language') || undefined,
+      supported: LOCALES,
+      fallback: 'en',
+    })
+    ctx.vary('Accept-Language')
+    return renderer.render(view, locals, { locale, localeLinks: localeLinks(ctx) })
+  }
+  return {
+    html,
+    send: (ctx, view, locals, status) => sendPage(ctx, html(ctx, view, locals), status),
+  }
+}
+
+/** `?locale=de` on a page that is only looked at; it is remembered for the pages that follow. */
+function chosenLocale(ctx: Context): string | undefined {
+  const { locale } = ctx.query
+  if (typeof locale === 'string' && (LOCALES as readonly string[]).includes(locale)) {
+    ctx.cookies.set(LOCALE_COOKIE, locale, { sameSite: 'lax', signed: false, httpOnly: true })
+    return locale
+  }
+  return ctx.cookies.get(LOCALE_COOKIE, { signed: false })
+}
+
+function localeLinks(ctx: Context) {
+  if (ctx.method !== 'GET') return []
+  const rest = new URLSearchParams(ctx.querystring)
+  return LOCALES.map((locale) => {
+    rest.set('locale', locale)
+    return { locale, href: `${ctx.path}?${rest}` }
+  })
+}
