@@ -153,13 +153,14 @@ export async function updateAccountClaims(
   return row && accountFromRow(row)
 }
 
-/** Credentials, consents and sign-in attempts go with it. False where there was none. */
-export async function deleteAccountRow(tx: Transaction, id: string): Promise<boolean> {
+/** Holds the row until the transaction ends; false where there is none. */
+export async function lockAccount(tx: Transaction, id: string): Promise<boolean> {
   if (!isId(id)) return false
-  const rows = await query<{ id: string }>(
-    tx,
-    'DELETE FROM account WHERE id = $1 RETURNING account.id',
-    [id],
-  )
+  const rows = await query(tx, 'SELECT id FROM account WHERE id = $1 FOR UPDATE', [id])
   return rows.length > 0
+}
+
+/** Credentials, consents and sign-in attempts go with it. */
+export async function deleteAccountRow(tx: Transaction, id: string): Promise<void> {
+  await query(tx, 'DELETE FROM account WHERE id = $1', [id])
 }

@@ -3,7 +3,7 @@ import { appendEvent } from '../../platform/events/outbox.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import type { EndAccess } from './account.ts'
-import { accountNotFound, deleteAccountRow } from './account_store.ts'
+import { accountNotFound, deleteAccountRow, lockAccount } from './account_store.ts'
 
 /**
  * Deletes the account with its credentials, consents and sign-in attempts. The trail keeps its
@@ -18,8 +18,10 @@ export async function deleteAccount(
   { by, endAccess }: { by?: string; endAccess?: EndAccess } = {},
 ): Promise<void> {
   await inTransaction(db, async (tx) => {
+    // The row first, as everybody does who works on an account: two orders would be a deadlock.
+    if (!(await lockAccount(tx, id))) throw accountNotFound()
     await endAccess?.(tx, id)
-    if (!(await deleteAccountRow(tx, id))) throw accountNotFound()
+    await deleteAccountRow(tx, id)
     await appendEvent(tx, accountDeleted({ accountId: id, ...(by ? { by } : {}) }))
     await notifyChange(tx, 'account', id)
   })

@@ -3,7 +3,12 @@ import { appendEvent } from '../../platform/events/outbox.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { Client, ClientStatus } from './client.ts'
-import { deleteClientRow, getClient, updateClientStatus } from './client_store.ts'
+import {
+  deleteClientRow,
+  getClient,
+  getClientForUpdate,
+  updateClientStatus,
+} from './client_store.ts'
 import type { ClientDeps } from './create_client.ts'
 
 type Deps = Pick<ClientDeps, 'db' | 'clock'>
@@ -56,7 +61,7 @@ export async function deleteClient(
   { by, endAccess }: Options = {},
 ): Promise<void> {
   await inTransaction(db, async (tx) => {
-    await getClient(tx, clientId)
+    await getClientForUpdate(tx, clientId)
     await endAccess?.(tx, clientId)
     await deleteClientRow(tx, clientId)
     await appendEvent(tx, clientDeleted({ clientId, ...(by ? { by } : {}) }))

@@ -139,10 +139,7 @@ export async function updateClientStatus(
   return rows.length > 0
 }
 
-/** Its secrets and consents go with it. False where there was none. */
-export async function deleteClientRow(tx: Db, clientId: string): Promise<boolean> {
-  const rows = await query(tx, 'DELETE FROM client WHERE client_id = $1 RETURNING client_id', [
-    clientId,
-  ])
-  return rows.length > 0
+/** Its secrets and consents go with it. */
+export async function deleteClientRow(tx: Db, clientId: string): Promise<void> {
+  await query(tx, 'DELETE FROM client WHERE client_id = $1', [clientId])
 }

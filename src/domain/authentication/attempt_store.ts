@@ -1,0 +1,120 @@
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+
+/**
+ * Who has proven to be whom within one interaction. The interaction's id works like a secret, so it
+ * is kept as a keyed hash: whoever reads the table cannot go on with anybody's sign-in.
+ */
+export type Attempt = {
+  accountId: string
+  acr: string
+  amr: string[]
+  /** "Keep me signed in" was ticked. */
+  remember: boolean
+  authenticatedAt: Date
+  expiresAt: Date
+}
+
+type AttemptRow = {
+  account_id: string
+  acr: string
+  amr: string[]
+  remember: boolean
+  authenticated_at: Date
+  expires_at: Date
+}
+
+const ATTEMPT_COLUMNS = 'account_id, acr, amr, remember, authenticated_at, expires_at'
+
+function attemptFromRow(row: AttemptRow): Attempt {
+  return {
+    accountId: row.account_id,
+    acr: row.acr,
+    amr: row.amr,
+    remember: row.remember,
+    authenticatedAt: row.authenticated_at,
+    expiresAt: row.expires_at,
+  }
+}
+
+function interactionHash(keyring: Keyring, interactionUid: string): Buffer {
+  return keyring.hash('interaction', interactionUid)
+}
+
+/** Takes the place of what was proven in this interaction before. */
+export async function upsertAttempt(
+  tx: Db,
+  keyring: Keyring,
+  interactionUid: string,
+  attempt: Attempt,
+): Promise<void> {
+  await query(
+    tx,
+    `INSERT INTO authentication_attempt (interaction_hash, ${ATTEMPT_COLUMNS})
+     VALUES ($1, $2, $3, $4, $5, $6, $7)
+     ON CONFLICT (interaction_hash) DO UPDATE SET
+       account_id = excluded.account_id, acr = excluded.acr, amr = excluded.amr,
+       remember = excluded.remember, authenticated_at = excluded.authenticated_at,
+       expires_at = excluded.expires_at`,
+    [
+      interactionHash(keyring, interactionUid),
+      attempt.accountId,
+      attempt.acr,
+      attempt.amr,
+      attempt.remember,
+      attempt.authenticatedAt,
+      attempt.expiresAt,
+    ],
+  )
+}
+
+export async function findAttempt(
+  db: Db,
+  keyring: Keyring,
+  interactionUid: string,
+  now: Date,
+): Promise<Attempt | undefined> {
+  const row = await queryOne<AttemptRow>(
+    db,
+    `SELECT ${ATTEMPT_COLUMNS} FROM authentication_attempt
+      WHERE interaction_hash = $1 AND expires_at > $2`,
+    [interactionHash(keyring, interactionUid), now],
+  )
+  return row && attemptFromRow(row)
+}
+
+/** Consumes it: of several that ask at once, one receives the attempt. */
+export async function deleteAttempt(
+  tx: Db,
+  keyring: Keyring,
+  interactionUid: string,
+): Promise<Attempt | undefined> {
+  const row = await queryOne<AttemptRow>(
+    tx,
+    `DELETE FROM authentication_attempt WHERE interaction_hash = $1 RETURNING ${ATTEMPT_COLUMNS}`,
+    [interactionHash(keyring, interactionUid)],
+  )
+  return row && attemptFromRow(row)
+}
+
+/** For those that take an account its access: nothing proven earlier counts any more. */
+export async function deleteAttemptsOfAccount(tx: Db, accountId: string): Promise<void> {
+  await query(tx, 'DELETE FROM authentication_attempt WHERE account_id = $1', [accountId])
+}
+
+/** Removes up to `limit`, passing over rows that another node is removing. @returns how many */
+export async function deleteExpiredAttempts(
+  db: Db,
+  { now, limit }: { now: Date; limit: number },
+): Promise<number> {
+  const rows = await query(
+    db,
+    `DELETE FROM authentication_attempt
+      WHERE interaction_hash IN (
+        SELECT interaction_hash FROM authentication_attempt
+         WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING account_id`,
+    [now, limit],
+  )
+  return rows.length
+}

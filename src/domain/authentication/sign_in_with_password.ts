@@ -1,0 +1,190 @@
+import type { Clock } from '../../core/clock.ts'
+import { DomainError } from '../../core/errors.ts'
+import {
+  type Origin,
+  signInFailed,
+  signInSucceeded,
+  signInThrottled,
+} from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import type { EventRecorder } from '../../platform/events/recorder.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import { type Db, inTransaction } from '../../platform/persistence/db.ts'
+import type { Account } from '../accounts/account.ts'
+import { classifyIdentifier } from '../accounts/identifier.ts'
+import type { PasswordHasher } from '../credentials/password/password_hash.ts'
+import {
+  findAccountWithPassword,
+  lockPasswordOfActiveAccount,
+  type PasswordCredential,
+  updatePasswordHash,
+} from '../credentials/password/password_store.ts'
+import { type Assurance, passwordAssurance } from './assurance.ts'
+import { upsertAttempt } from './attempt_store.ts'
+
+/** What is counted against those who guess; see `security/rate_limit`. */
+export type SignInReservation = { accountKey: string; ip?: string; deviceTrusted: boolean }
+
+export type SignInLimits = {
+  /** Counts the try before it is known how it ends, so that parallel tries share one budget. */
+  reserve(
+    input: SignInReservation,
+  ): Promise<{ allowed: true } | { allowed: false; retryAfterS: number }>
+  /** Takes back what `reserve` counted. */
+  refund(input: SignInReservation): Promise<void>
+}
+
+export type SignInDeps = {
+  db: Db
+  clock: Clock
+  keyring: Keyring
+  passwords: PasswordHasher
+  limits: SignInLimits
+  /** Where refusals go that a flood could bring by the thousand; without it they are written at once. */
+  recorder?: Pick<EventRecorder, 'record'>
+  /** How long the proof stands until the interaction is finished. */
+  attemptTtlS?: number
+}
+
+export type SignInInput = {
+  /** As it was typed. */
+  identifier: string
+  password: string
+  interactionUid: string
+  clientId: string
+  remember: boolean
+  /** The account that this browser has signed in to before. */
+  deviceTrustedFor?: string | undefined
+  origin: Origin
+}
+
+export type SignInResult =
+  | ({ kind: 'signed_in'; account: Account; authenticatedAt: Date } & Assurance)
+  | { kind: 'refused'; reason: 'invalid_credentials' }
+  | { kind: 'throttled'; retryAfterS: number }
+
+const ATTEMPT_TTL_S = 900
+const REFUSED = { kind: 'refused', reason: 'invalid_credentials' } as const
+
+type Candidate = { account: Account; password: PasswordCredential | undefined }
+type FailureReason =
+  | 'unknown_identifier'
+  | 'account_disabled'
+  | 'no_password'
+  | 'wrong_password'
+  | 'changed_meanwhile'
+
+/**
+ * One try to sign in with identifier and password. Nobody, a disabled account, one without password
+ * and a wrong password cost the same work and give the same answer; the trail alone knows which it was.
+ *
+ * @throws DomainError `unavailable` where the password could not be checked; such a try is not counted
+ */
+export async function signInWithPassword(
+  deps: SignInDeps,
+  input: SignInInput,
+): Promise<SignInResult> {
+  const identifier = classifyIdentifier(input.identifier)
+  const candidate = identifier && (await findAccountWithPassword(deps.db, identifier))
+  const accountId = candidate?.account.id
+  const reservation: SignInReservation = {
+    accountKey: accountId ?? unknownKey(deps.keyring, identifier?.canonical ?? input.identifier),
+    deviceTrusted: accountId !== undefined && input.deviceTrustedFor === accountId,
+    ...(input.origin.ip === undefined ? {} : { ip: input.origin.ip }),
+  }
+  const permit = await deps.limits.reserve(reservation)
+  if (!permit.allowed) return await throttled(deps, input, accountId, permit.retryAfterS)
+  try {
+    const result = await verifyAndSignIn(deps, input, candidate)
+    if (result.kind === 'signed_in') await deps.limits.refund(reservation)
+    return result
+  } catch (error) {
+    // Not known to be wrong: whoever tried has learnt nothing.
+    await deps.limits.refund(reservation)
+    throw error
+  }
+}
+
+/** Whoever tries names that nobody has is counted per name too, without the name being kept. */
+function unknownKey(keyring: Keyring, identifier: string): string {
+  return `unknown:${keyring.hash('sign_in_identifier', identifier).toString('base64url')}`
+}
+
+async function verifyAndSignIn(
+  deps: SignInDeps,
+  input: SignInInput,
+  candidate: Candidate | undefined,
+): Promise<SignInResult> {
+  const usable = candidate?.account.status === 'active' ? candidate.password : undefined
+  const { ok, rehash } = await deps.passwords.verify(usable?.phc, input.password)
+  if (!ok || !candidate || !usable) {
+    return await refuse(deps, input, candidate?.account.id, reasonOf(candidate))
+  }
+  const { account } = candidate
+  const result = await recordSignIn(deps, input, { account, password: usable })
+  if (!result) return await refuse(deps, input, account.id, 'changed_meanwhile')
+  if (rehash) await hashAnew(deps, account.id, usable.phc, input.password)
+  return result
+}
+
+function reasonOf(candidate: Candidate | undefined): FailureReason {
+  if (!candidate) return 'unknown_identifier'
+  if (candidate.account.status !== 'active') return 'account_disabled'
+  return candidate.password ? 'wrong_password' : 'no_password'
+}
+
+/** Undefined where account or password were changed while the password was checked. */
+async function recordSignIn(
+  { db, clock, keyring, attemptTtlS = ATTEMPT_TTL_S }: SignInDeps,
+  { interactionUid, clientId, remember, origin }: SignInInput,
+  { account, password }: { account: Account; password: PasswordCredential },
+): Promise<SignInResult | undefined> {
+  const assurance = passwordAssurance()
+  const authenticatedAt = clock.now()
+  const expiresAt = new Date(authenticatedAt.getTime() + attemptTtlS * 1000)
+  const accountId = account.id
+  return await inTransaction(db, async (tx) => {
+    const current = await lockPasswordOfActiveAccount(tx, accountId)
+    if (current?.changedAt.getTime() !== password.changedAt.getTime()) return undefined
+    const attempt = { accountId, ...assurance, remember, authenticatedAt, expiresAt }
+    await upsertAttempt(tx, keyring, interactionUid, attempt)
+    await appendEvent(tx, signInSucceeded({ accountId, clientId, ...assurance, ...origin }))
+    return { kind: 'signed_in', account, authenticatedAt, ...assurance }
+  })
+}
+
+/** A chance, not a duty: where the server is busy, the old hash serves until the next time. */
+async function hashAnew(
+  { db, passwords }: SignInDeps,
+  accountId: string,
+  from: string,
+  password: string,
+): Promise<void> {
+  try {
+    await updatePasswordHash(db, accountId, { from, to: await passwords.hash(password) })
+  } catch (error) {
+    if (!(error instanceof DomainError && error.code === 'unavailable')) throw error
+  }
+}
+
+async function refuse(
+  { db }: SignInDeps,
+  { clientId, origin }: SignInInput,
+  accountId: string | undefined,
+  reason: FailureReason,
+): Promise<SignInResult> {
+  await appendEvent(db, signInFailed({ accountId, clientId, reason, ...origin }))
+  return REFUSED
+}
+
+async function throttled(
+  { db, recorder }: SignInDeps,
+  { clientId, origin }: SignInInput,
+  accountId: string | undefined,
+  retryAfterS: number,
+): Promise<SignInResult> {
+  const event = signInThrottled({ accountId, clientId, limit: 'sign_in', ...origin })
+  if (recorder) recorder.record(event)
+  else await appendEvent(db, event)
+  return { kind: 'throttled', retryAfterS }
+}

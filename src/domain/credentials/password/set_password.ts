@@ -1,0 +1,42 @@
+import type { Clock } from '../../../core/clock.ts'
+import { passwordChanged } from '../../../platform/events/catalogue.ts'
+import { appendEvent } from '../../../platform/events/outbox.ts'
+import { type Db, inTransaction, type Transaction } from '../../../platform/persistence/db.ts'
+import type { EndAccess } from '../../accounts/account.ts'
+import { getAccountById } from '../../accounts/account_store.ts'
+import type { PasswordHasher } from './password_hash.ts'
+import { assertAcceptablePassword } from './password_policy.ts'
+import { upsertPassword } from './password_store.ts'
+
+export type SetPasswordInput = {
+  accountId: string
+  password: string
+  /** Words of the house that a password must not contain. */
+  context?: readonly string[]
+  by?: string
+  /** Ends the sessions and tokens of the account in the same transaction. */
+  endAccess?: EndAccess
+}
+
+/**
+ * Gives the account a password in the place of any other. Whether whoever asks may do so is decided
+ * before: by the old password, a reset link or an operator's right.
+ *
+ * @param tx the caller's transaction
+ * @throws DomainError `not_found`, `invalid_input` with the reason, `unavailable`
+ */
+export async function setPassword(
+  deps: { db: Db; clock: Clock; passwords: Pick<PasswordHasher, 'hash'> },
+  { accountId, password, context = [], by, endAccess }: SetPasswordInput,
+  tx?: Transaction,
+): Promise<void> {
+  const { username = '', email = '' } = await getAccountById(tx ?? deps.db, accountId)
+  assertAcceptablePassword(password, [username, email, ...context])
+  const phc = await deps.passwords.hash(password)
+  const set = async (tx: Transaction): Promise<void> => {
+    await upsertPassword(tx, accountId, { phc, changedAt: deps.clock.now() })
+    await appendEvent(tx, passwordChanged({ accountId, ...(by ? { by } : {}) }))
+    await endAccess?.(tx, accountId)
+  }
+  await (tx ? set(tx) : inTransaction(deps.db, set))
+}
