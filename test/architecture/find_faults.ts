@@ -92,15 +92,23 @@ function packageFaults(file: string, specifier: string, rules: Rules): string[] 
   return faults
 }
 
-/** Depth first; a file met again on the way down closes a cycle, which is told once. */
+/**
+ * Depth first; a file met again on the way down closes a cycle. One is told for each file in one.
+ * Types do not count: they are erased, and between folders the list of neighbours forbids them anyway.
+ */
 function cycleFaults(edges: Edge[]): string[] {
-  const next = Map.groupBy(edges, ({ from }) => from)
+  const loaded = edges.filter(({ typeOnly }) => !typeOnly)
+  const next = Map.groupBy(loaded, ({ from }) => from)
   const done = new Set<string>()
+  const told = new Set<string>()
   const faults: string[] = []
   const visit = (file: string, trail: string[]) => {
-    const at = trail.indexOf(file)
-    if (at >= 0) faults.push(`cycle: ${[...trail.slice(at), file].join(' → ')}`)
-    if (at >= 0 || done.has(file)) return
+    const cycle = trail.includes(file) ? trail.slice(trail.indexOf(file)) : []
+    if (cycle.some((member) => !told.has(member))) {
+      faults.push(`cycle: ${[...cycle, file].join(' → ')}`)
+      for (const member of cycle) told.add(member)
+    }
+    if (cycle.length > 0 || done.has(file)) return
     for (const { to } of next.get(file) ?? []) visit(to, [...trail, file])
     done.add(file)
   }

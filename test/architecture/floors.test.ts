@@ -157,11 +157,11 @@ describe('the guard of the floors', () => {
     ],
     ['a default export', { 'core/a.ts': 'export default 1' }, 'core/a.ts: has a default export'],
     [
-      'a cycle, of types too',
+      'a cycle',
       {
         'core/a.ts': "import { b } from './b.ts'",
         'core/b.ts': "import { c } from './c.ts'",
-        'core/c.ts': "import type { A } from './a.ts'",
+        'core/c.ts': "import { a } from './a.ts'",
       },
       'cycle: core/a.ts → core/b.ts → core/c.ts → core/a.ts',
     ],
@@ -184,7 +184,8 @@ describe('the guard of the floors', () => {
       'platform/keys/key_store.ts': "import { knex } from 'knex'",
       'platform/keys/b.ts': "import type { C } from '../config/load_config.ts'",
       'domain/clients/c.ts': "import { can } from '../access/can.ts'",
-      'domain/access/can.ts': "import { a } from '../../core/a.ts'",
+      'domain/access/can.ts': "import { a } from '../../core/a.ts'\nimport { b } from './b.ts'",
+      'domain/access/b.ts': "import type { Can } from './can.ts'",
       'main/m.ts': "import Koa from 'koa'\nimport { c } from '../domain/clients/c.ts'",
     }
     expect(faultsOf(tree)).to.deep.equal([])

@@ -37,9 +37,8 @@ function launch(): Promise<Browser> {
   if (!executablePath) throw new Error('chromium is not installed')
   return chromium.launch({
     executablePath,
+    chromiumSandbox: false, // root is refused one, and only our own pages are opened
     args: [
-      // Chromium refuses its sandbox to root; only our own pages are opened.
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-dev-shm-usage',
