@@ -30,8 +30,14 @@ export type SignInLimits = {
   reserve(
     input: SignInReservation,
   ): Promise<{ allowed: true } | { allowed: false; retryAfterS: number }>
-  /** Takes back what `reserve` counted. */
+  /** The password was right: takes back what `reserve` counted, and may forget the tries before. */
   refund(input: SignInReservation): Promise<void>
+  /**
+   * The password was not checked, because the server was busy or broken: takes back what this one
+   * `reserve` counted and no more, or else a flood would buy its own guesses back. Without it such a
+   * try stays counted.
+   */
+  release?(input: SignInReservation): Promise<void>
 }
 
 export type SignInDeps = {
@@ -78,7 +84,7 @@ type FailureReason =
  * One try to sign in with identifier and password. Nobody, a disabled account, one without password
  * and a wrong password cost the same work and give the same answer; the trail alone knows which it was.
  *
- * @throws DomainError `unavailable` where the password could not be checked; such a try is not counted
+ * @throws DomainError `unavailable` where the password could not be checked
  */
 export async function signInWithPassword(
   deps: SignInDeps,
@@ -94,15 +100,12 @@ export async function signInWithPassword(
   }
   const permit = await deps.limits.reserve(reservation)
   if (!permit.allowed) return await throttled(deps, input, accountId, permit.retryAfterS)
-  try {
-    const result = await verifyAndSignIn(deps, input, candidate)
-    if (result.kind === 'signed_in') await deps.limits.refund(reservation)
-    return result
-  } catch (error) {
-    // Not known to be wrong: whoever tried has learnt nothing.
-    await deps.limits.refund(reservation)
+  const result = await verifyAndSignIn(deps, input, candidate).catch(async (error) => {
+    await deps.limits.release?.(reservation)
     throw error
-  }
+  })
+  if (result.kind === 'signed_in') await deps.limits.refund(reservation)
+  return result
 }
 
 /** Whoever tries names that nobody has is counted per name too, without the name being kept. */

@@ -1,0 +1,143 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { meetsAcr, PASSWORD_ACR } from '../../../src/domain/authentication/assurance.ts'
+import {
+  type InteractionState,
+  nextStep,
+  type PromptName,
+} from '../../../src/domain/authentication/next_step.ts'
+
+const prompt = (name: PromptName) => ({ name, reasons: [] })
+const attempt = { accountId: 'ada' }
+
+describe('domain/authentication/next_step', () => {
+  const cases: [string, Omit<InteractionState, 'firstParty'> & { firstParty?: boolean }, string][] =
+    [
+      ['asks who it is first', { prompt: prompt('login') }, 'login'],
+      [
+        'asks again although somebody is signed in',
+        { prompt: prompt('login'), sessionAccountId: 'ada' },
+        'login',
+      ],
+      [
+        'asks for consent after the sign-in',
+        { prompt: prompt('login'), attempt, consentMissing: true },
+        'consent',
+      ],
+      [
+        'asks no consent for the house',
+        { prompt: prompt('login'), attempt, consentMissing: true, firstParty: true },
+        'finish',
+      ],
+      [
+        'finishes where nothing is missing',
+        { prompt: prompt('login'), attempt, consentMissing: false },
+        'finish',
+      ],
+      [
+        'asks the signed-in person for consent',
+        { prompt: prompt('consent'), sessionAccountId: 'ada', consentMissing: true },
+        'consent',
+      ],
+      [
+        'finishes a consent that is there',
+        { prompt: prompt('consent'), sessionAccountId: 'ada' },
+        'finish',
+      ],
+      [
+        'begins anew where consent is asked of nobody',
+        { prompt: prompt('consent'), consentMissing: true },
+        'restart',
+      ],
+      [
+        'begins anew where the house asks consent of nobody',
+        { prompt: prompt('consent'), firstParty: true },
+        'restart',
+      ],
+      [
+        'offers the choice of accounts',
+        { prompt: prompt('select_account'), sessionAccountId: 'ada' },
+        'select_account',
+      ],
+      [
+        'has nothing to choose from where nobody is signed in',
+        { prompt: prompt('select_account') },
+        'login',
+      ],
+      [
+        'goes on with the chosen account',
+        { prompt: prompt('select_account'), sessionAccountId: 'ada', selectedAccount: 'ada' },
+        'finish',
+      ],
+      [
+        'asks for consent of the chosen account',
+        {
+          prompt: prompt('select_account'),
+          sessionAccountId: 'ada',
+          selectedAccount: 'ada',
+          consentMissing: true,
+        },
+        'consent',
+      ],
+      [
+        'lets another account sign in',
+        { prompt: prompt('select_account'), sessionAccountId: 'ada', selectedAccount: 'another' },
+        'login',
+      ],
+      [
+        'goes on after another account has signed in',
+        {
+          prompt: prompt('select_account'),
+          sessionAccountId: 'bob',
+          selectedAccount: 'another',
+          attempt,
+        },
+        'finish',
+      ],
+      [
+        'cannot answer a prompt it does not know',
+        { prompt: prompt('create' as PromptName), attempt },
+        'restart',
+      ],
+    ]
+  for (const [title, state, step] of cases) {
+    it(title, () => {
+      expect(nextStep({ firstParty: false, ...state })).to.deep.equal({ step })
+    })
+  }
+
+  it('never finishes a login without a proof of this interaction, nor anything without an account', () => {
+    const state = fc.record({
+      prompt: fc.record({
+        name: fc.constantFrom<PromptName>('login', 'consent', 'select_account'),
+        reasons: fc.constant([]),
+      }),
+      attempt: fc.constantFrom(undefined, attempt),
+      sessionAccountId: fc.constantFrom(undefined, 'ada', 'bob'),
+      selectedAccount: fc.constantFrom(undefined, 'ada', 'bob', 'another'),
+      consentMissing: fc.boolean(),
+      firstParty: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(state, (state) => {
+        const { step } = nextStep(state)
+        if (step !== 'finish' && step !== 'consent') return
+        expect(state.attempt ?? state.sessionAccountId).not.to.equal(undefined)
+        if (state.prompt.name === 'login') expect(state.attempt).not.to.equal(undefined)
+        if (step === 'finish') expect(state.consentMissing && !state.firstParty).to.equal(false)
+      }),
+    )
+  })
+})
+
+describe('domain/authentication/assurance', () => {
+  it('meets what is requested by the strongest of the requested classes that it reaches', () => {
+    expect(meetsAcr(PASSWORD_ACR, [])).to.equal(true)
+    expect(meetsAcr(undefined, [])).to.equal(true)
+    expect(meetsAcr(PASSWORD_ACR, [PASSWORD_ACR])).to.equal(true)
+    expect(meetsAcr(PASSWORD_ACR, ['urn:unknown', PASSWORD_ACR])).to.equal(true)
+    expect(meetsAcr(PASSWORD_ACR, ['urn:unknown'])).to.equal(false)
+    expect(meetsAcr(undefined, [PASSWORD_ACR])).to.equal(false)
+    expect(meetsAcr('urn:unknown', [PASSWORD_ACR])).to.equal(false)
+  })
+})
