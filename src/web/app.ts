@@ -1,3 +1,4 @@
+import type Keygrip from 'keygrip'
 import Koa from 'koa'
 import type { Logger } from '../platform/observability/logger.ts'
 import type { Metrics } from '../platform/observability/metrics.ts'
@@ -23,8 +24,8 @@ export type WebAppOptions = {
   log: Logger
   metrics?: Metrics
   production: boolean
-  /** Newest first: the first signs, all verify. */
-  cookieKeys: readonly Buffer[]
+  /** Signs and verifies; the provider shares it. */
+  cookieKeys: Keygrip
   crossOriginPaths?: ReadonlySet<string>
 } & GateOptions &
   Omit<ErrorOptions, 'log'>
@@ -33,7 +34,8 @@ export function createWebApp(options: WebAppOptions): Koa {
   const { issuer, log, metrics } = options
   const app = new Koa({
     env: options.production ? 'production' : 'development',
-    keys: options.cookieKeys.map((key) => key.toString('base64url')),
+    // Koa accepts a Keygrip here; its types know only lists of keys.
+    keys: options.cookieKeys as unknown as string[],
     // Only `pinHost` writes the headers that this makes Koa read.
     proxy: true,
   })

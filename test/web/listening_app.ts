@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import Keygrip from 'keygrip'
 import type Koa from 'koa'
 import { createLogger } from '../../src/platform/observability/logger.ts'
 import { createWebApp, type WebAppOptions } from '../../src/web/app.ts'
@@ -30,7 +31,7 @@ export async function listenTo(
     trustedProxies: [],
     log,
     production: true,
-    cookieKeys: [Buffer.alloc(32, 1)],
+    cookieKeys: new Keygrip(['a key for tests'], 'sha256'),
     ...options,
   })
   mount(app)

@@ -1,0 +1,101 @@
+import { createBlockedKeys } from './blocked_keys.ts'
+import { type Counter, type CounterStores, createCounter } from './counter.ts'
+import type { Limiter, Verdict } from './limiter.ts'
+import type { BackoffLimit } from './limits.ts'
+import { deleteRateLimits } from './rate_limit_store.ts'
+
+/**
+ * Some attempts at once, then one per delay. Three counters per key, each changed in atomic steps:
+ *
+ * - `free` counts the attempts that need no waiting: all free ones but the last.
+ * - `gate` lets one attempt through and ends with the delay: who finds it taken waits.
+ * - `level` counts the attempts that went through the gate and so decides the next delay.
+ */
+
+/** A refusal on this node must not outlive a success on another for long. */
+const MEMORY_MS = 1_000
+
+/** In the points of a gate: it will not open again within the window. */
+const EXHAUSTED = 1_000_000_000
+
+type Counters = { free: Counter; gate: Counter; level: Counter }
+
+export function createBackoffLimiter(
+  stores: CounterStores,
+  name: string,
+  limit: BackoffLimit,
+): Limiter {
+  const counters = createCounters(stores, name, limit)
+  const blocked = createBlockedKeys()
+  const consume = async (key: string): Promise<Verdict> => {
+    const used = await counters.free.add(key, 1)
+    if (used.points < limit.free) return { allowed: true, remaining: limit.free - used.points }
+    // This one goes by the gate; it is counted there.
+    await counters.free.add(key, -1)
+    return passGate(counters, limit, key)
+  }
+  return {
+    async consume(key) {
+      const blockedMs = blocked.remainingMs(key)
+      if (blockedMs > 0) return { allowed: false, retryAfterS: Math.ceil(blockedMs / 1000) }
+      const verdict = await consume(key)
+      if (!verdict.allowed) blocked.block(key, Math.min(verdict.retryAfterS * 1000, MEMORY_MS))
+      return verdict
+    },
+    async refund(key) {
+      blocked.forget(key)
+      const { points } = await counters.level.get(key)
+      if (points === 0) return void (await counters.free.add(key, -1))
+      await counters.level.add(key, -1)
+      await counters.gate.delete(key)
+    },
+    peekBlocked: (key) => Math.ceil(blocked.remainingMs(key) / 1000),
+    async reset(key) {
+      blocked.forget(key)
+      await deleteAll(stores, counters, key)
+    },
+  }
+}
+
+function createCounters(stores: CounterStores, name: string, limit: BackoffLimit): Counters {
+  const { windowS } = limit
+  return {
+    free: createCounter(stores, { name: `${name}:free`, windowS }),
+    gate: createCounter(stores, { name: `${name}:gate`, windowS: limit.firstDelayS }),
+    level: createCounter(stores, { name: `${name}:level`, windowS }),
+  }
+}
+
+async function passGate(
+  { gate, level }: Counters,
+  limit: BackoffLimit,
+  key: string,
+): Promise<Verdict> {
+  const taken = await gate.add(key, 1)
+  if (taken.points > 1) return refused(taken.endsInMs, taken.points > EXHAUSTED)
+  // From here on this attempt is alone with the key until the gate ends.
+  const passed = await level.add(key, 1)
+  if (limit.free - 1 + passed.points > limit.total) {
+    await level.add(key, -1)
+    await gate.set(key, EXHAUSTED, Math.max(1, Math.ceil(passed.endsInMs / 1000)))
+    return refused(passed.endsInMs, true)
+  }
+  const delayS = Math.min(limit.firstDelayS * 2 ** (passed.points - 1), limit.maxDelayS)
+  if (passed.points > 1) await gate.set(key, 1, delayS)
+  return { allowed: true, remaining: 0 }
+}
+
+function refused(ms: number, exhausted: boolean): Verdict {
+  const retryAfterS = Math.max(1, Math.ceil(ms / 1000))
+  return { allowed: false, retryAfterS, ...(exhausted ? { exhausted } : {}) }
+}
+
+async function deleteAll(stores: CounterStores, counters: Counters, key: string): Promise<void> {
+  const all = Object.values(counters)
+  if (stores.redis) await Promise.all(all.map((counter) => counter.delete(key)))
+  else
+    await deleteRateLimits(
+      stores.db,
+      all.map((counter) => counter.rowKey(key)),
+    )
+}

@@ -1,0 +1,75 @@
+/**
+ * Every limit of the house. The names appear in metrics and logs; the numbers follow one thought: a
+ * guesser gets nowhere, and nobody can lock somebody else out.
+ */
+
+/** So many points in a window that begins with the first one. */
+export type FixedLimit = {
+  kind: 'fixed'
+  points: number
+  windowS: number
+  /**
+   * `attempts`: a point is taken before the attempt and given back when it succeeds. `failures`: a
+   * point is taken after a failure; before, `peekBlocked` is asked, which costs nothing.
+   */
+  counts: 'attempts' | 'failures'
+}
+
+/**
+ * So many attempts at once, then one per delay, doubling up to the longest; after `total` attempts
+ * without a success none until the window ends or somebody resets it.
+ */
+export type BackoffLimit = {
+  kind: 'backoff'
+  free: number
+  firstDelayS: number
+  maxDelayS: number
+  total: number
+  windowS: number
+}
+
+const minute = 60
+const day = 86_400
+
+export const LIMITS = {
+  /**
+   * Passwords tried on one account from browsers that never signed in to it. NIST SP 800-63B §3.2.2:
+   * at most 100 consecutive failures. Browsers with a device cookie do not come here.
+   */
+  sign_in_account_untrusted: {
+    kind: 'backoff',
+    free: 10,
+    firstDelayS: 30,
+    maxDelayS: 15 * minute,
+    total: 100,
+    windowS: 30 * day,
+  },
+  /** The same from browsers with a device cookie of the account: strangers cannot use this up. */
+  sign_in_account_trusted: fixed('attempts', 10, 15 * minute),
+  /** One IPv4 address or IPv6 /64, whatever accounts it tries. */
+  sign_in_ip: fixed('attempts', 100, 15 * minute),
+  /** One IPv6 /48. */
+  sign_in_ip_wide: fixed('attempts', 400, 15 * minute),
+
+  /**
+   * Client authentication at the token, introspection, revocation, pushed authorization and device
+   * authorization endpoints. Secrets carry 256 bits; this limits noise, so the numbers are generous.
+   * The key of the first should join client id and address: the id alone is public.
+   */
+  client_auth_client: fixed('failures', 30, minute),
+  client_auth_ip: fixed('failures', 100, minute),
+
+  /** RFC 8628 §5.1: user codes are short, so guessing them is what these three are about. */
+  user_code_session: fixed('attempts', 10, 10 * minute),
+  user_code_ip: fixed('attempts', 30, 10 * minute),
+  user_code_global: fixed('attempts', 1_000, 10 * minute),
+
+  /** Authorization requests from one IPv4 address or IPv6 /64; an office shares one. */
+  authorization_ip: fixed('failures', 1_200, minute),
+} as const satisfies Record<string, FixedLimit | BackoffLimit>
+
+export type LimitName = keyof typeof LIMITS
+
+function fixed(counts: FixedLimit['counts'], points: number, windowS: number): FixedLimit {
+  return { kind: 'fixed', points, windowS, counts }
+}

@@ -1,0 +1,25 @@
+import { type Db, query } from '../../platform/persistence/db.ts'
+
+/** Rows of the limits kept in PostgreSQL: a hashed key, its points and when they end. */
+
+/** Removes several counters in one statement. */
+export async function deleteRateLimits(db: Db, keys: readonly string[]): Promise<void> {
+  await query(db, 'DELETE FROM rate_limit WHERE key = ANY($1::text[])', [keys])
+}
+
+/**
+ * Removes up to `batch` rows whose window is over, stepping around rows in use.
+ *
+ * @returns how many were removed; fewer than `batch` means that nothing is left
+ */
+export async function deleteExpiredRateLimits(db: Db, batch: number): Promise<number> {
+  const rows = await query(
+    db,
+    `DELETE FROM rate_limit
+      WHERE key IN (SELECT key FROM rate_limit
+                     WHERE expire < $1 ORDER BY expire LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING key`,
+    [Date.now(), batch],
+  )
+  return rows.length
+}
