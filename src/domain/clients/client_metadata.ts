@@ -83,6 +83,11 @@ const contact = z
     error: 'must be an e-mail address',
   })
 
+/** RFC 6749 §3.3 */
+const scopeToken = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,255}$/, {
+  error: 'must be a scope token',
+})
+
 const acr = z.string().regex(/^[\x21-\x7e]{1,255}$/, { error: 'must be printable ASCII' })
 
 export const clientMetadataShape = z.strictObject({
@@ -116,6 +121,10 @@ export const clientMetadataShape = z.strictObject({
     .refine((uri) => uri.startsWith('https:'), { error: 'must begin with https://' })
     .optional(),
   subject_type: z.literal('public').default('public'),
+  // Not of any RFC: the scopes of each resource server that this client may have, and whose tokens
+  // it may introspect.
+  resource_scopes: z.record(z.string().max(2_000), distinct(scopeToken, 200)).optional(),
+  introspection: z.enum(['own', 'any']).optional(),
 })
 
 export type ClientMetadata = z.output<typeof clientMetadataShape>

@@ -1,0 +1,188 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import Keygrip from 'keygrip'
+import { type Clock, systemClock } from '../core/clock.ts'
+import { type ClientCache, createClientCache } from '../domain/clients/client_cache.ts'
+import {
+  createResourceServerCache,
+  type ResourceServerCache,
+} from '../domain/clients/resource_server_cache.ts'
+import {
+  createPasswordHasher,
+  type PasswordHasher,
+} from '../domain/credentials/password/password_hash.ts'
+import { createRateLimits, type RateLimits } from '../domain/security/rate_limit.ts'
+import type { Config } from '../platform/config/schema.ts'
+import { createEventRecorder, type EventRecorder } from '../platform/events/recorder.ts'
+import { createJobQueue, type JobQueue } from '../platform/jobs/queue.ts'
+import { createKeyring, type Keyring } from '../platform/keys/keyring.ts'
+import { type RotationPolicy, rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
+import type { Logger } from '../platform/observability/logger.ts'
+import type { Metrics } from '../platform/observability/metrics.ts'
+import { createOutbound, type Outbound } from '../platform/outbound/outbound.ts'
+import { type ChangeFeed, openChangeFeed } from '../platform/persistence/change_feed.ts'
+import type { Db } from '../platform/persistence/db.ts'
+import { assertSchemaCurrent, migrateUp } from '../platform/persistence/migrate.ts'
+import { openRedis, type RedisClient } from '../platform/persistence/redis.ts'
+import { loadCatalogue } from '../platform/templating/catalogue.ts'
+import { LOCALES } from '../platform/templating/i18n.ts'
+import { createRenderer, type Renderer } from '../platform/templating/strict_eta.ts'
+import { createAdapterFactory } from '../surfaces/oidc/adapters/adapter_for_model.ts'
+import { type Codec, createCodec } from '../surfaces/oidc/adapters/codec.ts'
+import type { RecordStores } from '../surfaces/oidc/adapters/unit_of_work.ts'
+import { engineMetadata } from '../surfaces/oidc/client_metadata.ts'
+import { type ProviderRuntime, startProviderRuntime } from '../surfaces/oidc/provider_runtime.ts'
+import { createPages, type Pages } from '../web/pages.ts'
+import type { Storage } from './storage.ts'
+
+/** Builds everything once, by hand, from the bottom up. There is no container: this file is it. */
+
+export type Parts = {
+  config: Config
+  log: Logger
+  metrics: Metrics
+  clock: Clock
+  storage: Storage
+  db: Db
+  redis: RedisClient | undefined
+  stores: RecordStores
+  keyring: Keyring
+  codec: Codec
+  cookieKeys: Keygrip
+  changes: ChangeFeed
+  recorder: EventRecorder
+  outbound: Outbound
+  clients: ClientCache
+  resourceServers: ResourceServerCache
+  passwords: PasswordHasher
+  limits: RateLimits
+  jobs: JobQueue
+  renderer: Renderer
+  pages: Pages
+  runtime: ProviderRuntime
+  close(): Promise<void>
+}
+
+const VIEWS = fileURLToPath(new URL('../../views', import.meta.url))
+
+export function rotationPolicy({ security }: Config): RotationPolicy {
+  return {
+    lifetimeS: security.signingKeyLifetimeS,
+    publishAheadS: security.signingKeyPublishAheadS,
+    retainS: security.signingKeyRetainS,
+  }
+}
+
+export async function compose(input: {
+  config: Config
+  log: Logger
+  metrics: Metrics
+  storage: Storage
+  clock?: Clock
+}): Promise<Parts> {
+  const { config, log, metrics, storage, clock = systemClock } = input
+  const { db } = storage
+  if (storage.kind === 'embedded') await migrateUp(db)
+  else await assertSchemaCurrent(db)
+  const keyring = createKeyring(config.security)
+  const [changes] = await Promise.all([
+    openChangeFeed(storage.connection, (message) => log.info(message)),
+    rotateDueSigningKeys({ db, keyring, clock }, rotationPolicy(config)),
+  ])
+  const redis = openRedis(config.storage)
+  const codec = createCodec(keyring)
+  const recorder = createEventRecorder(db, log)
+  const outbound = createOutbound(outboundPolicy(config), { log })
+  const clients = createClientCache({ db, changes })
+  const resourceServers = createResourceServerCache({ db, changes })
+  const limits = createRateLimits({
+    db,
+    redis,
+    keyring,
+    log,
+    onLimited: (limit) => metrics.rateLimited(limit),
+  })
+  const jobs = createJobQueue({ db, log })
+  const renderer = createRenderer({
+    viewsDir: VIEWS,
+    locales: loadCatalogue(join(VIEWS, 'locales')),
+    brand: config.brand,
+  })
+  const pages = createPages(renderer)
+  const stores = { db, redis }
+  const cookieKeys = new Keygrip(
+    config.security.cookieKeys.map((key) => key.toString('base64url')),
+    'sha256',
+  )
+  const runtime = await startProviderRuntime({
+    config,
+    db,
+    keyring,
+    codec,
+    clock,
+    log,
+    recorder,
+    clients,
+    resourceServers,
+    pages,
+    locales: LOCALES,
+    cookieKeys,
+    changes,
+    adapterFactory: createAdapterFactory({
+      stores,
+      codec,
+      findClient: async (id) => engineMetadata(await clients.find(id)),
+      refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
+    }),
+    fetch: (url, options) => outbound.fetch(url, options),
+    logoutQueue: { send: async (job) => void (await jobs.send('backchannel_logout', job)) },
+    onTokenIssued: (grantType) => metrics.tokenIssued(grantType),
+  })
+  return {
+    config,
+    log,
+    metrics,
+    clock,
+    storage,
+    db,
+    redis,
+    stores,
+    keyring,
+    codec,
+    cookieKeys,
+    changes,
+    recorder,
+    outbound,
+    clients,
+    resourceServers,
+    passwords: createPasswordHasher({
+      memoryKib: config.security.argon2MemoryKib,
+      passes: config.security.argon2Passes,
+      parallelism: config.security.argon2Parallelism,
+    }),
+    limits,
+    jobs,
+    renderer,
+    pages,
+    runtime,
+    async close() {
+      runtime.stop()
+      await recorder.stop()
+      await jobs.stop()
+      await outbound.close()
+      await changes.close()
+      redis?.disconnect()
+      await storage.close()
+    },
+  }
+}
+
+function outboundPolicy({ security, environment }: Config) {
+  return {
+    allow: security.outboundAllow,
+    ...(security.outboundCaFile ? { ca: readFileSync(security.outboundCaFile, 'utf8') } : {}),
+    allowHttp: false,
+    environment,
+  }
+}

@@ -1,0 +1,46 @@
+import type { Logger } from '../platform/observability/logger.ts'
+
+/**
+ * How a process ends. The first SIGTERM or SIGINT stops it in order; a second one, or an order that
+ * takes too long, ends it at once. What nobody caught is logged and ends it too: a server in an
+ * unknown state answers nobody.
+ */
+export function endInOrder(
+  log: Logger,
+  stop: () => Promise<void>,
+  { deadlineMs }: { deadlineMs: number },
+): void {
+  let stopping = false
+  const end = (reason: string, exitCode: number): void => {
+    if (stopping) {
+      log.warn({ reason }, 'stopping at once')
+      process.exit(1)
+    }
+    stopping = true
+    log.info({ reason }, 'stopping')
+    setTimeout(() => {
+      log.error({ deadline_ms: deadlineMs }, 'could not stop in time')
+      process.exit(1)
+    }, deadlineMs).unref()
+    stop().then(
+      () => {
+        log.info('stopped')
+        process.exit(exitCode)
+      },
+      (error) => {
+        log.error({ err: error }, 'stopping failed')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', () => end('SIGTERM', 0))
+  process.on('SIGINT', () => end('SIGINT', 0))
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'an error that nobody caught')
+    end('uncaughtException', 1)
+  })
+  process.on('unhandledRejection', (error) => {
+    log.fatal({ err: error }, 'a rejection that nobody handled')
+    end('unhandledRejection', 1)
+  })
+}

@@ -1,0 +1,105 @@
+import type Koa from 'koa'
+import { unreachable } from '../core/errors.ts'
+import { createHealth, type Health } from '../platform/observability/health.ts'
+import { query } from '../platform/persistence/db.ts'
+import type { ErrorKind } from '../platform/templating/views.ts'
+import { mountInteractions } from '../surfaces/interactions/mount.ts'
+import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
+import { createEndSession } from '../surfaces/oidc/end_session.ts'
+import { mountOidc } from '../surfaces/oidc/mount.ts'
+import { DISCOVERY_PATHS, INTERACTION_PATH, MACHINE_PATHS, PATHS } from '../surfaces/oidc/paths.ts'
+import { createThrottle } from '../surfaces/oidc/throttle.ts'
+import { operationsSurface } from '../surfaces/operations/mount.ts'
+import { createWebApp } from '../web/app.ts'
+import type { ProblemKind } from '../web/errors.ts'
+import { type HttpServer, startHttpServer } from '../web/server.ts'
+import { serveFiles } from '../web/static_files.ts'
+import type { Parts } from './compose.ts'
+import { mountHome } from './home.ts'
+import { createSignInLimits } from './sign_in_limits.ts'
+
+/** The web part of a process: one Koa application and the surfaces on it, in this order. */
+
+export type WebServer = { http: HttpServer; health: Health }
+
+export async function startWebServer(parts: Parts): Promise<WebServer> {
+  const health = healthOf(parts)
+  const app = createApp(parts, health)
+  const { host, port } = parts.config.server
+  const http = await startHttpServer(app.callback(), { host, port, log: parts.log })
+  health.enter('serving')
+  return { http, health }
+}
+
+export function createApp(parts: Parts, health: Health): Koa {
+  const { config, log, metrics, pages, runtime, stores } = parts
+  const { issuer, trustedProxies } = config.server
+  const app = createWebApp({
+    issuer,
+    trustedProxies,
+    log,
+    metrics,
+    production: config.environment === 'production',
+    cookieKeys: parts.cookieKeys,
+    crossOriginPaths: new Set([PATHS.jwks, ...DISCOVERY_PATHS]),
+    machinePaths: MACHINE_PATHS,
+    unprefetchable: [INTERACTION_PATH],
+    renderErrorPage: (ctx, { kind, referenceId }) =>
+      pages.html(ctx, 'errors/error', { kind: errorKind(kind), referenceId }),
+  })
+  operationsSurface({ health, metrics, metricsAllow: config.server.metricsAllow }).mount(app)
+  app.use(serveFiles('/assets', parts.renderer.assets))
+  mountHome(app, parts)
+  mountOidc(app, { runtime, stores, throttle: createThrottle(parts) })
+  mountInteractions(app, {
+    ...parts,
+    issuer,
+    provider: () => runtime.provider(),
+    limits: createSignInLimits(parts.limits),
+    endSession: createEndSession({
+      stores,
+      codec: parts.codec,
+      provider: () => runtime.provider(),
+    }),
+    inUnitOfWork: (work) => inUnitOfWork(stores, work),
+    onSignIn: (outcome) => metrics.signIn(outcome),
+  })
+  return app
+}
+
+function healthOf({ db, redis, log, config }: Parts): Health {
+  return createHealth({
+    checks: {
+      database: async () => void (await query(db, 'SELECT 1')),
+      ...(redis ? { redis: async () => void (await redis.ping()) } : {}),
+    },
+    timeoutMs: Math.min(config.storage.databaseTimeoutS * 1000, 3_000),
+    onChange: (name, state, error) =>
+      log[state === 'up' ? 'info' : 'error'](
+        { dependency: name, err: error },
+        `${name} is ${state}`,
+      ),
+  })
+}
+
+function errorKind(kind: ProblemKind): ErrorKind {
+  switch (kind) {
+    case 'invalid_input':
+    case 'conflict':
+      return 'bad_request'
+    case 'unauthenticated':
+      return 'unauthorized'
+    case 'rate_limited':
+      return 'too_many_requests'
+    case 'forbidden':
+    case 'not_found':
+    case 'method_not_allowed':
+    case 'too_large':
+    case 'unsupported':
+    case 'unavailable':
+    case 'internal':
+      return kind
+    default:
+      return unreachable(kind)
+  }
+}

@@ -1,0 +1,41 @@
+import type {
+  SignInLimits,
+  SignInReservation,
+} from '../domain/authentication/sign_in_with_password.ts'
+import { ipKeys } from '../domain/security/ip_key.ts'
+import type { Attempt, RateLimits } from '../domain/security/rate_limit.ts'
+
+/** The named limits that stand before a password: one of the account, one or two of the address. */
+export function createSignInLimits(limits: RateLimits): SignInLimits {
+  return {
+    reserve: (reservation) => limits.consumeAll(attemptsOf(reservation)),
+    refund: async (reservation) => {
+      const account = accountLimit(reservation)
+      // A success says that the guesses before it were the owner's own.
+      await limits.reset(account.limit, account.key)
+      await Promise.all(
+        addressLimits(reservation).map(({ limit, key }) => limits.refund(limit, key)),
+      )
+    },
+  }
+}
+
+function attemptsOf(reservation: SignInReservation): Attempt[] {
+  return [accountLimit(reservation), ...addressLimits(reservation)]
+}
+
+function accountLimit({ accountKey, deviceTrusted }: SignInReservation): Attempt {
+  return {
+    limit: deviceTrusted ? 'sign_in_account_trusted' : 'sign_in_account_untrusted',
+    key: accountKey,
+  }
+}
+
+function addressLimits({ ip }: SignInReservation): Attempt[] {
+  if (ip === undefined) return []
+  const { narrow, wide } = ipKeys(ip)
+  return [
+    { limit: 'sign_in_ip', key: narrow },
+    ...(wide ? [{ limit: 'sign_in_ip_wide', key: wide } as const] : []),
+  ]
+}

@@ -1,0 +1,46 @@
+import { createAuditSink } from '../domain/audit/audit_trail.ts'
+import { deleteExpiredAttempts } from '../domain/authentication/attempt_store.ts'
+import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
+import { startRelay } from '../platform/events/relay.ts'
+import { startHousekeeping } from '../platform/jobs/housekeeping.ts'
+import { rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
+import { deleteExpiredRecords } from '../surfaces/oidc/adapters/housekeeping.ts'
+import { deliverLogout } from '../surfaces/oidc/logout_delivery.ts'
+import { type Parts, rotationPolicy } from './compose.ts'
+
+/** The part of a process that nobody waits for: events, jobs, housekeeping, key rotation. */
+
+export type Worker = { stop(): Promise<void> }
+
+const BATCH = 1_000
+
+export async function startWorker(parts: Parts): Promise<Worker> {
+  const { db, keyring, clock, log, recorder, jobs, runtime, config } = parts
+  const relay = startRelay(db, [createAuditSink(keyring.derive('audit'))], log)
+  const housekeeping = startHousekeeping({
+    log,
+    tasks: [
+      { name: 'oidc_record', run: () => deleteExpiredRecords(db) },
+      {
+        name: 'authentication_attempt',
+        run: () => deleteExpiredAttempts(db, { now: clock.now(), limit: BATCH }),
+      },
+      { name: 'rate_limit', run: () => deleteExpiredRateLimits(db, BATCH) },
+      {
+        name: 'signing_key',
+        run: async () => {
+          await rotateDueSigningKeys({ db, keyring, clock }, rotationPolicy(config))
+          return 0
+        },
+      },
+    ],
+  })
+  jobs.work('backchannel_logout', (job) =>
+    deliverLogout({ provider: () => runtime.provider(), recorder, clock }, job.data, job),
+  )
+  return {
+    async stop() {
+      await Promise.all([relay.stop(), housekeeping.stop()])
+    },
+  }
+}

@@ -1,0 +1,30 @@
+import type { Context } from 'koa'
+import { z } from 'zod'
+import { consentDenied } from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import { checkCsrf } from '../../web/csrf.ts'
+import { parseForm, readForm } from '../../web/forms.ts'
+import { goOn } from './dispatch.ts'
+import { finish, loadInteraction } from './interaction.ts'
+import { csrfKey } from './login.ts'
+import type { InteractionDeps } from './mount.ts'
+import { originOf } from './origin.ts'
+
+/** "Not now": back to the client with `access_denied` (RFC 6749 §4.1.2.1). */
+
+const cancelForm = z.object({ csrf: z.string().max(200) })
+
+export async function cancel(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const { uid, accountId, client } = interaction
+  const { csrf } = parseForm(cancelForm, await readForm(ctx))
+  // The consent page binds its token to the account it shows, the others to the request alone.
+  const bindings = interaction.next.step === 'consent' && accountId ? [uid, accountId] : [uid]
+  checkCsrf(csrfKey(deps), bindings, csrf)
+  await appendEvent(
+    deps.db,
+    consentDenied({ accountId, clientId: client.clientId, ...originOf(ctx) }),
+  )
+  const error = { error: 'access_denied', error_description: 'the person did not go on' }
+  goOn(deps, ctx, await finish(deps, interaction, { error }))
+}

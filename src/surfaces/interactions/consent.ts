@@ -1,0 +1,80 @@
+import type { Context } from 'koa'
+import { z } from 'zod'
+import { findAccountById } from '../../domain/accounts/account_store.ts'
+import { grantConsent } from '../../domain/clients/grant_consent.ts'
+import type { Views } from '../../platform/templating/views.ts'
+import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
+import { parseForm, readForm } from '../../web/forms.ts'
+import { clientViewOf } from './client_view.ts'
+import { goOn, seeOther } from './dispatch.ts'
+import { finish, type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
+import { csrfKey } from './login.ts'
+import type { InteractionDeps } from './mount.ts'
+import { originOf } from './origin.ts'
+
+/** Who asks for what, and the person's answer. Only what the request asked for can be allowed. */
+
+const consentForm = z.object({ csrf: z.string().max(200) })
+
+export async function showConsent(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  if (interaction.next.step !== 'consent') return seeOther(ctx, `/interaction/${interaction.uid}`)
+  deps.pages.send(ctx, 'interactions/consent', await localsOf(deps, interaction))
+}
+
+export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const { uid, accountId, client, missing } = interaction
+  const form = parseForm(consentForm, await readForm(ctx))
+  checkCsrf(csrfKey(deps), [uid, accountId ?? ''], form.csrf)
+  if (interaction.next.step !== 'consent' || !accountId || !missing) {
+    return goOn(deps, ctx, `/interaction/${uid}`)
+  }
+  await grantConsent(deps, {
+    accountId,
+    clientId: client.clientId,
+    granted: interaction.requested,
+    origin: originOf(ctx),
+  })
+  goOn(deps, ctx, await finish(deps, interaction, { consented: interaction.requested }))
+}
+
+async function localsOf(
+  deps: InteractionDeps,
+  { uid, accountId, client, missing }: Interaction,
+): Promise<Views['interactions/consent']> {
+  const account = accountId ? await findAccountById(deps.db, accountId) : undefined
+  if (!account || !missing) throw new InteractionLost(uid)
+  const path = `/interaction/${uid}`
+  return {
+    client: { ...clientViewOf(client), policyUri: client.policyUri, tosUri: client.tosUri },
+    account: {
+      name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
+      email: account.email,
+    },
+    scopes: missing.openidScopes
+      .filter((name) => name !== 'openid' || missing.openidScopes.length === 1)
+      .map((name) => ({ name })),
+    resources: await resourcesOf(deps, missing.resourceScopes),
+    action: `${path}/consent`,
+    cancelAction: `${path}/cancel`,
+    switchUri: `${path}/login`,
+    csrf: issueCsrf(csrfKey(deps), [uid, account.id]),
+  }
+}
+
+async function resourcesOf(
+  deps: InteractionDeps,
+  resourceScopes: Readonly<Record<string, readonly string[]>>,
+): Promise<Views['interactions/consent']['resources']> {
+  return await Promise.all(
+    Object.entries(resourceScopes).map(async ([identifier, scopes]) => {
+      const server = await deps.resourceServers.find(identifier)
+      const described = new Map(server?.scopes.map((scope) => [scope.name, scope.description]))
+      return {
+        name: server?.name ?? identifier,
+        scopes: scopes.map((name) => ({ name, description: described.get(name) })),
+      }
+    }),
+  )
+}

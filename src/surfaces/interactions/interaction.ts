@@ -1,0 +1,177 @@
+import type { Context } from 'koa'
+import type Provider from 'oidc-provider'
+import { type Client as EngineClient, errors, type Grant } from 'oidc-provider'
+import type { Attempt } from '../../domain/authentication/attempt_store.ts'
+import { findAttempt } from '../../domain/authentication/attempt_store.ts'
+import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
+import { isNothing, missingConsent, type Requested } from '../../domain/clients/consent.ts'
+import { findConsent } from '../../domain/clients/consent_store.ts'
+import type { InteractionDeps } from './mount.ts'
+import { requestedOf } from './requested.ts'
+
+/**
+ * One person's way through one authorization request. It begins where the engine sends the browser
+ * to `/interaction/:uid` and ends where `finish` hands it back. Every step loads it anew: what is
+ * true is in the database, not in the form.
+ */
+export type Interaction = {
+  uid: string
+  details: EngineInteraction
+  client: EngineClient
+  attempt: Attempt | undefined
+  /** Whoever is signed in as far as this request is concerned. */
+  accountId: string | undefined
+  requested: Requested
+  /** What has not been consented to; undefined while nobody is signed in. */
+  missing: Requested | undefined
+  next: NextStep
+}
+
+export type EngineInteraction = Awaited<ReturnType<Provider['interactionDetails']>> & {
+  save(ttlS: number): Promise<unknown>
+}
+
+/** The request is gone, or was never this browser's. */
+export class InteractionLost extends Error {
+  readonly uid: string
+  constructor(uid: string) {
+    super('the interaction is not there for this browser')
+    this.uid = uid
+  }
+}
+
+/** @throws InteractionLost where the browser's cookie and the address do not name a live interaction */
+export async function loadInteraction(deps: InteractionDeps, ctx: Context): Promise<Interaction> {
+  const uid = String(ctx['params'].uid)
+  const details = await readDetails(deps, ctx, uid)
+  const client = await deps.provider().Client.find(String(details.params['client_id']))
+  if (!client) throw new InteractionLost(uid)
+  const attempt = await findAttempt(deps.db, deps.keyring, uid, deps.clock.now())
+  const accountId = attempt?.accountId ?? details.session?.accountId
+  const requested = await requestedOf(details.params, client, deps.resourceServers)
+  const missing = accountId
+    ? await missingOf(deps, { accountId, client, requested, details })
+    : undefined
+  const next = nextStep({
+    prompt: { name: details.prompt.name as 'login', reasons: details.prompt.reasons },
+    attempt,
+    sessionAccountId: details.session?.accountId,
+    consentMissing: missing !== undefined && !isNothing(missing),
+    firstParty: isFirstParty(client),
+  })
+  return { uid, details, client, attempt, accountId, requested, missing, next }
+}
+
+async function readDetails(
+  deps: InteractionDeps,
+  ctx: Context,
+  uid: string,
+): Promise<EngineInteraction> {
+  try {
+    const details = await deps.provider().interactionDetails(ctx.req, ctx.res)
+    if (details.uid !== uid) throw new InteractionLost(uid)
+    return details as EngineInteraction
+  } catch (error) {
+    if (error instanceof errors.SessionNotFound) throw new InteractionLost(uid)
+    throw error
+  }
+}
+
+async function missingOf(
+  deps: InteractionDeps,
+  input: {
+    accountId: string
+    client: EngineClient
+    requested: Requested
+    details: EngineInteraction
+  },
+): Promise<Requested> {
+  const { accountId, client, requested, details } = input
+  // RFC 8252 §8.6 and `prompt=consent`: asked again, whatever was allowed before.
+  const askAgain = details.prompt.name === 'consent' && asksForConsent(details)
+  const consent = askAgain ? undefined : await findConsent(deps.db, accountId, client.clientId)
+  return missingConsent(consent, requested)
+}
+
+function asksForConsent({ prompt, params }: EngineInteraction): boolean {
+  const prompts = String(params['prompt'] ?? '').split(' ')
+  return prompt.reasons.includes('native_client_prompt') || prompts.includes('consent')
+}
+
+export function isFirstParty(client: EngineClient): boolean {
+  return client['first_party'] === true
+}
+
+export type Outcome = {
+  error?: { error: string; error_description: string }
+  /** Granted anew in this interaction. */
+  consented?: Requested
+}
+
+/**
+ * Hands the request back to the engine and returns where the browser goes next, on our own origin.
+ * Someone who signed in as another person than the browser's session ends that session first.
+ */
+export async function finish(
+  deps: InteractionDeps,
+  interaction: Interaction,
+  outcome: Outcome = {},
+): Promise<string> {
+  const { details, attempt } = interaction
+  const before = details.session
+  if (!outcome.error && attempt && before?.accountId && before.accountId !== attempt.accountId) {
+    if (before.uid) await deps.endSession(before.uid)
+    delete (details as { session?: unknown }).session
+    delete (details as { grantId?: unknown }).grantId
+  }
+  details.result = outcome.error ?? (await resultOf(deps, interaction, outcome.consented))
+  await details.save(details.exp - Math.floor(deps.clock.now().getTime() / 1000))
+  return details.returnTo
+}
+
+async function resultOf(
+  deps: InteractionDeps,
+  { details, attempt, client, accountId }: Interaction,
+  consented: Requested | undefined,
+) {
+  const grantId =
+    consented && accountId ? await grantFor(deps, details, client, accountId, consented) : undefined
+  return {
+    ...details.lastSubmission,
+    ...(details.prompt.name === 'select_account' ? { select_account: {} } : {}),
+    ...(attempt
+      ? {
+          login: {
+            accountId: attempt.accountId,
+            acr: attempt.acr,
+            amr: attempt.amr,
+            remember: attempt.remember,
+            ts: Math.floor(attempt.authenticatedAt.getTime() / 1000),
+          },
+        }
+      : {}),
+    ...(grantId ? { consent: { grantId } } : {}),
+  }
+}
+
+async function grantFor(
+  deps: InteractionDeps,
+  details: EngineInteraction,
+  client: EngineClient,
+  accountId: string,
+  consented: Requested,
+): Promise<string> {
+  const { Grant: GrantModel } = deps.provider()
+  const known: Grant | undefined = details.grantId
+    ? await GrantModel.find(details.grantId)
+    : undefined
+  const own = known?.accountId === accountId ? known : undefined
+  const grant = own ?? new GrantModel({ accountId, clientId: client.clientId })
+  const { openidScopes, openidClaims, resourceScopes } = consented
+  if (openidScopes.length > 0) grant.addOIDCScope(openidScopes.join(' '))
+  if (openidClaims.length > 0) grant.addOIDCClaims([...openidClaims])
+  for (const [resource, scopes] of Object.entries(resourceScopes)) {
+    if (scopes.length > 0) grant.addResourceScope(resource, scopes.join(' '))
+  }
+  return await grant.save()
+}

@@ -1,0 +1,120 @@
+import type { Context } from 'koa'
+import { z } from 'zod'
+import { unreachable } from '../../core/errors.ts'
+import { signInWithPassword } from '../../domain/authentication/sign_in_with_password.ts'
+import {
+  DEVICE_COOKIE_MAX_AGE_S,
+  issueDeviceCookie,
+  verifyDeviceCookie,
+} from '../../domain/security/device_cookie.ts'
+import type { Views } from '../../platform/templating/views.ts'
+import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
+import { parseForm, readForm } from '../../web/forms.ts'
+import { clientViewOf } from './client_view.ts'
+import { goOn } from './dispatch.ts'
+import { type Interaction, loadInteraction } from './interaction.ts'
+import type { InteractionDeps } from './mount.ts'
+import { originOf } from './origin.ts'
+
+/** Signing in with identifier and password. The same words whatever was wrong. */
+
+const loginForm = z.object({
+  csrf: z.string().max(200),
+  login: z.string().max(320).default(''),
+  password: z.string().max(4096).default(''),
+  remember: z.enum(['yes']).optional(),
+})
+
+type Refusal = Pick<Views['interactions/login'], 'error' | 'retryAfterS'> & { login: string }
+
+export async function showLogin(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  sendLogin(deps, ctx, interaction, { login: loginHint(interaction) })
+}
+
+export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const form = parseForm(loginForm, await readForm(ctx))
+  checkCsrf(csrfKey(deps), [interaction.uid], form.csrf)
+  const { login, password } = form
+  if (login.trim() === '' || password === '') {
+    return sendLogin(deps, ctx, interaction, { login, error: 'missing_fields' }, 422)
+  }
+  const result = await signInWithPassword(deps, {
+    identifier: login,
+    password,
+    interactionUid: interaction.uid,
+    clientId: interaction.client.clientId,
+    remember: form.remember === 'yes',
+    deviceTrustedFor: verifyDeviceCookie(deps.keyring, ctx.cookies.get(DEVICE_COOKIE)),
+    origin: originOf(ctx),
+  })
+  switch (result.kind) {
+    case 'signed_in':
+      deps.onSignIn?.('success')
+      rememberDevice(deps, ctx, result.account.id)
+      return goOn(deps, ctx, `/interaction/${interaction.uid}`)
+    case 'refused':
+      deps.onSignIn?.('failed')
+      return sendLogin(deps, ctx, interaction, { login, error: 'invalid_credentials' }, 422)
+    case 'throttled':
+      deps.onSignIn?.('throttled')
+      ctx.set('Retry-After', String(Math.ceil(result.retryAfterS)))
+      return sendLogin(
+        deps,
+        ctx,
+        interaction,
+        { login, error: 'too_many_attempts', retryAfterS: result.retryAfterS },
+        429,
+      )
+    default:
+      unreachable(result)
+  }
+}
+
+function sendLogin(
+  deps: InteractionDeps,
+  ctx: Context,
+  interaction: Interaction,
+  { login, error, retryAfterS }: Refusal,
+  status = 200,
+): void {
+  const path = `/interaction/${interaction.uid}`
+  deps.pages.send(
+    ctx,
+    'interactions/login',
+    {
+      client: clientViewOf(interaction.client),
+      action: `${path}/login`,
+      cancelAction: `${path}/cancel`,
+      csrf: issueCsrf(csrfKey(deps), [interaction.uid]),
+      login: login.slice(0, 320),
+      error,
+      retryAfterS,
+    },
+    status,
+  )
+}
+
+export function csrfKey(deps: InteractionDeps): Buffer {
+  return deps.keyring.derive('interaction_csrf')
+}
+
+function loginHint({ details }: Interaction): string {
+  const hint = details.params['login_hint']
+  return typeof hint === 'string' && hint.length <= 320 ? hint : ''
+}
+
+/** OWASP device cookies: a browser that signed in before keeps its own budget of attempts. */
+const DEVICE_COOKIE = 'authcore_device'
+
+function rememberDevice(deps: InteractionDeps, ctx: Context, accountId: string): void {
+  ctx.cookies.set(DEVICE_COOKIE, issueDeviceCookie(deps.keyring, accountId), {
+    path: '/interaction',
+    maxAge: DEVICE_COOKIE_MAX_AGE_S * 1000,
+    sameSite: 'lax',
+    httpOnly: true,
+    signed: false,
+    overwrite: true,
+  })
+}

@@ -1,0 +1,75 @@
+import Router from '@koa/router'
+import type Koa from 'koa'
+import type { Context, Middleware } from 'koa'
+import type Provider from 'oidc-provider'
+import type { Clock } from '../../core/clock.ts'
+import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
+import type { ResourceServer } from '../../domain/clients/resource_server.ts'
+import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import type { Db } from '../../platform/persistence/db.ts'
+import { assertSameOrigin } from '../../web/csrf.ts'
+import type { Pages } from '../../web/pages.ts'
+import { cancel } from './cancel.ts'
+import { allowConsent, showConsent } from './consent.ts'
+import { dispatch } from './dispatch.ts'
+import { InteractionLost } from './interaction.ts'
+import { showLogin, submitLogin } from './login.ts'
+import { showLost } from './lost.ts'
+import { showAccounts, submitAccount } from './select_account.ts'
+
+/**
+ * The pages between an authorization request and its answer. The engine sends the browser to
+ * `/interaction/:uid`; `dispatch` sends it to one step; a step returns to `dispatch`, never to
+ * another step; when nothing is left the engine resumes.
+ */
+export type InteractionDeps = {
+  db: Db
+  keyring: Keyring
+  clock: Clock
+  issuer: string
+  provider(): Provider
+  pages: Pages
+  passwords: PasswordHasher
+  limits: SignInLimits
+  /** Ends the browser's session by its uid, with all that hangs on it. */
+  endSession(sessionUid: string): Promise<void>
+  resourceServers: { find(identifier: string): Promise<ResourceServer | undefined> }
+  /** Runs a request in one unit of work of the engine's stores. */
+  inUnitOfWork<T>(work: () => Promise<T>): Promise<T>
+  onSignIn?: (outcome: 'success' | 'failed' | 'throttled') => void
+}
+
+type Handler = (deps: InteractionDeps, ctx: Context) => Promise<void>
+
+export function mountInteractions(app: Koa, deps: InteractionDeps): void {
+  const router = new Router({ prefix: '/interaction/:uid' })
+  const page = (handler: Handler): Middleware => guarded(deps, handler)
+  const form = (handler: Handler): Middleware =>
+    guarded(deps, async (_, ctx) => {
+      assertSameOrigin(ctx, deps.issuer)
+      await handler(deps, ctx)
+    })
+
+  router.get('interaction', '', page(dispatch))
+  router.get('interaction_login', '/login', page(showLogin))
+  router.post('interaction_login_submit', '/login', form(submitLogin))
+  router.get('interaction_consent', '/consent', page(showConsent))
+  router.post('interaction_consent_submit', '/consent', form(allowConsent))
+  router.get('interaction_select_account', '/select_account', page(showAccounts))
+  router.post('interaction_select_account_submit', '/select_account', form(submitAccount))
+  router.post('interaction_cancel', '/cancel', form(cancel))
+  app.use(router.routes() as unknown as Middleware)
+}
+
+function guarded(deps: InteractionDeps, handler: Handler): Middleware {
+  return async (ctx) => {
+    ctx.state.route = ctx['routerName'] ?? 'interaction'
+    try {
+      await deps.inUnitOfWork(() => handler(deps, ctx as Context))
+    } catch (error) {
+      if (!(error instanceof InteractionLost)) throw error
+      await showLost(deps, ctx as Context, error.uid)
+    }
+  }
+}

@@ -1,0 +1,356 @@
+import type { AuthEvent } from '../../../platform/events/event.ts'
+import { EVENTS_CTE, eventRows } from '../../../platform/events/outbox.ts'
+import { type Db, query, queryOne } from '../../../platform/persistence/db.ts'
+import { GRANT_BOUND_MODELS, type ModelName } from './models.ts'
+import type { AccountBesideRecord, FoundRecord, OidcRecord, RecordKey } from './record.ts'
+
+/**
+ * Records in PostgreSQL. Reading brings along what the engine asks for next (grant, session,
+ * account); writing does everything a request has to write in one statement, so that it happens
+ * whole or not at all. Model names stand in the text as literals: the planner then touches one
+ * partition.
+ */
+
+const COLUMNS = [
+  'model',
+  'id_hash',
+  'grant_hash',
+  'uid_hash',
+  'user_code_hash',
+  'account_id',
+  'client_id',
+  'payload',
+  'sealed',
+  'successor',
+  'consumed_at',
+  'expires_at',
+] as const
+
+type Row = {
+  model: ModelName
+  id_hash: Buffer
+  grant_hash: Buffer | null
+  uid_hash: Buffer | null
+  user_code_hash: Buffer | null
+  account_id: string | null
+  client_id: string | null
+  payload: Record<string, unknown>
+  sealed: Buffer | null
+  successor: Buffer | null
+  consumed_at: Date | null
+  expires_at: Date | null
+}
+type PrefixedRow = { [Column in keyof Row as `g_${Column}`]: Row[Column] }
+/** A row inside a JSON aggregate: bytes as hex, times as text. */
+type JsonRow = {
+  [Column in keyof Row]: Row[Column] extends Buffer | null
+    ? string | null
+    : Row[Column] extends Date | null
+      ? string | null
+      : Row[Column]
+}
+
+type FoundRow = Row &
+  PrefixedRow & { account: AccountBesideRecord | null; sessions: JsonRow[] | null }
+
+const columns = (alias: string) => COLUMNS.map((name) => `${alias}.${name}`).join(', ')
+const prefixed = (alias: string) =>
+  COLUMNS.map((name) => `${alias}.${name} AS ${alias}_${name}`).join(', ')
+
+const ACCOUNT = `CASE WHEN a.id IS NULL THEN NULL ELSE json_build_object(
+    'id', a.id, 'status', a.status, 'username', a.username, 'email', a.email,
+    'emailVerified', a.email_verified, 'claims', a.claims,
+    'createdAt', a.created_at, 'updatedAt', a.updated_at) END AS account`
+
+const SESSIONS = `(SELECT json_agg(json_build_object(
+      'model', s.model, 'id_hash', encode(s.id_hash, 'hex'), 'uid_hash', encode(s.uid_hash, 'hex'),
+      'account_id', s.account_id, 'payload', s.payload, 'sealed', encode(s.sealed, 'hex'),
+      'expires_at', s.expires_at) ORDER BY s.created_at DESC)
+     FROM oidc_record s WHERE s.model = 'Session' AND s.uid_hash = t.uid_hash) AS sessions`
+
+const NO_GRANT = COLUMNS.map((name) => `NULL AS g_${name}`).join(', ')
+
+/** Grant-bound models bring their grant and session along; the others only the account. */
+function findText(model: ModelName, condition: string): string {
+  const grantBound = (GRANT_BOUND_MODELS as readonly ModelName[]).includes(model)
+  return `SELECT ${columns('t')}, ${grantBound ? prefixed('g') : NO_GRANT},
+       ${grantBound ? SESSIONS : 'NULL AS sessions'}, ${ACCOUNT}
+  FROM oidc_record t
+  ${grantBound ? `LEFT JOIN oidc_record g ON g.model = 'Grant' AND g.id_hash = t.grant_hash` : ''}
+  LEFT JOIN account a ON a.id = t.account_id
+ WHERE t.model = '${model}' AND ${condition}`
+}
+
+const texts = new Map<string, string>()
+function textFor(key: string, make: () => string): string {
+  const known = texts.get(key)
+  if (known !== undefined) return known
+  const text = make()
+  texts.set(key, text)
+  return text
+}
+
+export async function findRecord(
+  db: Db,
+  { model, idHash }: RecordKey,
+): Promise<FoundRecord | undefined> {
+  const text = textFor(`find:${model}`, () => findText(model, 't.id_hash = $1'))
+  return present(await queryOne<FoundRow>(db, text, [idHash]))
+}
+
+export async function findRecordByUserCode(
+  db: Db,
+  userCodeHash: Buffer,
+): Promise<FoundRecord | undefined> {
+  const text = textFor('find:user_code', () => findText('DeviceCode', 't.user_code_hash = $1'))
+  return present(await queryOne<FoundRow>(db, text, [userCodeHash]))
+}
+
+/** Every row of one session: two browsers' tabs resuming at once leave two, newest first. */
+export async function listSessionRecords(db: Db, uidHash: Buffer): Promise<FoundRecord[]> {
+  const text = textFor(
+    'find:session_uid',
+    () => `${findText('Session', 't.uid_hash = $1')} ORDER BY t.created_at DESC`,
+  )
+  return (await query<FoundRow>(db, text, [uidHash])).map((row) => present(row)!)
+}
+
+/** Whichever of several models holds this id: introspection and revocation do not know the kind. */
+export async function findRecordOfAny(
+  db: Db,
+  models: readonly ModelName[],
+  idHash: Buffer,
+): Promise<FoundRecord | undefined> {
+  const text = textFor(`find:any:${models.join()}`, () =>
+    models.map((model) => findText(model, 't.id_hash = $1')).join('\nUNION ALL\n'),
+  )
+  return present(await queryOne<FoundRow>(db, text, [idHash]))
+}
+
+function present(row: FoundRow | undefined): FoundRecord | undefined {
+  if (!row) return undefined
+  const grant = Object.fromEntries(
+    COLUMNS.map((name) => [name, row[`g_${name}`]]),
+  ) as unknown as Row
+  return {
+    record: recordOf(row),
+    grant: grant.id_hash === null ? undefined : recordOf(grant),
+    sessions: row.sessions?.map(recordOfJson),
+    account: row.account ?? undefined,
+  }
+}
+
+function recordOf(row: Row): OidcRecord {
+  return {
+    model: row.model,
+    idHash: row.id_hash,
+    grantHash: row.grant_hash ?? undefined,
+    uidHash: row.uid_hash ?? undefined,
+    userCodeHash: row.user_code_hash ?? undefined,
+    accountId: row.account_id ?? undefined,
+    clientId: row.client_id ?? undefined,
+    payload: row.payload,
+    sealed: row.sealed ?? undefined,
+    successor: row.successor ?? undefined,
+    consumedAt: row.consumed_at ?? undefined,
+    expiresAt: row.expires_at ?? undefined,
+  }
+}
+
+function recordOfJson(row: JsonRow): OidcRecord {
+  const bytes = (hex: string | null | undefined) => (hex ? Buffer.from(hex, 'hex') : null)
+  return recordOf({
+    ...row,
+    id_hash: bytes(row.id_hash)!,
+    grant_hash: bytes(row.grant_hash),
+    uid_hash: bytes(row.uid_hash),
+    user_code_hash: bytes(row.user_code_hash),
+    sealed: bytes(row.sealed),
+    successor: null,
+    consumed_at: null,
+    expires_at: row.expires_at ? new Date(row.expires_at) : null,
+  })
+}
+
+/** Everything one request writes. */
+export type RecordChanges = {
+  upserts: readonly (OidcRecord & { mergeAuthorizations?: boolean })[]
+  /** Sessions and interactions that end with this request. */
+  destroys: readonly RecordKey[]
+  /** Sessions that are logged out: every row of theirs goes. */
+  sessionUidsEnded: readonly Buffer[]
+  consume?: Consumption | undefined
+  events: readonly AuthEvent[]
+}
+
+export type Consumption = RecordKey & {
+  /** The grant that must still stand for the use to count. */
+  grantHash?: Buffer | undefined
+  successor?: Buffer | undefined
+  /** How long the used record is remembered, seconds; undefined: as long as it would have lived. */
+  rememberS?: number | undefined
+}
+
+/**
+ * Writes all changes in one statement, all or none of them.
+ *
+ * @returns false where the record to consume was consumed before or its grant is gone; nothing is
+ *   written then
+ */
+export async function applyChanges(db: Db, changes: RecordChanges): Promise<boolean> {
+  const { consume } = changes
+  const text = textFor(`apply:${consume?.model ?? ''}`, () => applyText(consume?.model))
+  const values: unknown[] = [
+    eventRows(changes.events),
+    JSON.stringify(changes.upserts.map(jsonOf)),
+    hashesOf(changes.destroys, 'Interaction'),
+    hashesOf(changes.destroys, 'Session'),
+    changes.sessionUidsEnded,
+  ]
+  if (consume) {
+    values.push(
+      consume.idHash,
+      consume.grantHash ?? null,
+      consume.successor ?? null,
+      consume.rememberS ?? null,
+    )
+  }
+  const row = await queryOne<{ applied: boolean }>(db, text, values)
+  return row?.applied === true
+}
+
+function hashesOf(keys: readonly RecordKey[], model: ModelName): Buffer[] {
+  return keys.filter((key) => key.model === model).map((key) => key.idHash)
+}
+
+function jsonOf(record: OidcRecord & { mergeAuthorizations?: boolean }) {
+  const hex = (bytes: Buffer | undefined) => bytes?.toString('hex')
+  return {
+    model: record.model,
+    id_hash: hex(record.idHash),
+    grant_hash: hex(record.grantHash),
+    uid_hash: hex(record.uidHash),
+    user_code_hash: hex(record.userCodeHash),
+    account_id: record.accountId,
+    client_id: record.clientId,
+    // Text inside the JSON parameter: what a request carried (U+0000, lone surrogates) is then only
+    // ever copied, never decoded.
+    payload: JSON.stringify(record.payload),
+    sealed: hex(record.sealed),
+    expires_at: record.expiresAt?.toISOString(),
+    merge: record.mergeAuthorizations === true,
+  }
+}
+
+function applyText(consumed: ModelName | undefined): string {
+  const condition = consumed ? 'WHERE EXISTS (SELECT 1 FROM consumed)' : ''
+  const and = consumed ? 'AND EXISTS (SELECT 1 FROM consumed)' : ''
+  const consumeCte = `
+  grant_alive AS (
+    -- Taken against a revocation that runs at the same time: one of the two comes first.
+    SELECT 1 FROM oidc_record WHERE model = 'Grant' AND id_hash = $7 FOR KEY SHARE
+  ), consumed AS (
+    UPDATE oidc_record
+       SET consumed_at = now(), successor = $8,
+           expires_at = LEAST(expires_at, now() + make_interval(secs => $9::integer))
+     WHERE model = '${consumed}' AND id_hash = $6 AND consumed_at IS NULL
+       AND ($7::bytea IS NULL OR EXISTS (SELECT 1 FROM grant_alive))
+    RETURNING 1
+  ),`
+  return `WITH ${consumed ? consumeCte : ''}
+  stored AS (
+    INSERT INTO oidc_record AS old
+           (model, id_hash, grant_hash, uid_hash, user_code_hash, account_id, client_id, payload,
+            sealed, expires_at)
+    SELECT r.model, decode(r.id_hash, 'hex'), decode(r.grant_hash, 'hex'), decode(r.uid_hash, 'hex'),
+           decode(r.user_code_hash, 'hex'), r.account_id, r.client_id, r.payload::json,
+           decode(r.sealed, 'hex'), r.expires_at
+      FROM json_to_recordset($2::json)
+        AS r(model text, id_hash text, grant_hash text, uid_hash text, user_code_hash text,
+             account_id uuid, client_id text, payload text, sealed text, expires_at timestamptz)
+      ${condition}
+    ON CONFLICT (id_hash, model) DO UPDATE
+       SET grant_hash = excluded.grant_hash, uid_hash = excluded.uid_hash,
+           user_code_hash = excluded.user_code_hash, account_id = excluded.account_id,
+           client_id = excluded.client_id, sealed = excluded.sealed,
+           expires_at = excluded.expires_at,
+           payload = CASE WHEN old.model = 'Session' AND old.payload -> 'authorizations' IS NOT NULL
+             AND EXISTS (SELECT 1 FROM json_to_recordset($2::json) AS m(id_hash text, merge boolean)
+                          WHERE m.merge AND decode(m.id_hash, 'hex') = old.id_hash)
+             THEN (excluded.payload::jsonb || jsonb_build_object('authorizations',
+                    (old.payload -> 'authorizations')::jsonb
+                    || coalesce((excluded.payload -> 'authorizations')::jsonb, '{}')))::json
+             ELSE excluded.payload END
+    RETURNING 1
+  ), ended_interaction AS (
+    DELETE FROM oidc_record WHERE model = 'Interaction' AND id_hash = ANY($3::bytea[]) ${and}
+  ), ended_session AS (
+    DELETE FROM oidc_record
+     WHERE model = 'Session' AND (id_hash = ANY($4::bytea[]) OR uid_hash = ANY($5::bytea[])) ${and}
+  ), ${EVENTS_CTE.replace('RETURNING 1', `${condition} RETURNING 1`)}
+  SELECT ${consumed ? 'EXISTS (SELECT 1 FROM consumed)' : 'true'} AS applied`
+}
+
+/** Marks a record used, on its own: for what is not consumed at the end of a unit of work. */
+export async function consumeRecord(db: Db, { model, idHash }: RecordKey): Promise<boolean> {
+  const text = textFor(
+    `consume:${model}`,
+    () => `UPDATE oidc_record SET consumed_at = now()
+            WHERE model = '${model}' AND id_hash = $1 AND consumed_at IS NULL RETURNING 1 AS one`,
+  )
+  return (await queryOne(db, text, [idHash])) !== undefined
+}
+
+/** Claims a device code for the one browser that confirms it; false where another one was first. */
+export async function claimDeviceCode(db: Db, record: OidcRecord): Promise<boolean> {
+  const row = await queryOne(
+    db,
+    `UPDATE oidc_record SET payload = $2::json, sealed = $3
+      WHERE model = 'DeviceCode' AND id_hash = $1 AND consumed_at IS NULL
+        AND payload -> 'inFlight' IS NULL
+      RETURNING 1 AS one`,
+    [record.idHash, JSON.stringify(record.payload), record.sealed ?? null],
+  )
+  return row !== undefined
+}
+
+export async function deleteRecord(db: Db, { model, idHash }: RecordKey): Promise<void> {
+  const text = textFor(
+    `delete:${model}`,
+    () => `DELETE FROM oidc_record WHERE model = '${model}' AND id_hash = $1`,
+  )
+  await query(db, text, [idHash])
+}
+
+/** Everything that hangs on a grant, whatever the client may do today: one statement. */
+export async function deleteRecordsOfGrant(db: Db, grantHash: Buffer): Promise<void> {
+  await query(
+    db,
+    `DELETE FROM oidc_record
+      WHERE model IN ('AuthorizationCode', 'AccessToken', 'RefreshToken', 'DeviceCode')
+        AND grant_hash = $1`,
+    [grantHash],
+  )
+}
+
+/** Ends what an account holds: sessions, grants, tokens. For a disabled or deleted account. */
+export async function deleteRecordsOfAccount(db: Db, accountId: string): Promise<void> {
+  await query(
+    db,
+    `DELETE FROM oidc_record
+      WHERE model IN ('Session', 'Grant', 'RefreshToken', 'AccessToken', 'AuthorizationCode', 'DeviceCode')
+        AND account_id = $1`,
+    [accountId],
+  )
+}
+
+/** Ends what a client holds: grants and tokens. For a deleted or disabled client. */
+export async function deleteRecordsOfClient(db: Db, clientId: string): Promise<void> {
+  await query(
+    db,
+    `DELETE FROM oidc_record
+      WHERE model IN ('Grant', 'RefreshToken', 'AccessToken', 'ClientCredentials', 'AuthorizationCode', 'DeviceCode')
+        AND client_id = $1`,
+    [clientId],
+  )
+}

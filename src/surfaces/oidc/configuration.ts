@@ -1,0 +1,129 @@
+import type { Configuration } from 'oidc-provider'
+import { ACR_VALUES } from '../../domain/authentication/assurance.ts'
+import { CLAIMS_BY_SCOPE } from './claims.ts'
+import { createAssertionPolicy } from './client_authentication.ts'
+import { EXTRA_CLIENT_METADATA } from './client_metadata.ts'
+import type { ProviderDeps } from './create_provider.ts'
+import { createDevicePages, createLogoutPages, createRenderError } from './engine_pages.ts'
+import { createExtraTokenClaims } from './extra_claims.ts'
+import { createFindAccount } from './find_account.ts'
+import { isRepeatedRefresh } from './grants/token_requests.ts'
+import { createInteractionPolicy } from './interaction_policy.ts'
+import { mayIntrospect } from './introspection_policy.ts'
+import { createLoadExistingGrant } from './load_grant.ts'
+import { INTERACTION_PATH, PATHS } from './paths.ts'
+import { createResourceIndicators } from './resource_servers.ts'
+import { lifetimes } from './ttl.ts'
+
+/**
+ * The engine's configuration: OAuth 2.1 and RFC 9700 by default. Code flow only, PKCE for every
+ * client, exact redirect URIs, refresh tokens that rotate, no secret that could be read back.
+ * `security_stance.ts` checks at start that what is in force is what is written here.
+ */
+
+const ASYMMETRIC = ['ES256', 'PS256', 'EdDSA', 'Ed25519', 'RS256'] as const
+const ASSERTION = [...ASYMMETRIC, 'ES384', 'ES512', 'PS384', 'PS512', 'RS384', 'RS512'] as const
+
+export function engineConfiguration(deps: ProviderDeps): Configuration {
+  const { config, db, codec, clock, pages } = deps
+  const secure = config.server.issuer.startsWith('https:')
+  return {
+    acrValues: [...ACR_VALUES],
+    adapter: deps.adapterFactory,
+    allowOmittingSingleRegisteredRedirectUri: false,
+    acceptQueryParamAccessTokens: false,
+    assertJwtClientAuthClaimsAndHeader: createAssertionPolicy(clock),
+    claims: CLAIMS_BY_SCOPE as unknown as NonNullable<Configuration['claims']>,
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    clientDefaults: {
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+      id_token_signed_response_alg: 'ES256',
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
+    clockTolerance: config.tokens.clockToleranceS,
+    conformIdTokenClaims: true,
+    cookies: {
+      names: {
+        // __Host-: only this origin, over TLS, for the whole site can have set it (RFC 6265bis §4.1.3).
+        session: secure ? '__Host-authcore_session' : 'authcore_session',
+        interaction: secure ? '__Secure-authcore_interaction' : 'authcore_interaction',
+        resume: secure ? '__Secure-authcore_resume' : 'authcore_resume',
+      },
+      long: { httpOnly: true, sameSite: 'lax', path: '/', signed: true, overwrite: true },
+      short: { httpOnly: true, sameSite: 'lax', signed: true, overwrite: true },
+      keys: deps.cookieKeys as never,
+    },
+    discovery: {
+      claim_types_supported: ['normal'],
+      ui_locales_supported: deps.locales,
+      service_documentation: undefined,
+    } as never,
+    enableHttpPostMethods: false,
+    enabledJWA: {
+      clientAuthSigningAlgValues: [...ASSERTION],
+      dPoPSigningAlgValues: [...ASYMMETRIC],
+      idTokenSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
+      userinfoSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
+      introspectionSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
+    },
+    extraClientMetadata: { properties: [...EXTRA_CLIENT_METADATA] },
+    extraTokenClaims: createExtraTokenClaims(codec) as never,
+    features: features(deps),
+    fetch: deps.fetch as never,
+    fetchResponseBodyLimits: { jwks_uri: 65_536, sector_identifier_uri: 65_536 },
+    findAccount: createFindAccount(db),
+    interactions: {
+      policy: createInteractionPolicy(),
+      url: (_ctx, interaction) => `${INTERACTION_PATH}/${interaction.uid}`,
+    },
+    issueRefreshToken: async (_ctx, client, source) =>
+      client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
+    jwks: deps.jwks as never,
+    loadExistingGrant: createLoadExistingGrant(db),
+    pkce: { required: () => true },
+    renderError: createRenderError(pages) as never,
+    responseTypes: ['code'],
+    rotateRefreshToken: (ctx) => !isRepeatedRefresh(ctx),
+    routes: PATHS,
+    scopes: ['openid', 'offline_access'],
+    subjectTypes: ['public'],
+    ttl: lifetimes(config.tokens, clock) as never,
+  }
+}
+
+function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
+  const { config, db, pages } = deps
+  return {
+    devInteractions: { enabled: false },
+    backchannelLogout: { enabled: true },
+    claimsParameter: { enabled: true },
+    clientCredentials: { enabled: true },
+    deviceFlow: {
+      enabled: true,
+      charset: 'base-20',
+      mask: '****-****',
+      ...(createDevicePages(pages) as object),
+    },
+    dPoP: {
+      enabled: true,
+      nonceSecret: deps.keyring.derive('dpop_nonce'),
+      requireNonce: () => false,
+    },
+    introspection: {
+      enabled: true,
+      allowedPolicy: async (_ctx, client, token) =>
+        mayIntrospect(client, { clientId: token.clientId, aud: undefined }),
+    },
+    jwtIntrospection: { enabled: true },
+    jwtUserinfo: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
+    resourceIndicators: createResourceIndicators(
+      deps.resourceServers,
+      config.tokens.accessTokenS,
+    ) as never,
+    revocation: { enabled: true },
+    rpInitiatedLogout: { enabled: true, ...createLogoutPages(pages, db) },
+    userinfo: { enabled: true },
+  }
+}

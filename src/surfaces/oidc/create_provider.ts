@@ -1,0 +1,64 @@
+import Provider, { type Adapter } from 'oidc-provider'
+import type { Clock } from '../../core/clock.ts'
+import type { ClientCache } from '../../domain/clients/client_cache.ts'
+import type { Config } from '../../platform/config/schema.ts'
+import type { EventRecorder } from '../../platform/events/recorder.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import type { Logger } from '../../platform/observability/logger.ts'
+import type { Db } from '../../platform/persistence/db.ts'
+import type { Pages } from '../../web/pages.ts'
+import type { Codec } from './adapters/codec.ts'
+import { useDurableReplayDetection, useHashedSecrets } from './client_authentication.ts'
+import { engineConfiguration } from './configuration.ts'
+import { installTokenRequests } from './grants/token_requests.ts'
+import { resizeClientCache } from './internals.ts'
+import { type LogoutQueue, queueBackchannelLogout } from './logout_delivery.ts'
+import { listenToProvider } from './provider_events.ts'
+import type { ResourceServerLookup } from './resource_servers.ts'
+import { assertSecurityStance } from './security_stance.ts'
+
+/**
+ * Builds one immutable provider from the configuration and a set of keys. When keys change a new one
+ * is built and swapped in; requests under way end on the old one.
+ */
+
+export type ProviderDeps = {
+  config: Config
+  db: Db
+  keyring: Keyring
+  codec: Codec
+  clock: Clock
+  log: Logger
+  recorder: EventRecorder
+  clients: ClientCache
+  resourceServers: ResourceServerLookup
+  pages: Pages
+  locales: readonly string[]
+  adapterFactory: (model: string) => Adapter
+  /** Signing and verifying: in each algorithm the first key signs. */
+  jwks: { keys: readonly object[] }
+  /** A Keygrip, shared with the web application. */
+  cookieKeys: unknown
+  fetch: (url: string | URL, options?: RequestInit) => Promise<Response>
+  logoutQueue: LogoutQueue
+  onTokenIssued?: (grantType: string) => void
+}
+
+const CLIENTS_KEPT = 10_000
+
+export function createProvider(deps: ProviderDeps): Provider {
+  const provider = new Provider(deps.config.server.issuer, engineConfiguration(deps))
+  provider.proxy = true
+  assertSecurityStance(provider)
+  resizeClientCache(provider, CLIENTS_KEPT)
+  useHashedSecrets(provider, deps)
+  useDurableReplayDetection(provider, deps)
+  queueBackchannelLogout(provider, deps.logoutQueue)
+  installTokenRequests(provider, {
+    ...deps,
+    refreshRetryWindowS: deps.config.tokens.refreshRetryWindowS,
+    ...(deps.onTokenIssued ? { onIssued: deps.onTokenIssued } : {}),
+  })
+  listenToProvider(provider, deps)
+  return provider
+}

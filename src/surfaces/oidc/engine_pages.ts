@@ -1,0 +1,146 @@
+import type { Context } from 'koa'
+import type { Client, KoaContextWithOIDC } from 'oidc-provider'
+import type { Db } from '../../platform/persistence/db.ts'
+import type { ErrorKind, Views } from '../../platform/templating/views.ts'
+import type { Pages } from '../../web/pages.ts'
+import { loadAccount } from './find_account.ts'
+import { PATHS } from './paths.ts'
+
+/**
+ * The pages that the engine asks for in the middle of its own routes: errors, logout, device codes.
+ * It hands over its form as HTML; we take the token out of it and show our own.
+ */
+
+type OAuthError = { error?: string; error_description?: string; state?: string }
+
+const asContext = (ctx: KoaContextWithOIDC) => ctx as unknown as Context
+
+export function createRenderError(pages: Pages) {
+  return async (ctx: KoaContextWithOIDC, out: OAuthError, error: Error): Promise<void> => {
+    const { client } = ctx.oidc ?? {}
+    const context = asContext(ctx)
+    pages.send(
+      context,
+      'errors/error',
+      {
+        kind: kindOf(context.status, out, error),
+        referenceId: context.state.requestId,
+        oauthError: { error: out.error ?? 'server_error', description: out.error_description },
+        client: client && clientView(client),
+        backUri: client?.clientUri,
+      },
+      context.status,
+    )
+  }
+}
+
+const KINDS: Record<string, ErrorKind> = {
+  invalid_client: 'invalid_client',
+  invalid_redirect_uri: 'invalid_redirect_uri',
+  temporarily_unavailable: 'unavailable',
+  server_error: 'internal',
+  access_denied: 'forbidden',
+}
+
+function kindOf(status: number, out: OAuthError, error: Error): ErrorKind {
+  // The engine answers an unknown redirect_uri with invalid_request on the wire.
+  if (error.name === 'InvalidRedirectUri') return 'invalid_redirect_uri'
+  const kind = KINDS[out.error ?? '']
+  return kind ?? (status >= 500 ? 'internal' : 'invalid_request')
+}
+
+export function clientView(client: Client): Views['interactions/login']['client'] {
+  return {
+    name: client.clientName ?? client.clientId,
+    logoUri: client.logoUri,
+    uri: client.clientUri,
+  }
+}
+
+export function createLogoutPages(pages: Pages, db: Db) {
+  return {
+    async logoutSource(ctx: KoaContextWithOIDC, form: string): Promise<void> {
+      const { client, session } = ctx.oidc
+      const account = session?.accountId ? await loadAccount(db, session.accountId) : undefined
+      pages.send(asContext(ctx), 'interactions/logout', {
+        action: `${PATHS.end_session}/confirm`,
+        xsrf: xsrfIn(form),
+        client: client && clientView(client),
+        account: account && {
+          name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
+          email: account.email,
+        },
+      })
+    },
+    async postLogoutSuccessSource(ctx: KoaContextWithOIDC): Promise<void> {
+      const { client } = ctx.oidc
+      pages.send(asContext(ctx), 'interactions/logged_out', {
+        client: client && clientView(client),
+        continueUri: client?.clientUri,
+      })
+    },
+  }
+}
+
+type DeviceCodeError = Views['interactions/device_code']['error']
+
+const DEVICE_ERRORS: Record<string, DeviceCodeError> = {
+  NoCodeError: 'missing',
+  NotFoundError: 'not_found',
+  ExpiredError: 'expired',
+  AlreadyUsedError: 'already_used',
+}
+
+export function createDevicePages(pages: Pages) {
+  return {
+    async userCodeInputSource(
+      ctx: KoaContextWithOIDC,
+      form: string,
+      _out?: unknown,
+      error?: Error & { userCode?: string },
+    ): Promise<void> {
+      if (error?.name === 'AbortedError') {
+        pages.send(asContext(ctx), 'interactions/device_done', { outcome: 'denied' })
+        return
+      }
+      pages.send(
+        asContext(ctx),
+        'interactions/device_code',
+        {
+          action: PATHS.code_verification,
+          xsrf: xsrfIn(form),
+          userCode: error?.userCode,
+          error: error && (DEVICE_ERRORS[error.name] ?? 'not_found'),
+        },
+        error ? 422 : 200,
+      )
+    },
+    async userCodeConfirmSource(
+      ctx: KoaContextWithOIDC,
+      form: string,
+      client: Client,
+      deviceInfo: { ip?: string },
+      userCode: string,
+    ): Promise<void> {
+      pages.send(asContext(ctx), 'interactions/device_confirm', {
+        action: PATHS.code_verification,
+        xsrf: xsrfIn(form),
+        client: clientView(client),
+        userCode,
+        ip: deviceInfo.ip,
+      })
+    },
+    async successSource(ctx: KoaContextWithOIDC): Promise<void> {
+      const { client } = ctx.oidc
+      pages.send(asContext(ctx), 'interactions/device_done', {
+        outcome: 'approved',
+        client: client && clientView(client),
+      })
+    },
+    deviceInfo: (ctx: KoaContextWithOIDC) => ({ ip: asContext(ctx).state.clientIp }),
+  }
+}
+
+function xsrfIn(form: string): string {
+  return /name="xsrf" value="([^"]*)"/.exec(form)?.[1] ?? ''
+}

@@ -1,0 +1,48 @@
+import type { Context } from 'koa'
+import type Provider from 'oidc-provider'
+import LRU from 'oidc-provider/lib/helpers/lru.js'
+import { AlreadyUsedError } from 'oidc-provider/lib/helpers/re_render_errors.js'
+import instance from 'oidc-provider/lib/helpers/weak_cache.js'
+
+/**
+ * The only place that reaches into the engine besides its documented interface. The version of
+ * oidc-provider is pinned exactly; a test checks that everything used here is still there.
+ */
+
+type GrantHandler = (ctx: Context) => Promise<void>
+type Internals = {
+  configuration: Record<string, unknown> & { features: Record<string, unknown> }
+  dynamicClients: unknown
+  grantTypeHandlers: Map<string, GrantHandler>
+}
+
+const internalsOf = (provider: Provider) => instance(provider) as unknown as Internals
+
+/** The configuration in force after the engine has applied its defaults. */
+export function effectiveConfiguration(provider: Provider): Internals['configuration'] {
+  return internalsOf(provider).configuration
+}
+
+/**
+ * The engine keeps 100 validated clients; beyond that each request validates one anew and fetches
+ * its jwks_uri again. Upstream refused to make the size configurable.
+ */
+export function resizeClientCache(provider: Provider, maxSize: number): void {
+  internalsOf(provider).dynamicClients = new LRU({ maxSize })
+}
+
+/** Replaces every grant handler by what `wrap` makes of it. */
+export function wrapGrantHandlers(
+  provider: Provider,
+  wrap: (grantType: string, handler: GrantHandler) => GrantHandler,
+): void {
+  const { grantTypeHandlers } = internalsOf(provider)
+  for (const [grantType, handler] of grantTypeHandlers) {
+    grantTypeHandlers.set(grantType, wrap(grantType, handler))
+  }
+}
+
+/** What the engine throws, and renders as a page, where a user code was confirmed before. */
+export function userCodeAlreadyUsed(): Error {
+  return new AlreadyUsedError() as Error
+}

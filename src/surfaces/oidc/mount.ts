@@ -1,0 +1,86 @@
+import type Koa from 'koa'
+import type { Context, Middleware } from 'koa'
+import { guardProviderBody } from '../../web/guard_provider_body.ts'
+import { allowFormTarget } from '../../web/security_headers.ts'
+import { oauthErrorOf } from './adapters/adapter_for_model.ts'
+import { inUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
+import { MACHINE_PATHS, PATHS } from './paths.ts'
+import type { ProviderRuntime } from './provider_runtime.ts'
+
+/**
+ * The protocol endpoints: `/authorize`, `/token` and their siblings. Every request runs in a unit of
+ * work of its own that is committed when the engine is done; what cannot be committed is an error,
+ * and the person or client is told so instead of holding a code or token that is not there.
+ */
+export type OidcMount = {
+  runtime: ProviderRuntime
+  stores: RecordStores
+  /** Limits on what comes in; runs before anything is read. */
+  throttle: Middleware
+}
+
+const TOKEN_LOOKUPS: ReadonlySet<string> = new Set([PATHS.introspection, PATHS.revocation])
+const ENDPOINT_PREFIXES = Object.values(PATHS)
+
+export function mountOidc(app: Koa, { runtime, stores, throttle }: OidcMount): void {
+  const guardBody = guardProviderBody()
+  app.use(async (ctx, next) => {
+    if (!isEndpoint(ctx.path)) return await next()
+    ctx.state['uiLocales'] = ctx.query['ui_locales']
+    // A program that says nothing, or names HTML, at a machine's endpoint is answered in JSON.
+    if (MACHINE_PATHS.has(ctx.path)) ctx.req.headers.accept = 'application/json'
+    await throttle(ctx, async () => {
+      await guardBody(ctx, async () => {
+        await serve(ctx, next, runtime, stores)
+      })
+    })
+  })
+}
+
+async function serve(
+  ctx: Context,
+  next: () => Promise<unknown>,
+  runtime: ProviderRuntime,
+  stores: RecordStores,
+): Promise<void> {
+  try {
+    await inUnitOfWork(stores, async (unit) => {
+      unit.lookForAnyToken = TOKEN_LOOKUPS.has(ctx.path)
+      await runtime.handler()(ctx, next as never)
+    })
+  } catch (error) {
+    if (!MACHINE_PATHS.has(ctx.path)) throw error
+    answerInOAuth(ctx, error)
+  }
+  ctx.state.route ??= ctx.oidc?.route
+  allowFormPost(ctx)
+}
+
+/** A store that fails at the very end of a machine's request still speaks OAuth. */
+function answerInOAuth(ctx: Context, error: unknown): void {
+  const known = oauthErrorOf(error) as {
+    statusCode?: number
+    error?: string
+    error_description?: string
+  }
+  if (known.statusCode !== 503) throw error
+  ctx.status = 503
+  ctx.set('Retry-After', '2')
+  ctx.body = { error: known.error, error_description: known.error_description }
+}
+
+/** `response_mode=form_post` posts to the client: the one page whose form leaves our origin. */
+function allowFormPost(ctx: Context): void {
+  const { oidc } = ctx
+  const leaves = oidc?.route === 'authorization' || oidc?.route === 'resume'
+  if (!leaves || ctx.type !== 'text/html' || !oidc.redirectUriCheckPerformed) return
+  const target: unknown = oidc.params?.redirect_uri
+  if (typeof target === 'string') allowFormTarget(ctx.res, target)
+}
+
+function isEndpoint(path: string): boolean {
+  return (
+    path.startsWith('/.well-known/o') ||
+    ENDPOINT_PREFIXES.some((prefix) => path === prefix || path.startsWith(`${prefix}/`))
+  )
+}

@@ -1,0 +1,33 @@
+/** Where each endpoint is. Public: they are in discovery, and clients have them in their settings. */
+export const PATHS = {
+  authorization: '/authorize',
+  token: '/token',
+  userinfo: '/userinfo',
+  introspection: '/introspect',
+  revocation: '/revoke',
+  pushed_authorization_request: '/par',
+  device_authorization: '/device_authorization',
+  code_verification: '/device',
+  end_session: '/logout',
+  jwks: '/jwks',
+} as const
+
+export const DISCOVERY_PATHS = [
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+] as const
+
+/** Endpoints whose callers are programs: they get JSON, whatever their Accept header says. */
+export const MACHINE_PATHS: ReadonlySet<string> = new Set([
+  PATHS.token,
+  PATHS.userinfo,
+  PATHS.introspection,
+  PATHS.revocation,
+  PATHS.pushed_authorization_request,
+  PATHS.device_authorization,
+  PATHS.jwks,
+  ...DISCOVERY_PATHS,
+])
+
+/** Where a person's interaction with an authorization request is. */
+export const INTERACTION_PATH = '/interaction'

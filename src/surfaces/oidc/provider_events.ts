@@ -1,0 +1,148 @@
+import type Provider from 'oidc-provider'
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import {
+  authorizationRefused,
+  clientAuthenticationFailed,
+  sessionEnded,
+  tokenRefused,
+  tokenReuseDetected,
+  tokenRevoked,
+} from '../../platform/events/catalogue.ts'
+import type { AuthEvent } from '../../platform/events/event.ts'
+import type { EventRecorder } from '../../platform/events/recorder.ts'
+import type { Logger } from '../../platform/observability/logger.ts'
+import { currentUnitOfWork } from './adapters/unit_of_work.ts'
+import { originOf } from './origin.ts'
+
+/**
+ * The engine's events as entries of our trail and log. A listener that throws would turn an answer
+ * that is already written into a 500, and a rejected one would end the process: all of them are
+ * synchronous, wrapped, and only take notes.
+ */
+
+type EngineError = Error & {
+  error?: string
+  error_detail?: string
+  error_description?: string
+  statusCode?: number
+}
+type Listener = (ctx: KoaContextWithOIDC, ...rest: never[]) => void
+
+const ENDPOINTS_WITH_REFUSALS = [
+  'grant.error',
+  'introspection.error',
+  'revocation.error',
+  'userinfo.error',
+  'pushed_authorization_request.error',
+  'device_authorization.error',
+] as const
+
+/** What the engine says about a second use of a code or refresh token. */
+const REUSE = /already (used|consumed)/
+
+export function listenToProvider(
+  provider: Provider,
+  deps: { recorder: EventRecorder; log: Logger },
+): void {
+  const on = (name: string, listener: Listener) => {
+    ;(provider as unknown as NodeJS.EventEmitter).on(name, (...args: unknown[]) => {
+      try {
+        ;(listener as (...args: unknown[]) => void)(...args)
+      } catch (error) {
+        deps.log.error({ err: error, event: name }, 'a provider event could not be recorded')
+      }
+    })
+  }
+  const record = (event: AuthEvent) => deps.recorder.record(event)
+
+  for (const name of ENDPOINTS_WITH_REFUSALS) {
+    on(name, (ctx, error: EngineError) => {
+      const event = refusalOf(ctx, error, name.replace('.error', ''))
+      if (event) record(event)
+    })
+  }
+  for (const name of ['authorization.error', 'code_verification.error', 'device_resume.error']) {
+    on(name, (ctx, error: EngineError) => {
+      const { error: code = 'error' } = error
+      record(
+        authorizationRefused({
+          ...partiesOf(ctx),
+          error: code,
+          reason: reasonOf(error),
+          ...originOf(ctx),
+        }),
+      )
+    })
+  }
+  on('server_error', (ctx, error: EngineError) => {
+    const fields = { err: error, request_id: ctx.state?.['requestId'], route: ctx.oidc?.route }
+    deps.log.error(fields, 'the provider failed to answer a request')
+  })
+  on('end_session.success', (ctx) => {
+    const { session, params } = ctx.oidc
+    if (!session?.accountId || !params?.['logout']) return
+    const event = sessionEnded({
+      accountId: session.accountId,
+      sessionUid: session.uid,
+      clientIds: Object.keys(session.authorizations ?? {}),
+      ...originOf(ctx),
+    })
+    // With the session itself, in one statement.
+    currentUnitOfWork()?.record(event)
+  })
+  on('grant.revoked', (ctx) => {
+    const { route, client, entities } = ctx.oidc
+    if (route !== 'revocation' || !client) return
+    const { RefreshToken } = entities
+    const accountId = (RefreshToken as { accountId?: string } | undefined)?.accountId
+    record(
+      tokenRevoked({
+        clientId: client.clientId,
+        accountId,
+        kind: 'RefreshToken',
+        ...originOf(ctx),
+      }),
+    )
+  })
+}
+
+function refusalOf(
+  ctx: KoaContextWithOIDC,
+  error: EngineError,
+  endpoint: string,
+): AuthEvent | undefined {
+  const code = error.error ?? 'server_error'
+  // Not a refusal: JWT access tokens are answered elsewhere; a nonce and patience are asked for.
+  if (/^(unsupported_token_type|use_dpop_nonce|authorization_pending|slow_down)$/.test(code)) {
+    return undefined
+  }
+  const parties = partiesOf(ctx)
+  const reason = reasonOf(error)
+  const origin = originOf(ctx)
+  if (code === 'invalid_client') {
+    return clientAuthenticationFailed({ clientId: parties.clientId, endpoint, reason, ...origin })
+  }
+  if (code === 'invalid_grant' && REUSE.test(reason) && parties.clientId) {
+    const kind =
+      ctx.oidc.params?.['grant_type'] === 'refresh_token' ? 'RefreshToken' : 'AuthorizationCode'
+    return tokenReuseDetected({
+      clientId: parties.clientId,
+      accountId: parties.accountId,
+      kind,
+      ...origin,
+    })
+  }
+  return tokenRefused({ ...parties, endpoint, error: code, reason, ...origin })
+}
+
+function partiesOf(ctx: KoaContextWithOIDC) {
+  const { client, entities, session } = ctx.oidc
+  const source = (entities.AuthorizationCode ?? entities.RefreshToken ?? entities.AccessToken) as
+    | { accountId?: string }
+    | undefined
+  return { clientId: client?.clientId, accountId: source?.accountId ?? session?.accountId }
+}
+
+function reasonOf(error: EngineError): string {
+  return (error.error_detail ?? error.error_description ?? error.message).slice(0, 200)
+}

@@ -1,0 +1,76 @@
+import { type Client, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
+import type { ResourceServer as Registered } from '../../domain/clients/resource_server.ts'
+
+/**
+ * APIs as OAuth resource servers (RFC 8707). A client gets of an API's scopes what is assigned to
+ * it in `resource_scopes`; a client without an assignment may ask on behalf of a person, who then
+ * decides, but never on its own behalf.
+ */
+
+export type ResourceServerLookup = {
+  find(identifier: string): Promise<Registered | undefined>
+}
+
+export function createResourceIndicators(lookup: ResourceServerLookup, accessTokenTtlS: number) {
+  return {
+    enabled: true,
+    async defaultResource(ctx: KoaContextWithOIDC, client: Client | undefined, oneOf?: string[]) {
+      if (oneOf) return oneOf
+      if (ctx.oidc.params?.['grant_type'] !== 'client_credentials') return undefined as never
+      return (await soleResourceFor(lookup, client, ctx.oidc.requestParamScopes)) as never
+    },
+    async getResourceServerInfo(
+      ctx: KoaContextWithOIDC,
+      identifier: string,
+      client: Client,
+    ): Promise<ResourceServer> {
+      const server = await lookup.find(identifier)
+      if (!server) throw new errors.InvalidTarget('unknown resource')
+      const scopes = allowedScopes(server, client, isOwnBehalf(ctx))
+      if (!scopes) throw new errors.InvalidTarget('resource is not allowed for this client')
+      return {
+        scope: scopes.join(' '),
+        audience: server.identifier,
+        accessTokenTTL: server.accessTokenTtlS ?? accessTokenTtlS,
+        accessTokenFormat: server.accessTokenFormat,
+        ...(server.accessTokenFormat === 'jwt'
+          ? { jwt: { sign: { alg: server.signingAlgorithm as 'ES256' } } }
+          : {}),
+      }
+    },
+    useGrantedResource: async () => false,
+  }
+}
+
+function isOwnBehalf(ctx: KoaContextWithOIDC): boolean {
+  return ctx.oidc.params?.['grant_type'] === 'client_credentials'
+}
+
+function allowedScopes(
+  server: Registered,
+  client: Client,
+  ownBehalf: boolean,
+): string[] | undefined {
+  const assigned = (client['resource_scopes'] as Record<string, string[]> | undefined)?.[
+    server.identifier
+  ]
+  const offered = server.scopes.map(({ name }) => name)
+  if (assigned) return offered.filter((scope) => assigned.includes(scope))
+  return ownBehalf ? undefined : offered
+}
+
+/** A service that names scopes but no API means the one assigned to it that has them all. */
+async function soleResourceFor(
+  lookup: ResourceServerLookup,
+  client: Client | undefined,
+  scopes: ReadonlySet<string>,
+): Promise<string | undefined> {
+  const assigned = Object.keys((client?.['resource_scopes'] as object | undefined) ?? {})
+  if (!client || scopes.size === 0) return undefined
+  const servers = await Promise.all(assigned.map((identifier) => lookup.find(identifier)))
+  const candidates = servers.filter((server) => {
+    const allowed = server && allowedScopes(server, client, true)
+    return allowed && [...scopes].every((scope) => allowed.includes(scope))
+  })
+  return candidates.length === 1 ? candidates[0]!.identifier : undefined
+}

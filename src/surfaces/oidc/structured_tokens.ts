@@ -1,0 +1,110 @@
+import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
+import type { Middleware } from 'koa'
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import { tokenRevoked } from '../../platform/events/catalogue.ts'
+import type { EventRecorder } from '../../platform/events/recorder.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import type { Db } from '../../platform/persistence/db.ts'
+import { findJwtStanding, insertRevokedToken } from './adapters/replay_store.ts'
+import { mayIntrospect } from './introspection_policy.ts'
+import { originOf } from './origin.ts'
+
+/**
+ * Introspection (RFC 7662) and revocation (RFC 7009) of JWT access tokens. The engine authenticates
+ * the client and then refuses structured tokens; we take over from there. A JWT is active while its
+ * signature and time hold, it is not on the list of the revoked, its grant stands and its subject is
+ * active: one statement tells.
+ */
+
+export type StructuredTokenDeps = {
+  db: Db
+  keyring: Keyring
+  issuer: string
+  publicKeys: JSONWebKeySet
+  recorder: EventRecorder
+}
+
+const INACTIVE = { active: false } as const
+
+type AccessTokenClaims = JWTPayload & {
+  client_id?: string
+  scope?: string
+  gid?: string
+  cnf?: Record<string, unknown>
+  acr?: string
+  amr?: string[]
+  auth_time?: number
+}
+
+export function handleStructuredTokens(deps: StructuredTokenDeps): Middleware {
+  const keys = createLocalJWKSet(deps.publicKeys)
+  const verify = async (token: string): Promise<AccessTokenClaims | undefined> => {
+    try {
+      const { payload } = await jwtVerify(token, keys, { issuer: deps.issuer, typ: 'at+jwt' })
+      return payload as AccessTokenClaims
+    } catch {
+      return undefined
+    }
+  }
+  return async (context, next) => {
+    await next()
+    const ctx = context as unknown as KoaContextWithOIDC
+    if (!wasRefusedAsStructured(context.body) || !ctx.oidc?.client) return
+    const claims = await verify(String(ctx.oidc.params!['token']))
+    if (ctx.oidc.route === 'introspection') {
+      context.status = 200
+      context.body = claims ? await introspect(deps, ctx, claims) : INACTIVE
+    } else if (ctx.oidc.route === 'revocation') {
+      if (claims) await revoke(deps, ctx, claims)
+      context.status = 200
+      context.body = ''
+    }
+  }
+}
+
+export function wasRefusedAsStructured(body: unknown): boolean {
+  return (body as { error?: string } | undefined)?.error === 'unsupported_token_type'
+}
+
+async function introspect(
+  { db, keyring, issuer }: StructuredTokenDeps,
+  ctx: KoaContextWithOIDC,
+  claims: AccessTokenClaims,
+): Promise<Record<string, unknown>> {
+  const aud = typeof claims.aud === 'string' ? claims.aud : undefined
+  if (!mayIntrospect(ctx.oidc.client!, { clientId: claims.client_id, aud })) return INACTIVE
+  const ofAccount = claims.gid !== undefined
+  const standing = await findJwtStanding(db, {
+    jtiHash: keyring.hash('jwt_jti', claims.jti ?? ''),
+    grantHash: ofAccount ? Buffer.from(claims.gid!, 'base64url') : undefined,
+    accountId: ofAccount ? claims.sub : undefined,
+  })
+  const standsForAccount = standing.grantAlive && standing.accountStatus === 'active'
+  if (standing.revoked || (ofAccount && !standsForAccount)) return INACTIVE
+  if (!(await ctx.oidc.provider.Client.find(claims.client_id ?? ''))) return INACTIVE
+  const { sub, client_id, scope, exp, iat, jti, cnf, acr, amr, auth_time } = claims
+  return {
+    active: true,
+    iss: issuer,
+    ...defined({ sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time }),
+    token_type: cnf?.['jkt'] === undefined ? 'Bearer' : 'DPoP',
+  }
+}
+
+async function revoke(
+  { db, keyring, recorder }: StructuredTokenDeps,
+  ctx: KoaContextWithOIDC,
+  claims: AccessTokenClaims,
+): Promise<void> {
+  const { clientId } = ctx.oidc.client!
+  // RFC 7009 §2.1: a token of another client is not touched, and the answer does not say so.
+  if (claims.client_id !== clientId || !claims.jti || !claims.exp) return
+  await insertRevokedToken(db, keyring.hash('jwt_jti', claims.jti), new Date(claims.exp * 1000))
+  recorder.record(
+    tokenRevoked({ clientId, accountId: claims.sub, kind: 'AccessToken', ...originOf(ctx) }),
+  )
+}
+
+function defined(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}

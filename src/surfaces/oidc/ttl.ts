@@ -1,0 +1,30 @@
+import { type Clock, epochSeconds } from '../../core/clock.ts'
+import type { Config } from '../../platform/config/schema.ts'
+
+/** How long everything lives. The engine wants whole positive seconds from each function. */
+
+type Rotated = { iiat?: number; resourceServer?: { accessTokenTTL?: number } }
+
+export function lifetimes(tokens: Config['tokens'], clock: Clock) {
+  const accessTokenTtl = (_ctx: unknown, token: Rotated) =>
+    token.resourceServer?.accessTokenTTL ?? tokens.accessTokenS
+  return {
+    AccessToken: accessTokenTtl,
+    ClientCredentials: accessTokenTtl,
+    AuthorizationCode: tokens.authorizationCodeS,
+    DeviceCode: tokens.deviceCodeS,
+    IdToken: tokens.idTokenS,
+    Interaction: tokens.interactionS,
+    PushedAuthorizationRequest: tokens.pushedRequestS,
+    Session: tokens.sessionS,
+    // The chain of rotations has an absolute end, counted from its first token (`iiat`).
+    RefreshToken: (_ctx: unknown, token: Rotated) => {
+      const now = epochSeconds(clock)
+      const leftS = (token.iiat ?? now) + tokens.refreshTokenAbsoluteS - now
+      return Math.max(1, Math.min(tokens.refreshTokenIdleS, leftS))
+    },
+    // A grant is used for as long as the session that holds it goes on, and then carries refresh
+    // tokens to their absolute end; refreshing does not extend it.
+    Grant: tokens.sessionS * 4 + tokens.refreshTokenAbsoluteS,
+  }
+}
