@@ -5,7 +5,10 @@ import type {
 import { ipKeys } from '../domain/security/ip_key.ts'
 import type { Attempt, RateLimits } from '../domain/security/rate_limit.ts'
 
-/** The named limits that stand before a password: one of the account, one or two of the address. */
+/**
+ * The named limits that stand before a password: one or two of the address, then one of the account,
+ * so that a blocked address never touches what is counted of the account.
+ */
 export function createSignInLimits(limits: RateLimits): SignInLimits {
   return {
     reserve: (reservation) => limits.consumeAll(attemptsOf(reservation)),
@@ -21,7 +24,7 @@ export function createSignInLimits(limits: RateLimits): SignInLimits {
 }
 
 function attemptsOf(reservation: SignInReservation): Attempt[] {
-  return [accountLimit(reservation), ...addressLimits(reservation)]
+  return [...addressLimits(reservation), accountLimit(reservation)]
 }
 
 function accountLimit({ accountKey, deviceTrusted }: SignInReservation): Attempt {

@@ -43,7 +43,7 @@ export type InteractionDeps = {
 type Handler = (deps: InteractionDeps, ctx: Context) => Promise<void>
 
 export function mountInteractions(app: Koa, deps: InteractionDeps): void {
-  const router = new Router({ prefix: '/interaction/:uid' })
+  const router = new Router({ sensitive: true, strict: true })
   const page = (handler: Handler): Middleware => guarded(deps, handler)
   const form = (handler: Handler): Middleware =>
     guarded(deps, async (_, ctx) => {
@@ -51,20 +51,24 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
       await handler(deps, ctx)
     })
 
-  router.get('interaction', '', page(dispatch))
-  router.get('interaction_login', '/login', page(showLogin))
-  router.post('interaction_login_submit', '/login', form(submitLogin))
-  router.get('interaction_consent', '/consent', page(showConsent))
-  router.post('interaction_consent_submit', '/consent', form(allowConsent))
-  router.get('interaction_select_account', '/select_account', page(showAccounts))
-  router.post('interaction_select_account_submit', '/select_account', form(submitAccount))
-  router.post('interaction_cancel', '/cancel', form(cancel))
+  router.get('interaction', '/interaction/:uid', page(dispatch))
+  router.get('interaction_login', '/interaction/:uid/login', page(showLogin))
+  router.post('interaction_login_submit', '/interaction/:uid/login', form(submitLogin))
+  router.get('interaction_consent', '/interaction/:uid/consent', page(showConsent))
+  router.post('interaction_consent_submit', '/interaction/:uid/consent', form(allowConsent))
+  router.get('interaction_select_account', '/interaction/:uid/select_account', page(showAccounts))
+  router.post(
+    'interaction_select_account_submit',
+    '/interaction/:uid/select_account',
+    form(submitAccount),
+  )
+  router.post('interaction_cancel', '/interaction/:uid/cancel', form(cancel))
   app.use(router.routes() as unknown as Middleware)
 }
 
 function guarded(deps: InteractionDeps, handler: Handler): Middleware {
   return async (ctx) => {
-    ctx.state.route = ctx['routerName'] ?? 'interaction'
+    ctx.state.route = String(ctx['routerName'] ?? 'interaction')
     try {
       await deps.inUnitOfWork(() => handler(deps, ctx as Context))
     } catch (error) {
