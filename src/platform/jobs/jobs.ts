@@ -1,0 +1,43 @@
+import { z } from 'zod'
+
+/**
+ * Work that may fail and must be done all the same: what a request leaves behind for a worker. A job
+ * is a row in the same PostgreSQL, written in the transaction of the fact that asks for it, and
+ * carried by pg-boss. Each job is here, with its payload and its patience; what a job does is
+ * registered by whoever owns the work. Facts for others to hear are events, not jobs.
+ */
+export type JobDefinition = {
+  /** What `send` accepts and the handler gets. Plain JSON: no transforms. */
+  payload: z.ZodType<object>
+  /** Attempts after the first; then the job goes to the dead letters. */
+  retryLimit: number
+  /** Each pause is twice the one before and up to twice as long again, by chance. */
+  firstRetryDelayS: number
+  /** How long one attempt may take. The job of a worker that died is taken up again after it. */
+  expireS: number
+  /** Jobs of this kind that one process works on at the same time. */
+  concurrency: number
+}
+
+export type JobTable = Record<string, JobDefinition>
+
+export const JOBS = {
+  /** One POST of a logout token to one client (OpenID Connect Back-Channel Logout 1.0 §2.5). */
+  backchannel_logout: {
+    payload: z.strictObject({
+      clientId: z.string(),
+      accountId: z.string(),
+      sid: z.string(),
+      /** NumericDate: when the session ended. The token itself is made anew for every attempt. */
+      issuedAt: z.int(),
+    }),
+    // 2, 4, 8 minutes and so on, in all about a day.
+    retryLimit: 9,
+    firstRetryDelayS: 110,
+    expireS: 60,
+    concurrency: 10,
+  },
+} as const satisfies JobTable
+
+/** Where jobs end that failed for good. Nobody works on it; an operator looks, and sends them again. */
+export const DEAD_LETTERS = 'dead_letter'
