@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { Knex } from 'knex'
+import knex, { type Knex } from 'knex'
 import { DomainError } from '../../core/errors.ts'
 import { type Db, query } from './db.ts'
 
@@ -15,6 +15,8 @@ const MIGRATIONS_DIR = fileURLToPath(new URL('../../../migrations/', import.meta
 const TABLE = 'schema_migration'
 /** Any number, as long as nothing else of ours locks it. */
 const LOCK = 7_215_004
+/** Who waits for a table makes everyone wait who comes after: less than a request has patience for. */
+const TABLE_LOCK_TIMEOUT_MS = 4_000
 
 export type MigrationStatus = {
   applied: string[]
@@ -63,17 +65,24 @@ export async function migrateUp(db: Db): Promise<string[]> {
   const before = await migrationStatus(db)
   refuseNewerSchema(before)
   if (before.pending.length === 0) return []
-  return await underLock(db, async () => {
-    const [, names] = (await db.migrate.latest(options)) as [number, string[]]
-    return names.map((name) => source.getMigrationName(name))
+  return await underLock(db, async (migrator) => {
+    // Whoever held the lock before us may have been newer.
+    refuseNewerSchema(await migrationStatus(migrator))
+    const applied: string[] = []
+    for (;;) {
+      // `latest` would put all of them into one transaction.
+      const [, names] = (await migrator.migrate.up(options)) as [number, string[]]
+      if (names.length === 0) return applied
+      applied.push(...names.map((name) => source.getMigrationName(name)))
+    }
   })
 }
 
 /** Takes back the newest migration and returns its name, or undefined where there is none. */
 export async function migrateDown(db: Db): Promise<string | undefined> {
-  refuseNewerSchema(await migrationStatus(db))
-  return await underLock(db, async () => {
-    const [, names] = (await db.migrate.down(options)) as [number, string[]]
+  return await underLock(db, async (migrator) => {
+    refuseNewerSchema(await migrationStatus(migrator))
+    const [, names] = (await migrator.migrate.down(options)) as [number, string[]]
     return names[0] === undefined ? undefined : source.getMigrationName(names[0])
   })
 }
@@ -100,18 +109,41 @@ function refuseNewerSchema({ unknown }: MigrationStatus): void {
   }
 }
 
-async function underLock<T>(db: Db, work: () => Promise<T>): Promise<T> {
-  // A session lock needs one connection for its whole life; it is taken out of the pool.
-  const connection = await db.client.acquireConnection()
+async function underLock<T>(db: Db, work: (migrator: Db) => Promise<T>): Promise<T> {
+  const migrator = openMigrator(db)
   try {
-    await connection.query('SET statement_timeout = 0')
+    return await withLock(migrator, work)
+  } finally {
+    await migrator.destroy() // and the lock with its session
+  }
+}
+
+async function withLock<T>(migrator: Db, work: (migrator: Db) => Promise<T>): Promise<T> {
+  // A session lock needs one connection for its whole life; it is taken out of the pool.
+  const connection = await migrator.client.acquireConnection()
+  try {
+    await connection.query('SET lock_timeout = 0')
     await connection.query(`SELECT pg_advisory_lock(${LOCK})`)
     // A process killed in the middle leaves knex's own lock row behind; ours went with its session.
-    await db.migrate.forceFreeMigrationsLock(options)
-    return await work()
+    await migrator.migrate.forceFreeMigrationsLock(options)
+    return await work(migrator)
   } finally {
-    await connection.query(`SELECT pg_advisory_unlock(${LOCK})`)
-    await connection.query('RESET statement_timeout')
-    await db.client.releaseConnection(connection)
+    await migrator.client.releaseConnection(connection)
   }
+}
+
+/** Connections of its own, for statements that may take longer than those of a request. */
+function openMigrator(db: Db): Db {
+  return knex({
+    ...db.client.config,
+    connection: { ...db.client.config.connection, application_name: 'authcore migrate' },
+    pool: {
+      min: 0,
+      max: 2,
+      afterCreate(connection: { query(text: string, done: unknown): void }, done: unknown) {
+        const text = `SET statement_timeout = 0; SET lock_timeout = ${TABLE_LOCK_TIMEOUT_MS}`
+        connection.query(text, done)
+      },
+    },
+  })
 }
