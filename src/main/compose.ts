@@ -178,11 +178,11 @@ export async function compose(input: {
   }
 }
 
-function outboundPolicy({ security, environment }: Config) {
+function outboundPolicy({ security, server }: Config) {
   return {
     allow: security.outboundAllow,
+    // Nobody makes us call ourselves.
+    deny: [new URL(server.issuer).hostname],
     ...(security.outboundCaFile ? { ca: readFileSync(security.outboundCaFile, 'utf8') } : {}),
-    allowHttp: false,
-    environment,
   }
 }

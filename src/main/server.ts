@@ -73,6 +73,8 @@ function healthOf({ db, redis, log, config }: Parts): Health {
       database: async () => void (await query(db, 'SELECT 1')),
       ...(redis ? { redis: async () => void (await redis.ping()) } : {}),
     },
+    // Without Redis everything is done in PostgreSQL.
+    dispensable: ['redis'],
     timeoutMs: Math.min(config.storage.databaseTimeoutS * 1000, 3_000),
     onChange: (name, state, error) =>
       log[state === 'up' ? 'info' : 'error'](

@@ -12,6 +12,10 @@ import type { Attempt, RateLimits } from '../domain/security/rate_limit.ts'
 export function createSignInLimits(limits: RateLimits): SignInLimits {
   return {
     reserve: (reservation) => limits.consumeAll(attemptsOf(reservation)),
+    /** For a try that nobody checked: it gives back what it took, and forgets nothing else. */
+    release: async (reservation) => {
+      await Promise.all(attemptsOf(reservation).map(({ limit, key }) => limits.refund(limit, key)))
+    },
     refund: async (reservation) => {
       const account = accountLimit(reservation)
       // A success says that the guesses before it were the owner's own.

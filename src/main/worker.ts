@@ -1,7 +1,8 @@
 import { createAuditSink } from '../domain/audit/audit_trail.ts'
 import { deleteExpiredAttempts } from '../domain/authentication/attempt_store.ts'
 import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
-import { startRelay } from '../platform/events/relay.ts'
+import { countWaitingEvents } from '../platform/events/outbox.ts'
+import { type EventSink, startRelay } from '../platform/events/relay.ts'
 import { startHousekeeping } from '../platform/jobs/housekeeping.ts'
 import { rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
 import { deleteExpiredRecords } from '../surfaces/oidc/adapters/housekeeping.ts'
@@ -15,8 +16,9 @@ export type Worker = { stop(): Promise<void> }
 const BATCH = 1_000
 
 export async function startWorker(parts: Parts): Promise<Worker> {
-  const { db, keyring, clock, log, recorder, jobs, runtime, config } = parts
-  const relay = startRelay(db, [createAuditSink(keyring.derive('audit'))], log)
+  const { db, keyring, clock, log, recorder, jobs, runtime, config, metrics } = parts
+  metrics.observeOutbox(() => countWaitingEvents(db))
+  const relay = startRelay(db, [createAuditSink(keyring.derive('audit')), countEvents(parts)], log)
   const housekeeping = startHousekeeping({
     log,
     tasks: [
@@ -41,6 +43,15 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   return {
     async stop() {
       await Promise.all([relay.stop(), housekeeping.stop()])
+    },
+  }
+}
+
+function countEvents({ metrics }: Parts): EventSink {
+  return {
+    name: 'metrics',
+    async deliver(_tx, events) {
+      for (const { type } of events) metrics.eventRecorded(type)
     },
   }
 }

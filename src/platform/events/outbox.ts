@@ -33,3 +33,12 @@ export const EVENTS_CTE = `
       FROM json_to_recordset($1::json) AS e(id uuid, type text, subject text, data text)
     RETURNING 1
   )`
+
+/** How many events wait to be relayed. */
+export async function countWaitingEvents(db: Db): Promise<number> {
+  const [row] = await query<{ waiting: number }>(
+    db,
+    'SELECT count(*)::integer AS waiting FROM event_outbox',
+  )
+  return row!.waiting
+}

@@ -23,6 +23,8 @@ export type Health = {
 export type HealthOptions = {
   /** Each resolves where its dependency answers and rejects where it does not. */
   checks: Readonly<Record<string, () => Promise<void>>>
+  /** Reported, but requests are served without them. */
+  dispensable?: readonly string[]
   timeoutMs: number
   cacheMs?: number
   /** Told when a dependency goes down or comes back, once per change. */
@@ -35,6 +37,7 @@ export function createHealth(options: HealthOptions): Health {
   let checkedAt = Number.NEGATIVE_INFINITY
   let result: Promise<Record<string, DependencyHealth>> | undefined
   const checkAll = dependencyChecker(options)
+  const dispensable = new Set(options.dispensable)
   return {
     live: () => true,
     async ready() {
@@ -43,7 +46,9 @@ export function createHealth(options: HealthOptions): Health {
         result = checkAll()
       }
       const dependencies = await result
-      const allUp = Object.values(dependencies).every(({ state }) => state === 'up')
+      const allUp = Object.entries(dependencies).every(
+        ([name, { state }]) => state === 'up' || dispensable.has(name),
+      )
       return { ready: phase === 'serving' && allUp, phase, dependencies }
     },
     enter(next) {

@@ -126,8 +126,8 @@ export class UnitOfWork {
     const inRedis = (write: Write) =>
       redis !== undefined && MODELS[modelOf(write)].home === 'ephemeral'
     // Redis first: a token there without its grant is worth nothing, a grant without it loses a token.
-    await Promise.all(writes.filter(inRedis).map((write) => applyInRedis(redis!, write)))
-    const durable = writes.filter((write) => !inRedis(write))
+    const left = await writeToRedis(redis, writes.filter(inRedis))
+    const durable = [...writes.filter((write) => !inRedis(write)), ...left]
     if (durable.length === 0 && !consume && events.length === 0) return
     const upserts = durable.filter((write) => write.kind === 'upsert')
     const destroys = durable.filter((write) => write.kind === 'destroy').map(({ key }) => key)
@@ -160,11 +160,27 @@ export class UnitOfWork {
 
   async #load(key: RecordKey): Promise<OidcRecord | undefined> {
     const { db, redis } = this.#stores
-    if (redis && MODELS[key.model].home === 'ephemeral') return await findRedisRecord(redis, key)
+    if (redis && MODELS[key.model].home === 'ephemeral') {
+      return await this.#loadEphemeral(redis, key)
+    }
     if (this.lookForAnyToken && (TOKEN_MODELS as readonly ModelName[]).includes(key.model)) {
       return await this.#loadToken(key)
     }
     return this.#keep(await findRecord(db, key))
+  }
+
+  /** What was written while Redis was away is in PostgreSQL; what is in neither may be in the one that is away. */
+  async #loadEphemeral(redis: RedisClient, key: RecordKey): Promise<OidcRecord | undefined> {
+    let lost: unknown
+    try {
+      const record = await findRedisRecord(redis, key)
+      if (record) return record
+    } catch (error) {
+      lost = error
+    }
+    const record = this.#keep(await findRecord(this.#stores.db, key))
+    if (!record && lost !== undefined) throw lost
+    return record
   }
 
   async #loadToken(key: RecordKey): Promise<OidcRecord | undefined> {
@@ -192,6 +208,12 @@ export class UnitOfWork {
 
 function modelOf(write: Write): ModelName {
   return write.kind === 'upsert' ? write.record.model : write.key.model
+}
+
+/** Writes to Redis what belongs there and returns what could not be: PostgreSQL takes it then. */
+async function writeToRedis(redis: RedisClient | undefined, writes: Write[]): Promise<Write[]> {
+  const outcomes = await Promise.allSettled(writes.map((write) => applyInRedis(redis!, write)))
+  return writes.filter((_, index) => outcomes[index]!.status === 'rejected')
 }
 
 async function applyInRedis(redis: RedisClient, write: Write): Promise<void> {
