@@ -82,5 +82,12 @@ export function assertSecurityStance(provider: Provider): void {
 }
 
 export function brokenStances(configuration: Effective): string[] {
-  return STANCE.filter(({ holds }) => !holds(configuration)).map(({ name }) => name)
+  return STANCE.filter(({ holds }) => {
+    try {
+      return !holds(configuration)
+    } catch {
+      // A setting that is not of the kind we write is not what we wrote.
+      return true
+    }
+  }).map(({ name }) => name)
 }
