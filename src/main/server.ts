@@ -50,7 +50,7 @@ export function createApp(parts: Parts, health: Health): Koa {
   operationsSurface({ health, metrics, metricsAllow: config.server.metricsAllow }).mount(app)
   app.use(serveFiles('/assets', parts.renderer.assets))
   mountHome(app, parts)
-  mountOidc(app, { runtime, stores, throttle: createThrottle(parts) })
+  mountOidc(app, { runtime, stores, pages, throttle: createThrottle(parts) })
   mountInteractions(app, {
     ...parts,
     issuer,

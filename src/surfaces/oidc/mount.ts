@@ -1,6 +1,7 @@
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import { guardProviderBody } from '../../web/guard_provider_body.ts'
+import type { Pages } from '../../web/pages.ts'
 import { allowFormTarget } from '../../web/security_headers.ts'
 import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { inUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
@@ -15,6 +16,7 @@ import type { ProviderRuntime } from './provider_runtime.ts'
 export type OidcMount = {
   runtime: ProviderRuntime
   stores: RecordStores
+  pages: Pages
   /** Limits on what comes in; runs before anything is read. */
   throttle: Middleware
 }
@@ -22,7 +24,7 @@ export type OidcMount = {
 const TOKEN_LOOKUPS: ReadonlySet<string> = new Set([PATHS.introspection, PATHS.revocation])
 const ENDPOINT_PREFIXES = Object.values(PATHS)
 
-export function mountOidc(app: Koa, { runtime, stores, throttle }: OidcMount): void {
+export function mountOidc(app: Koa, { runtime, stores, pages, throttle }: OidcMount): void {
   const guardBody = guardProviderBody()
   app.use(async (ctx, next) => {
     if (!isEndpoint(ctx.path)) return await next()
@@ -31,7 +33,7 @@ export function mountOidc(app: Koa, { runtime, stores, throttle }: OidcMount): v
     if (MACHINE_PATHS.has(ctx.path)) ctx.req.headers.accept = 'application/json'
     await throttle(ctx, async () => {
       await guardBody(ctx, async () => {
-        await serve(ctx, next, runtime, stores)
+        await serve(ctx, next, { runtime, stores, pages })
       })
     })
   })
@@ -40,8 +42,7 @@ export function mountOidc(app: Koa, { runtime, stores, throttle }: OidcMount): v
 async function serve(
   ctx: Context,
   next: () => Promise<unknown>,
-  runtime: ProviderRuntime,
-  stores: RecordStores,
+  { runtime, stores, pages }: Omit<OidcMount, 'throttle'>,
 ): Promise<void> {
   try {
     await inUnitOfWork(stores, async (unit) => {
@@ -54,6 +55,19 @@ async function serve(
   }
   ctx.state.route ??= ctx.oidc?.route
   allowFormPost(ctx)
+  endFormChain(ctx, pages)
+}
+
+/**
+ * A form of ours that ends at a client answers with a page and not with the redirect: Chromium holds
+ * `form-action` against every hop that follows a form.
+ */
+function endFormChain(ctx: Context, pages: Pages): void {
+  const target = ctx.response.get('Location')
+  if (ctx.method !== 'POST' || ctx.status !== 303 || !/^https?:/.test(target)) return
+  if (new URL(target).origin === ctx.URL.origin) return
+  ctx.remove('Location')
+  pages.send(ctx, 'interactions/continue', { uri: target })
 }
 
 /** A store that fails at the very end of a machine's request still speaks OAuth. */
