@@ -3,9 +3,12 @@ import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import type Provider from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
+import { DomainError } from '../../core/errors.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
+import { requestRefused } from '../../platform/events/catalogue.ts'
+import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { assertSameOrigin } from '../../web/csrf.ts'
@@ -16,6 +19,7 @@ import { dispatch } from './dispatch.ts'
 import { InteractionLost } from './interaction.ts'
 import { showLogin, submitLogin } from './login.ts'
 import { showLost } from './lost.ts'
+import { originOf } from './origin.ts'
 import { showAccounts, submitAccount } from './select_account.ts'
 
 /**
@@ -37,6 +41,7 @@ export type InteractionDeps = {
   resourceServers: { find(identifier: string): Promise<ResourceServer | undefined> }
   /** Runs a request in one unit of work of the engine's stores. */
   inUnitOfWork<T>(work: () => Promise<T>): Promise<T>
+  recorder: EventRecorder
   onSignIn?: (outcome: 'success' | 'failed' | 'throttled') => void
 }
 
@@ -72,8 +77,17 @@ function guarded(deps: InteractionDeps, handler: Handler): Middleware {
     try {
       await deps.inUnitOfWork(() => handler(deps, ctx as Context))
     } catch (error) {
-      if (!(error instanceof InteractionLost)) throw error
-      await showLost(deps, ctx as Context, error.uid)
+      if (error instanceof InteractionLost) return await showLost(deps, ctx as Context, error.uid)
+      if (error instanceof DomainError && error.code === 'forbidden') {
+        deps.recorder.record(
+          requestRefused({
+            reason: error.debug ?? error.message,
+            path: ctx.state.route,
+            ...originOf(ctx),
+          }),
+        )
+      }
+      throw error
     }
   }
 }

@@ -3,6 +3,9 @@ import { DomainError } from '../../core/errors.ts'
 import { ipKeys } from '../../domain/security/ip_key.ts'
 import type { LimitName } from '../../domain/security/limits.ts'
 import type { RateLimits } from '../../domain/security/rate_limit.ts'
+import { requestRefused } from '../../platform/events/catalogue.ts'
+import type { EventRecorder } from '../../platform/events/recorder.ts'
+import { originOf } from './origin.ts'
 import { PATHS } from './paths.ts'
 
 /**
@@ -18,14 +21,35 @@ const AUTHENTICATING: ReadonlySet<string> = new Set([
   PATHS.device_authorization,
 ])
 
-export function createThrottle({ limits }: { limits: RateLimits }): Middleware {
+export function createThrottle({
+  limits,
+  recorder,
+}: {
+  limits: RateLimits
+  recorder: EventRecorder
+}): Middleware {
   return async (ctx, next) => {
-    if (AUTHENTICATING.has(ctx.path)) return await throttleClients(limits, ctx, next)
-    if (ctx.path === PATHS.authorization) return await throttleRequests(limits, ctx, next)
-    if (ctx.path === PATHS.code_verification && ctx.method === 'POST')
-      await countUserCode(limits, ctx)
-    await next()
+    try {
+      await throttle(limits, ctx, next)
+      if (ctx.status === 429) note(ctx)
+    } catch (error) {
+      if (error instanceof DomainError && error.code === 'rate_limited') note(ctx)
+      throw error
+    }
   }
+
+  function note(ctx: Context): void {
+    recorder.record(requestRefused({ reason: 'rate limit', path: ctx.path, ...originOf(ctx) }))
+  }
+}
+
+async function throttle(limits: RateLimits, ctx: Context, next: Next): Promise<void> {
+  if (AUTHENTICATING.has(ctx.path)) return await throttleClients(limits, ctx, next)
+  if (ctx.path === PATHS.authorization) return await throttleRequests(limits, ctx, next)
+  if (ctx.path === PATHS.code_verification && ctx.method === 'POST') {
+    await countUserCode(limits, ctx)
+  }
+  await next()
 }
 
 type Next = () => Promise<unknown>
