@@ -1,0 +1,65 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Eta } from 'eta'
+import { type Assets, assetPath, loadAssets } from './assets.ts'
+import type { Brand } from './brand_stylesheet.ts'
+import { type Catalogue, createTranslator, type Locale, type Translator } from './i18n.ts'
+import { initialOf } from './initial.ts'
+import { printable } from './safe_html.ts'
+import { strictLocals } from './strict_locals.ts'
+import type { Page, ViewName, Views } from './views.ts'
+import { hostOf } from './web_uri.ts'
+
+/**
+ * Turns a view and its locals into a page. Owns the template engine and the few helpers a view may
+ * call; knows nothing of HTTP. Every template is compiled at start, so one that cannot be compiled
+ * stops the start and a request reads no file. `views.ts` says what each view is given.
+ */
+export type Renderer = {
+  render<V extends ViewName>(view: V, locals: Views[V], page: Page): string
+  /** What the pages load from `/assets/…`. */
+  readonly assets: Assets
+}
+
+export type RendererOptions = { viewsDir: string; locales: Catalogue; brand: Brand }
+
+export function createRenderer({ viewsDir, locales, brand }: RendererOptions): Renderer {
+  const eta = createStrictEta(viewsDir)
+  const assets = loadAssets(viewsDir, brand)
+  const translators = new Map<Locale, Translator>()
+  for (const locale of locales.keys()) translators.set(locale, createTranslator(locales, locale))
+  const helpers = {
+    brand,
+    asset: (name: string) => assetPath(assets, name),
+    host: hostOf,
+    initial: initialOf,
+    languageName: (locale: Locale) => translators.get(locale)!.text('language.name'),
+  }
+
+  return {
+    assets,
+    render(view, locals, page) {
+      const translator = translators.get(page.locale)
+      if (!translator) throw new Error(`there are no messages for the locale ${page.locale}`)
+      return eta.render(view, {
+        ...locals,
+        ...helpers,
+        ...translator,
+        localeLinks: page.localeLinks ?? [],
+      })
+    },
+  }
+}
+
+/** Eta with locals that throw where they are absent, in the view, its layout and its partials alike. */
+function createStrictEta(viewsDir: string): Eta {
+  const eta = new Eta({ views: viewsDir, cache: true, escapeFunction: printable })
+  const renderLoosely = eta.render
+  eta.render = (template, data, meta) => renderLoosely.call(eta, template, strictLocals(data), meta)
+  for (const file of readdirSync(viewsDir, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.eta')) continue
+    const filepath = join(viewsDir, file)
+    eta.templatesSync.define(filepath, eta.compile(eta.readFile!(filepath), { filepath }))
+  }
+  return eta
+}

@@ -1,0 +1,164 @@
+import type { Locale } from './i18n.ts'
+
+/**
+ * The contract between those who answer requests and the templates in `views/`: each page by name,
+ * with what it is given. Texts arrive as they are stored and are escaped where they are printed.
+ * `*Uri` and `*Action` hold http(s) URLs or paths on our origin; any other counts as absent.
+ */
+export type Views = {
+  'interactions/login': LoginLocals
+  'interactions/consent': ConsentLocals
+  'interactions/select_account': SelectAccountLocals
+  'interactions/device_code': DeviceCodeLocals
+  'interactions/device_confirm': DeviceConfirmLocals
+  'interactions/device_done': DeviceDoneLocals
+  'interactions/logout': LogoutLocals
+  'interactions/logged_out': LoggedOutLocals
+  'interactions/continue': ContinueLocals
+  'interactions/restart': RestartLocals
+  'errors/error': ErrorLocals
+  'home/index': HomeLocals
+}
+
+export type ViewName = keyof Views
+
+/** What every page needs, whichever it is. */
+export type Page = {
+  locale: Locale
+  /** The language switch; no switch where empty or absent. The current locale may be among them. */
+  localeLinks?: readonly LocaleLink[] | undefined
+}
+
+export type LocaleLink = { locale: Locale; href: string }
+
+/** The application a person came from. */
+export type ClientView = {
+  name: string
+  logoUri?: string | undefined
+  /** Its home page: shown to compare, and the way back where a flow cannot go on. */
+  uri?: string | undefined
+}
+
+export type AccountView = { name: string; email?: string | undefined }
+
+/** The hidden fields of a form. */
+type Form = {
+  /** Where the form is posted. */
+  action: string
+  csrf: string
+  /** Carried along, so that an expired form can offer to start again. */
+  restart?: string | undefined
+}
+
+/** Forms whose receiver is the protocol library: `xsrf` is its own token. */
+type ProtocolForm = { action: string; xsrf: string; csrf?: string | undefined }
+
+export type LoginLocals = Form & {
+  client: ClientView
+  /** What was typed before, or the `login_hint`; may be empty. */
+  login: string
+  error?: 'invalid_credentials' | 'missing_fields' | 'too_many_attempts' | undefined
+  retryAfterS?: number | undefined
+  /** Posting here gives up and returns to the client. */
+  cancelAction: string
+}
+
+export type ConsentLocals = Form & {
+  client: ClientView & {
+    policyUri?: string | undefined
+    tosUri?: string | undefined
+    /** Nobody vouches for this application. */
+    unverified?: boolean | undefined
+  }
+  account: AccountView
+  /** OpenID scopes; the texts of the standard ones come from the locale, others bring their own. */
+  scopes: readonly ScopeView[]
+  /** What is asked of each resource server. */
+  resources: readonly { name: string; scopes: readonly ResourceScopeView[] }[]
+  cancelAction: string
+  /** Where another account can be chosen, by GET. */
+  switchUri?: string | undefined
+}
+
+export type ScopeView = {
+  name: string
+  title?: string | undefined
+  description?: string | undefined
+}
+
+export type ResourceScopeView = { name: string; description?: string | undefined }
+
+/** Posts `account=<id>`, or `another=yes`. */
+export type SelectAccountLocals = Form & {
+  client: ClientView
+  accounts: readonly (AccountView & { id: string })[]
+}
+
+/** Posts `user_code`. */
+export type DeviceCodeLocals = ProtocolForm & {
+  userCode?: string | undefined
+  error?: 'missing' | 'not_found' | 'expired' | 'already_used' | 'too_many_attempts' | undefined
+  retryAfterS?: number | undefined
+}
+
+/** Posts `user_code` with `confirm=yes` or `abort=yes`. */
+export type DeviceConfirmLocals = ProtocolForm & {
+  client: ClientView
+  userCode: string
+  /** Where the device is, as far as we can tell. */
+  ip?: string | undefined
+}
+
+export type DeviceDoneLocals = { outcome: 'approved' | 'denied'; client?: ClientView | undefined }
+
+/** Posts `logout=yes`, or without it where the person stays. */
+export type LogoutLocals = ProtocolForm & {
+  client?: ClientView | undefined
+  account?: AccountView | undefined
+}
+
+export type LoggedOutLocals = {
+  client?: ClientView | undefined
+  continueUri?: string | undefined
+}
+
+/** Ends a redirect chain after a form: `form-action` holds for every hop of it. */
+export type ContinueLocals = { uri: string }
+
+export type RestartLocals = {
+  reason: 'expired' | 'cookies' | 'finished' | 'changed'
+  restartUri?: string | undefined
+  client?: ClientView | undefined
+}
+
+export type ErrorKind =
+  | 'bad_request'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'too_large'
+  | 'unsupported'
+  | 'too_many_requests'
+  | 'internal'
+  | 'unavailable'
+  | 'invalid_client'
+  | 'invalid_redirect_uri'
+  | 'invalid_request'
+
+export type ErrorLocals = {
+  kind: ErrorKind
+  /** What the person reads out to support, and what finds the line in the log. */
+  referenceId: string
+  /** For those who build the application. */
+  oauthError?: { error: string; description?: string | undefined } | undefined
+  retryAfterS?: number | undefined
+  backUri?: string | undefined
+  client?: ClientView | undefined
+}
+
+export type HomeLocals = {
+  issuer: string
+  demoUri?: string | undefined
+  docsUri?: string | undefined
+}

@@ -1,0 +1,212 @@
+import type { ViewName, Views } from '../../src/platform/templating/views.ts'
+
+/**
+ * What the tests of the pages render: of each view the least it can be given, and every other state a
+ * person can meet.
+ */
+type Samples = { [V in ViewName]: { minimal: Views[V]; states: Record<string, Views[V]> } }
+
+export const client = {
+  name: 'Lantern Books',
+  logoUri: 'data:image/svg+xml,%3Csvg%20xmlns=%22http://www.w3.org/2000/svg%22/%3E',
+  uri: 'https://lantern.example/',
+}
+const bare = { name: 'Lantern Books' }
+const account = { name: 'Amira Haddad', email: 'amira.haddad@example.com' }
+const form = { action: '/interaction/u1/step', csrf: 'csrf-token-1' }
+const xsrfForm = { action: 'https://login.example.com/device', xsrf: 'xsrf-token-1' }
+const restart = 'restart-token-1'
+
+const login = { ...form, client: bare, login: '', cancelAction: '/interaction/u1/abort' }
+const consent = {
+  ...form,
+  client: bare,
+  account: { name: 'amira' },
+  scopes: [],
+  resources: [],
+  cancelAction: '/interaction/u1/abort',
+}
+const standardScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access']
+
+export const longName =
+  'Donaudampfschifffahrtsgesellschaftskapitänsverwaltung International Holdings of Northern Europe'
+export const longEmail = `${'a-very-long-mailbox-name-'.repeat(3)}@${'department.'.repeat(6)}example.com`
+
+export const samples: Samples = {
+  'interactions/login': {
+    minimal: login,
+    states: {
+      full: { ...login, client, login: 'amira@example.com', restart },
+      refused: { ...login, client, login: 'amira@example.com', error: 'invalid_credentials' },
+      refused_empty: { ...login, error: 'invalid_credentials' },
+      missing_login: { ...login, error: 'missing_fields' },
+      missing_password: { ...login, login: 'amira', error: 'missing_fields' },
+      throttled_s: { ...login, error: 'too_many_attempts', retryAfterS: 45 },
+      throttled_min: { ...login, error: 'too_many_attempts', retryAfterS: 300 },
+      throttled_h: { ...login, error: 'too_many_attempts', retryAfterS: 7200 },
+      throttled: { ...login, error: 'too_many_attempts' },
+      long: { ...login, client: { name: longName }, login: longEmail },
+    },
+  },
+  'interactions/consent': {
+    minimal: consent,
+    states: {
+      full: {
+        ...consent,
+        client: {
+          ...client,
+          policyUri: 'https://lantern.example/privacy',
+          tosUri: 'https://lantern.example/terms',
+          unverified: true,
+        },
+        account,
+        scopes: [
+          ...standardScopes.map((name) => ({ name })),
+          { name: 'loyalty', title: 'Your loyalty card', description: 'Its number and points.' },
+          { name: 'reading_list' },
+        ],
+        resources: [
+          {
+            name: 'Lantern Library',
+            scopes: [
+              { name: 'loans:read', description: 'See what you have borrowed' },
+              { name: 'loans:renew', description: 'Renew your loans' },
+              { name: 'reserve' },
+            ],
+          },
+          { name: 'Lantern Pay', scopes: [{ name: 'receipts', description: 'See receipts' }] },
+        ],
+        switchUri: '/interaction/u1/switch',
+        restart,
+      },
+      usual: {
+        ...consent,
+        client: { ...client, policyUri: 'https://lantern.example/privacy' },
+        account,
+        scopes: [{ name: 'profile' }, { name: 'email' }],
+        switchUri: '/interaction/u1/switch',
+      },
+      long: {
+        ...consent,
+        client: { name: longName, tosUri: 'https://lantern.example/terms', unverified: false },
+        account: { name: longName, email: longEmail },
+        scopes: [{ name: `https://api.example.com/${'auth/'.repeat(20)}` }],
+        resources: [{ name: longName, scopes: [{ name: 'x'.repeat(120) }] }],
+      },
+    },
+  },
+  'interactions/select_account': {
+    minimal: { ...form, client: bare, accounts: [{ id: 'a1', name: 'Amira' }] },
+    states: {
+      full: {
+        ...form,
+        client,
+        accounts: [
+          { id: 'a1', ...account },
+          { id: 'a2', name: 'Jun Tanaka', email: 'jun@example.jp' },
+          { id: 'a3', name: longName, email: longEmail },
+        ],
+        restart,
+      },
+    },
+  },
+  'interactions/device_code': {
+    minimal: xsrfForm,
+    states: {
+      prefilled: { ...xsrfForm, userCode: 'BCDF-GHJK', csrf: 'csrf-token-1' },
+      missing: { ...xsrfForm, error: 'missing' },
+      not_found: { ...xsrfForm, userCode: 'BCDF-GHJK', error: 'not_found' },
+      expired: { ...xsrfForm, userCode: 'BCDF-GHJK', error: 'expired' },
+      already_used: { ...xsrfForm, userCode: 'BCDF-GHJK', error: 'already_used' },
+      throttled: { ...xsrfForm, error: 'too_many_attempts', retryAfterS: 600 },
+    },
+  },
+  'interactions/device_confirm': {
+    minimal: { ...xsrfForm, client: bare, userCode: 'BCDF-GHJK' },
+    states: {
+      full: { ...xsrfForm, client, userCode: 'BCDF-GHJK', ip: '2001:db8::7:42' },
+    },
+  },
+  'interactions/device_done': {
+    minimal: { outcome: 'approved' },
+    states: {
+      approved: { outcome: 'approved', client },
+      denied: { outcome: 'denied', client: bare },
+    },
+  },
+  'interactions/logout': {
+    minimal: xsrfForm,
+    states: { full: { ...xsrfForm, client, account, csrf: 'csrf-token-1' } },
+  },
+  'interactions/logged_out': {
+    minimal: {},
+    states: {
+      client: { client },
+      uri: { continueUri: 'https://lantern.example/bye' },
+      full: { client, continueUri: 'https://lantern.example/bye' },
+    },
+  },
+  'interactions/continue': {
+    minimal: { uri: '/authorize/u1' },
+    states: { absolute: { uri: 'https://login.example.com/authorize/u1?a=1&b="2"' } },
+  },
+  'interactions/restart': {
+    minimal: { reason: 'expired' },
+    states: {
+      expired: { reason: 'expired', restartUri: '/restart/1', client },
+      cookies: { reason: 'cookies', restartUri: '/restart/1', client },
+      finished: { reason: 'finished', client },
+      finished_bare: { reason: 'finished', client: bare },
+      changed: { reason: 'changed', restartUri: '/restart/1' },
+    },
+  },
+  'errors/error': {
+    minimal: { kind: 'internal', referenceId: '01890000-0000-7000-8000-000000000000' },
+    states: {
+      bad_request: { kind: 'bad_request', referenceId: 'r1', backUri: '/' },
+      unauthorized: { kind: 'unauthorized', referenceId: 'r1' },
+      forbidden: { kind: 'forbidden', referenceId: 'r1' },
+      not_found: { kind: 'not_found', referenceId: 'r1' },
+      method_not_allowed: { kind: 'method_not_allowed', referenceId: 'r1' },
+      too_large: { kind: 'too_large', referenceId: 'r1' },
+      unsupported: { kind: 'unsupported', referenceId: 'r1' },
+      too_many_requests: { kind: 'too_many_requests', referenceId: 'r1', retryAfterS: 30 },
+      unavailable: { kind: 'unavailable', referenceId: 'r1', retryAfterS: 5 },
+      invalid_client: { kind: 'invalid_client', referenceId: 'r1', client: bare },
+      invalid_redirect_uri: {
+        kind: 'invalid_redirect_uri',
+        referenceId: '01890000-0000-7000-8000-000000000000',
+        oauthError: {
+          error: 'invalid_redirect_uri',
+          description: "redirect_uri did not match any of the client's registered redirect_uris",
+        },
+        backUri: 'https://lantern.example/back',
+        client,
+      },
+      invalid_request: {
+        kind: 'invalid_request',
+        referenceId: 'r1',
+        oauthError: { error: 'invalid_request' },
+      },
+    },
+  },
+  'home/index': {
+    minimal: { issuer: 'https://login.example.com' },
+    states: {
+      development: {
+        issuer: 'http://localhost:5001',
+        demoUri: 'http://localhost:5002/',
+        docsUri: 'https://docs.example.com/',
+      },
+    },
+  },
+}
+
+/** Every sample as `[view, state, locals]`. */
+export function allSamples(): [view: ViewName, state: string, locals: Views[ViewName]][] {
+  return (Object.keys(samples) as ViewName[]).flatMap((view) =>
+    Object.entries({ minimal: samples[view].minimal, ...samples[view].states }).map(
+      ([state, locals]): [ViewName, string, Views[ViewName]] => [view, state, locals],
+    ),
+  )
+}
