@@ -8,7 +8,7 @@ import { initialOf } from './initial.ts'
 import { printable } from './safe_html.ts'
 import { strictLocals } from './strict_locals.ts'
 import type { Page, ViewName, Views } from './views.ts'
-import { hostOf } from './web_uri.ts'
+import { hostOf, isWebUri } from './web_uri.ts'
 
 /**
  * Turns a view and its locals into a page. Owns the template engine and the few helpers a view may
@@ -45,7 +45,8 @@ export function createRenderer({ viewsDir, locales, brand }: RendererOptions): R
         ...locals,
         ...helpers,
         ...translator,
-        localeLinks: page.localeLinks ?? [],
+        // A request for `//elsewhere` would make a link that leads there: no switch is better than no page.
+        localeLinks: page.localeLinks?.filter((link) => isWebUri(link.href)) ?? [],
       })
     },
   }

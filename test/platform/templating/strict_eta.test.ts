@@ -94,6 +94,15 @@ describe('platform/templating/strict_eta', () => {
     cpSync(sources, viewsDir, { recursive: true })
   })
 
+  it('leaves out the language links of an address that leads elsewhere', () => {
+    const localeLinks = [{ locale: 'de', href: '//evil.example/?locale=de' } as const]
+    const locals = { kind: 'not_found', referenceId: 'r1' } as const
+    const html = renderer().render('errors/error', locals, { ...page, localeLinks })
+    expect(html).to.contain('id="reference-id"')
+    expect(html).not.to.contain('evil.example')
+    expect(html).not.to.contain('<footer>')
+  })
+
   it('shows a logo in place of the name', () => {
     const withLogo = createRenderer({
       viewsDir,
