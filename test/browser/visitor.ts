@@ -1,0 +1,72 @@
+import { expect } from 'chai'
+import type { Page } from 'playwright-core'
+import type { Person } from '../support/authcore.ts'
+import { available, newPage, type PageOptions, stopChromium } from '../support/chromium.ts'
+import { requires } from '../support/skip.ts'
+
+/**
+ * People with a browser each. Whatever they do, no page may break its own policy, throw, complain in
+ * the console, miss a resource or answer 5xx: that is looked at after every test.
+ */
+export type NewVisitor = (options?: PageOptions) => Promise<Page>
+
+/** To be called in a `describe`; what it returns opens a browser that is closed after the test. */
+export function useVisitors(): NewVisitor {
+  const open: { page: Page; faults: string[] }[] = []
+  before(function () {
+    requires(this, available())
+  })
+  afterEach(async () => {
+    const visits = open.splice(0)
+    await Promise.all(visits.map(({ page }) => page.context().close()))
+    expect(visits.flatMap(({ faults }) => faults)).to.deep.equal([])
+  })
+  after(stopChromium)
+  return async (options) => {
+    const page = await newPage(options)
+    open.push({ page, faults: watch(page) })
+    return page
+  }
+}
+
+/** What goes wrong on this page and on every other of its context from now on. */
+function watch(page: Page): string[] {
+  const faults: string[] = []
+  const context = page.context()
+  context.on('console', (message) => {
+    // Chromium reports the status of the page itself in the same words as that of a missing picture.
+    if (/^Failed to load resource: .* status of 4\d\d/.test(message.text())) return
+    if (['error', 'warning'].includes(message.type())) {
+      faults.push(`console: ${message.text()} (${message.location().url})`)
+    }
+  })
+  context.on('weberror', (error) => void faults.push(`thrown: ${error.error().message}`))
+  context.on('response', (response) => {
+    const own = response.request().isNavigationRequest()
+    if (response.status() < (own ? 500 : 400)) return
+    faults.push(`${response.status()} ${response.request().method()} ${response.url()}`)
+  })
+  return faults
+}
+
+/** Fills in the sign-in page and sends it. */
+export async function fillInLogin(page: Page, { email, password }: Person): Promise<void> {
+  await page.locator('#login').fill(email)
+  await page.locator('#password').fill(password)
+  await page.locator('#sign-in').click()
+}
+
+/** The page's heading, once it is this one. */
+export async function expectHeading(page: Page, heading: string | RegExp): Promise<void> {
+  const found = page.getByRole('heading', { level: 1 })
+  const matches = (text: string) =>
+    typeof heading === 'string' ? text === heading : heading.test(text)
+  const deadline = Date.now() + 10_000
+  let text = ''
+  while (Date.now() < deadline) {
+    text = await found.innerText({ timeout: 1_000 }).catch(() => text)
+    if (matches(text)) return
+    await page.waitForTimeout(50)
+  }
+  expect.fail(`the heading is "${text}" at ${page.url()}, not ${heading}`)
+}
