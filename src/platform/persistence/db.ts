@@ -53,6 +53,8 @@ export function openDb({
 
 type PgConnection = {
   query(config: { name?: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>
+  /** Read by knex: a connection with it is not handed out again. */
+  __knex__disposed?: unknown
 }
 type PoolClient = {
   acquireConnection(): Promise<PgConnection>
@@ -80,6 +82,10 @@ export async function query<Row>(
   text: string,
   values: readonly unknown[] = [],
 ): Promise<Row[]> {
+  // Its connection may serve somebody else by now, and knex does not look at statements like ours.
+  if ((db as { isCompleted?(): boolean }).isCompleted?.()) {
+    throw new Error('a statement came after the end of its transaction')
+  }
   const client = db.client as unknown as PoolClient
   const startedAt = performance.now()
   let failed = true
@@ -89,6 +95,10 @@ export async function query<Row>(
       const result = await connection.query({ name: nameOf(text), text, values: [...values] })
       failed = false
       return result.rows as Row[]
+    } catch (error) {
+      // The server is closing it, and the next statement may be quicker than that news.
+      if ((error as { severity?: string }).severity === 'FATAL') connection.__knex__disposed = error
+      throw error
     } finally {
       await client.releaseConnection(connection)
     }
