@@ -61,6 +61,7 @@ export type Parts = {
   renderer: Renderer
   pages: Pages
   runtime: ProviderRuntime
+  /** Everything but the storage, which was there before. */
   close(): Promise<void>
 }
 
@@ -173,7 +174,6 @@ export async function compose(input: {
       await outbound.close()
       await changes.close()
       redis?.disconnect()
-      await storage.close()
     },
   }
 }

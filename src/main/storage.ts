@@ -38,10 +38,12 @@ export async function openStorage(
     stopAdopted,
     log,
   })
-  const db = open(postgres.connection)
+  // A private socket speaks no TLS, whatever PGSSLMODE in the environment asks for.
+  const connection = { ...postgres.connection, ssl: false as const }
+  const db = open(connection)
   return {
     db,
-    connection: postgres.connection,
+    connection,
     kind: 'embedded',
     async close() {
       await db.destroy()

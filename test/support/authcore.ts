@@ -82,6 +82,7 @@ export async function startAuthCore({
       await web.http.stop()
       await started?.stop()
       await parts.close()
+      await storage.close()
       await database.drop()
       rmSync(dataDir, { recursive: true, force: true })
     },

@@ -11,7 +11,7 @@ export type Transaction = Knex.Transaction
 
 export type DbConnection =
   | { connectionString: string }
-  | { host: string; port: number; user: string; database: string }
+  | { host: string; port: number; user: string; database: string; ssl?: false }
 
 export type DbOptions = {
   connection: DbConnection
