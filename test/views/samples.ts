@@ -6,7 +6,7 @@ import type { ViewName, Views } from '../../src/platform/templating/views.ts'
  */
 type Samples = { [V in ViewName]: { minimal: Views[V]; states: Record<string, Views[V]> } }
 
-export const client = {
+const client = {
   name: 'Lantern Books',
   logoUri: 'data:image/svg+xml,%3Csvg%20xmlns=%22http://www.w3.org/2000/svg%22/%3E',
   uri: 'https://lantern.example/',
@@ -28,9 +28,9 @@ const consent = {
 }
 const standardScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access']
 
-export const longName =
+const longName =
   'Donaudampfschifffahrtsgesellschaftskapitänsverwaltung International Holdings of Northern Europe'
-export const longEmail = `${'a-very-long-mailbox-name-'.repeat(3)}@${'department.'.repeat(6)}example.com`
+const longEmail = `${'a-very-long-mailbox-name-'.repeat(3)}@${'department.'.repeat(6)}example.com`
 
 export const samples: Samples = {
   'interactions/login': {

@@ -26,7 +26,7 @@ export type Translator = {
   wait(retryAfterS: number): SafeHtml
 }
 
-export function directionOf(locale: Locale): 'ltr' | 'rtl' {
+function directionOf(locale: Locale): 'ltr' | 'rtl' {
   return locale === 'ar' ? 'rtl' : 'ltr'
 }
 

@@ -7,7 +7,7 @@ import { isImageUri, isWebUri } from './web_uri.ts'
  * with `'error' in it`; one that is `undefined` counts as absent, and so does an address that no page
  * may link to (`javascript:` and the like), whoever registered it.
  */
-export class MissingLocalError extends Error {
+class MissingLocalError extends Error {
   constructor(path: string) {
     super(`a view used ${path}, which was not given`)
     this.name = 'MissingLocalError'
