@@ -5,12 +5,12 @@
  */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { PINNED_NODE, ROOT } from '../scripts/ensure_install.mjs'
+import { PINNED_NODE, ROOT, RUNS_TYPESCRIPT } from '../scripts/ensure_install.mjs'
 import { runChild } from '../scripts/pinned_node.mjs'
 
 const cli = path.join(ROOT, 'src/main/cli/authcore.ts')
 
-if (Number.parseInt(process.versions.node, 10) >= 24) {
+if (RUNS_TYPESCRIPT) {
   await import(cli)
 } else if (existsSync(PINNED_NODE)) {
   await runChild([cli, ...process.argv.slice(2)])

@@ -16,6 +16,9 @@ export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 /** Node 24 as the development dependency `node` brings it; may not exist yet. */
 export const PINNED_NODE = path.join(ROOT, 'node_modules/node/bin/node')
 
+/** The Node that runs this file strips types by itself. */
+export const RUNS_TYPESCRIPT = Number.parseInt(process.versions.node, 10) >= 24
+
 const MODULES = path.join(ROOT, 'node_modules')
 const STAMP = path.join(MODULES, '.authcore-install')
 const LOCK_FILE = path.join(ROOT, 'package-lock.json')
@@ -26,9 +29,13 @@ const sha256 = (data) => createHash('sha256').update(data).digest('hex')
 const stampNow = () => sha256(`${readFileSync(LOCK_FILE)}\n${process.platform}\n${process.arch}`)
 const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : undefined)
 
-/** Installs what is missing, at most once at a time on this machine. Throws with words for people. */
-export async function ensureInstall() {
-  if (isReady()) return
+/**
+ * Installs what is missing, at most once at a time on this machine. Throws with words for people.
+ *
+ * @param toServe an installation without the development dependencies is enough
+ */
+export async function ensureInstall({ toServe = false } = {}) {
+  if (isReady() || (toServe && isProductionInstall())) return
   const unlock = await takeLock()
   try {
     if (isReady()) return // whoever held the lock has done the work
@@ -44,18 +51,24 @@ function isReady() {
   return existsSync(PINNED_NODE) && read(STAMP) === stampNow()
 }
 
+/** Somebody ran `npm ci --omit=dev` under a Node that can serve: nothing is missing for that. */
+function isProductionInstall() {
+  if (process.env.NODE_ENV !== 'production' || existsSync(PINNED_NODE)) return false
+  return RUNS_TYPESCRIPT && matchesLockFile({ dev: false })
+}
+
 /**
  * True where npm's own record of what it installed agrees with the lock file: somebody ran
  * `npm install` by hand. Optional packages of other platforms are rightly absent.
  */
-function matchesLockFile() {
+function matchesLockFile({ dev = true } = {}) {
   const record = read(path.join(MODULES, '.package-lock.json'))
   if (!record) return false
   const installed = JSON.parse(record).packages
   const wanted = Object.entries(JSON.parse(readFileSync(LOCK_FILE, 'utf8')).packages)
-  return wanted.every(([where, { version, optional }]) => {
-    if (where === '' || (optional && !installed[where])) return true
-    return installed[where]?.version === version
+  return wanted.every(([where, entry]) => {
+    if (where === '' || (!dev && entry.dev) || (entry.optional && !installed[where])) return true
+    return installed[where]?.version === entry.version
   })
 }
 

@@ -1,9 +1,13 @@
 /** Runs a program with the pinned Node 24, whichever Node runs this file. */
 import { spawn } from 'node:child_process'
-import { realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import path from 'node:path'
+import { isatty } from 'node:tty'
 import { pathToFileURL } from 'node:url'
 import { PINNED_NODE } from './ensure_install.mjs'
+
+/** A production install has no pinned Node; then the one that runs us is new enough. */
+const node = () => (existsSync(PINNED_NODE) ? realpathSync(PINNED_NODE) : process.execPath)
 
 /**
  * Runs `file`: inside this process where this already is the pinned Node (as under `npm run`, which
@@ -11,14 +15,14 @@ import { PINNED_NODE } from './ensure_install.mjs'
  * a child.
  */
 export async function runFile(file, args) {
-  if (process.execPath !== realpathSync(PINNED_NODE)) return runChild([file, ...args])
+  if (process.execPath !== node()) return runChild([file, ...args])
   process.argv.splice(1, Number.POSITIVE_INFINITY, path.resolve(file), ...args)
   await import(pathToFileURL(file))
 }
 
 /** A child whose signals and exit code become ours. */
 export function runChild(nodeArgs) {
-  const child = spawn(PINNED_NODE, ['--disable-warning=ExperimentalWarning', ...nodeArgs], {
+  const child = spawn(node(), ['--disable-warning=ExperimentalWarning', ...nodeArgs], {
     stdio: 'inherit',
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) forward(signal, child)
@@ -34,13 +38,14 @@ export function runChild(nodeArgs) {
 
 /**
  * Passes a signal on, once a second at most: npm and the terminal both deliver one Ctrl-C, and the
- * program takes a second signal for "at once". At a terminal the child has had SIGINT itself.
+ * server takes a second signal for "at once". At a terminal the child has had SIGINT itself.
  */
 function forward(signal, child) {
+  const heardByAll = signal === 'SIGINT' && [0, 1, 2].some((descriptor) => isatty(descriptor))
   let last = Number.NEGATIVE_INFINITY
   process.on(signal, () => {
     const now = performance.now()
-    if (now - last > 1000 && !(signal === 'SIGINT' && process.stdin.isTTY)) child.kill(signal)
+    if (now - last > 1000 && !heardByAll) child.kill(signal)
     last = now
   })
 }

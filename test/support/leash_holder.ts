@@ -1,5 +1,5 @@
 /** The far end of `leash.ts`: reads what to clean up, and does so when its input ends. */
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -16,7 +16,18 @@ for await (const line of createInterface({ input: process.stdin })) {
 for (const group of groups) signalGroup(group, 'SIGTERM')
 for (let waited = 0; waited < 20 && [...groups].some(isAlive); waited++) await sleep(50)
 for (const group of groups) signalGroup(group, 'SIGKILL')
-for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+for (const folder of folders) await remove(folder)
+
+/** Others may still be writing to it, or removing something in it, which makes removing fail. */
+async function remove(folder: string): Promise<void> {
+  for (let attempt = 0; attempt < 50 && existsSync(folder); attempt++) {
+    try {
+      rmSync(folder, { recursive: true, force: true })
+    } catch {
+      await sleep(100)
+    }
+  }
+}
 
 function isAlive(group: number): boolean {
   return signalGroup(group, 0)
