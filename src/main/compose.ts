@@ -25,6 +25,7 @@ import { type ChangeFeed, openChangeFeed } from '../platform/persistence/change_
 import type { Db } from '../platform/persistence/db.ts'
 import { assertSchemaCurrent, migrateUp } from '../platform/persistence/migrate.ts'
 import { openRedis, type RedisClient } from '../platform/persistence/redis.ts'
+import type { Brand } from '../platform/templating/brand_stylesheet.ts'
 import { loadCatalogue } from '../platform/templating/catalogue.ts'
 import { LOCALES } from '../platform/templating/i18n.ts'
 import { createRenderer, type Renderer } from '../platform/templating/strict_eta.ts'
@@ -108,7 +109,7 @@ export async function compose(input: {
   const renderer = createRenderer({
     viewsDir: VIEWS,
     locales: loadCatalogue(join(VIEWS, 'locales')),
-    brand: config.brand,
+    brand: brandOf(config),
   })
   const pages = createPages(renderer)
   const stores = { db, redis }
@@ -185,4 +186,9 @@ function outboundPolicy({ security, server }: Config) {
     deny: [new URL(server.issuer).hostname],
     ...(security.outboundCaFile ? { ca: readFileSync(security.outboundCaFile, 'utf8') } : {}),
   }
+}
+
+function brandOf({ brand }: Config): Brand {
+  const { name, logoUri, accent, accentDark } = brand
+  return { name, logoUri, colors: { light: { accent }, dark: { accent: accentDark } } }
 }

@@ -4,6 +4,7 @@ import { withSecrets } from '../platform/config/own_secrets.ts'
 import type { Config } from '../platform/config/schema.ts'
 import { createLogger } from '../platform/observability/logger.ts'
 import { createMetrics } from '../platform/observability/metrics.ts'
+import { observeStatements } from '../platform/persistence/db.ts'
 import { compose, type Parts } from './compose.ts'
 import { endInOrder } from './process_lifetime.ts'
 import { openStorage } from './storage.ts'
@@ -47,7 +48,7 @@ async function start({ config, log, runs, drainMs, running }: Start): Promise<()
   running.defer(() => storage.close())
   const parts = await compose({ config, log, metrics: createMetrics(), storage })
   running.defer(() => parts.close())
-  parts.metrics.observeDatabase()
+  parts.metrics.observeDatabase(observeStatements)
   parts.jobs.start(runs)
   if (runs !== 'web') {
     const worker = await (await import('./worker.ts')).startWorker(parts)

@@ -26,7 +26,12 @@ export async function startWebServer(parts: Parts): Promise<WebServer> {
   const health = healthOf(parts)
   const app = createApp(parts, health)
   const { host, port } = parts.config.server
-  const http = await startHttpServer(app.callback(), { host, port, log: parts.log })
+  const handle = app.callback()
+  const http = await startHttpServer((request, response) => void handle(request, response), {
+    host,
+    port,
+    log: parts.log,
+  })
   health.enter('serving')
   return { http, health }
 }

@@ -56,7 +56,8 @@ const RULES: Rules = {
     },
     { name: /^pg-boss$/, only: /^platform\/jobs\// },
     { name: /^(koa|koa-.+|@koa\/.+)$/, only: /^(web|surfaces|main)\// },
-    { name: /^oidc-provider$/, only: /^surfaces\/oidc\// },
+    // The pages of an interaction are the other half of a conversation with the engine.
+    { name: /^oidc-provider$/, only: /^surfaces\/(oidc|interactions)\// },
   ],
   packagesOf: { core: ['node:crypto', 'zod'] },
   environment: 'platform/config/load_config.ts',

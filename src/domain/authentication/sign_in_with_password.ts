@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { DomainError } from '../../core/errors.ts'
 import {
+  accountLocked,
   type Origin,
   signInFailed,
   signInSucceeded,
@@ -27,9 +28,11 @@ export type SignInReservation = { accountKey: string; ip?: string; deviceTrusted
 
 export type SignInLimits = {
   /** Counts the try before it is known how it ends, so that parallel tries share one budget. */
-  reserve(
-    input: SignInReservation,
-  ): Promise<{ allowed: true } | { allowed: false; retryAfterS: number }>
+  reserve(input: SignInReservation): Promise<
+    | { allowed: true }
+    /** `exhausted`: too many failures in a row; no unknown browser gets another try by waiting. */
+    | { allowed: false; retryAfterS: number; exhausted?: true }
+  >
   /** The password was right: takes back what `reserve` counted, and may forget the tries before. */
   refund(input: SignInReservation): Promise<void>
   /**
@@ -99,7 +102,7 @@ export async function signInWithPassword(
     ...(input.origin.ip === undefined ? {} : { ip: input.origin.ip }),
   }
   const permit = await deps.limits.reserve(reservation)
-  if (!permit.allowed) return await throttled(deps, input, accountId, permit.retryAfterS)
+  if (!permit.allowed) return await throttled(deps, input, accountId, permit)
   const result = await verifyAndSignIn(deps, input, candidate).catch(async (error) => {
     await deps.limits.release?.(reservation)
     throw error
@@ -184,9 +187,12 @@ async function throttled(
   { db, recorder }: SignInDeps,
   { clientId, origin }: SignInInput,
   accountId: string | undefined,
-  retryAfterS: number,
+  { retryAfterS, exhausted }: { retryAfterS: number; exhausted?: true },
 ): Promise<SignInResult> {
-  const event = signInThrottled({ accountId, clientId, limit: 'sign_in', ...origin })
+  const event =
+    exhausted && accountId
+      ? accountLocked({ accountId, ...origin })
+      : signInThrottled({ accountId, clientId, limit: 'sign_in', ...origin })
   if (recorder) recorder.record(event)
   else await appendEvent(db, event)
   return { kind: 'throttled', retryAfterS }

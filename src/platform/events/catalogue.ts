@@ -37,7 +37,7 @@ export const signInThrottled = defineEvent<
   { accountId?: string | undefined; clientId: string; limit: string } & Origin
 >('auth.login.throttled', ({ accountId }) => accountId)
 /** The password of the account no longer opens it from unknown devices: too many failures in a row. */
-export const accountLocked = defineEvent<{ accountId: string; failures: number } & Origin>(
+export const accountLocked = defineEvent<{ accountId: string } & Origin>(
   'auth.user_locked',
   ({ accountId }) => accountId,
 )

@@ -80,6 +80,7 @@ function open(keys: ReadonlyMap<string, Buffer>, sealed: Uint8Array, place: stri
 
 function unreadable(place: string, why: string, cause?: unknown): DomainError {
   return new DomainError('internal', 'A sealed value cannot be read.', {
+    hint: 'It was sealed with other keys. Restore AUTHCORE_ENCRYPTION_KEYS, or secrets.json of the data directory.',
     debug: `${place}: ${why}`,
     cause,
   })

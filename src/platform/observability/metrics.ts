@@ -1,5 +1,4 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { observeStatements } from '../persistence/db.ts'
 import { registerProcessMetrics } from './process_metrics.ts'
 
 /**
@@ -9,6 +8,11 @@ import { registerProcessMetrics } from './process_metrics.ts'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+/** How `persistence/db.ts` lets others watch its statements. */
+type ObserveStatements = (
+  observer: (statement: { text: string; durationMs: number; failed: boolean }) => void,
+) => () => void
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -32,8 +36,8 @@ export function createMetrics() {
       instruments.readOutbox(depth)
     },
     /** Times every database statement until the returned function is called. */
-    observeDatabase: () =>
-      observeStatements(({ text, durationMs, failed }) => {
+    observeDatabase: (observe: ObserveStatements) =>
+      observe(({ text, durationMs, failed }) => {
         instruments.statements
           .labels(operationOf(text), failed ? 'failed' : 'ok')
           .observe(durationMs / 1000)

@@ -98,7 +98,7 @@ function asksForConsent({ prompt, params }: EngineInteraction): boolean {
   return prompt.reasons.includes('native_client_prompt') || prompts.includes('consent')
 }
 
-export function isFirstParty(client: EngineClient): boolean {
+function isFirstParty(client: EngineClient): boolean {
   return client['first_party'] === true
 }
 

@@ -49,7 +49,7 @@ function kindOf(status: number, out: OAuthError, error: Error): ErrorKind {
   return kind ?? (status >= 500 ? 'internal' : 'invalid_request')
 }
 
-export function clientView(client: Client): Views['interactions/login']['client'] {
+function clientView(client: Client): Views['interactions/login']['client'] {
   return {
     name: client.clientName ?? client.clientId,
     logoUri: client.logoUri,

@@ -62,7 +62,7 @@ export function handleStructuredTokens(deps: StructuredTokenDeps): Middleware {
   }
 }
 
-export function wasRefusedAsStructured(body: unknown): boolean {
+function wasRefusedAsStructured(body: unknown): boolean {
   return (body as { error?: string } | undefined)?.error === 'unsupported_token_type'
 }
 
