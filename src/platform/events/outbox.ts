@@ -21,8 +21,16 @@ export async function appendEvents(tx: Db, events: readonly AuthEvent[]): Promis
 
 /** The events as the one JSON parameter that `EVENTS_CTE` reads. */
 export function eventRows(events: readonly AuthEvent[]): string {
-  // The data is text inside the JSON: what a request carried (U+0000) is copied, never decoded.
-  return JSON.stringify(events.map((event) => ({ ...event, data: JSON.stringify(event.data) })))
+  return JSON.stringify(
+    events.map(({ id, type, subject, data }) => ({
+      id,
+      type,
+      // A name out of a request may hold what no text column takes; `data` keeps it as it was.
+      subject: subject?.toWellFormed().replaceAll('\0', '\ufffd'),
+      // Text inside the JSON: what a request carried (U+0000) is copied, never decoded.
+      data: JSON.stringify(data),
+    })),
+  )
 }
 
 /** For statements that write facts and their events at once: `$1` is `eventRows(events)`. */

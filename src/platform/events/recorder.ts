@@ -1,3 +1,4 @@
+import { DomainError } from '../../core/errors.ts'
 import type { Db } from '../persistence/db.ts'
 import type { AuthEvent } from './event.ts'
 import { appendEvents } from './outbox.ts'
@@ -28,20 +29,40 @@ export function createEventRecorder(db: Db, log: Log): EventRecorder {
   let timer: NodeJS.Timeout | undefined
   let writing: Promise<void> = Promise.resolve()
 
+  /** Returns what could not be written yet. */
+  const store = async (batch: AuthEvent[]): Promise<AuthEvent[]> => {
+    try {
+      await appendEvents(db, batch)
+      return []
+    } catch (error) {
+      if (!isFaultOfData(error)) {
+        const fields = { err: error, waiting: waiting.length + batch.length, dropped }
+        log.error(fields, 'events could not be recorded yet')
+        return batch
+      }
+      if (batch.length > 1) return await storeHalves(batch)
+      log.error(
+        { err: error, 'event.type': batch[0]!.type },
+        'an event cannot be recorded and is given up',
+      )
+      return []
+    }
+  }
+  /** One event that PostgreSQL refuses must not hold up the others. */
+  const storeHalves = async (batch: AuthEvent[]): Promise<AuthEvent[]> => {
+    const middle = batch.length >> 1
+    const left = await store(batch.slice(0, middle))
+    if (left.length > 0) return [...left, ...batch.slice(middle)]
+    return await store(batch.slice(middle))
+  }
   const write = async (): Promise<void> => {
     while (waiting.length > 0) {
-      const batch = waiting.slice(0, BATCH)
-      try {
-        await appendEvents(db, batch)
-      } catch (error) {
-        log.error(
-          { err: error, waiting: waiting.length, dropped },
-          'events could not be recorded yet',
-        )
-        schedule()
-        return
-      }
-      waiting = waiting.slice(batch.length)
+      // Taken out before it is written: `record` drops from the front meanwhile.
+      const left = await store(waiting.splice(0, BATCH))
+      if (left.length === 0) continue
+      waiting = [...left, ...waiting]
+      dropped += waiting.splice(0, Math.max(0, waiting.length - CAPACITY)).length
+      return schedule()
     }
   }
   const flush = (): Promise<void> => {
@@ -66,4 +87,11 @@ export function createEventRecorder(db: Db, log: Log): EventRecorder {
     flush,
     stop: flush,
   }
+}
+
+/** Not JSON, or an SQLSTATE of class 22 (data), 23 (constraint) or 54 (too large): no use to retry. */
+function isFaultOfData(error: unknown): boolean {
+  if (error instanceof TypeError) return true
+  const source = error instanceof DomainError ? error.cause : error
+  return /^(22|23|54)/.test((source as { code?: string } | undefined)?.code ?? '')
 }
