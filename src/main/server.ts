@@ -3,6 +3,7 @@ import { unreachable } from '../core/errors.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
 import { query } from '../platform/persistence/db.ts'
 import type { ErrorKind } from '../platform/templating/views.ts'
+import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
 import { mountInteractions } from '../surfaces/interactions/mount.ts'
 import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { createEndSession } from '../surfaces/oidc/end_session.ts'
@@ -55,6 +56,7 @@ export function createApp(parts: Parts, health: Health): Koa {
   operationsSurface({ health, metrics, metricsAllow: config.server.metricsAllow }).mount(app)
   app.use(serveFiles('/assets', parts.renderer.assets))
   mountHome(app, parts)
+  if (config.environment !== 'production') mountDevInbox(app, parts)
   mountOidc(app, { runtime, stores, pages, throttle: createThrottle(parts) })
   mountInteractions(app, {
     ...parts,

@@ -1,5 +1,6 @@
 import { createAuditSink } from '../domain/audit/audit_trail.ts'
 import { deleteExpiredAttempts } from '../domain/authentication/attempt_store.ts'
+import { securityNotices } from '../domain/messaging/security_notices.ts'
 import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
 import { countWaitingEvents } from '../platform/events/outbox.ts'
 import { type EventSink, startRelay } from '../platform/events/relay.ts'
@@ -18,7 +19,13 @@ const BATCH = 1_000
 export async function startWorker(parts: Parts): Promise<Worker> {
   const { db, keyring, clock, log, recorder, jobs, runtime, config, metrics } = parts
   metrics.observeOutbox(() => countWaitingEvents(db))
-  const relay = startRelay(db, [createAuditSink(keyring.derive('audit')), countEvents(parts)], log)
+  const sinks = [
+    createAuditSink(keyring.derive('audit')),
+    countEvents(parts),
+    // Until there is a transport, notices arrive in the development inbox only.
+    ...(config.environment === 'production' ? [] : [securityNotices]),
+  ]
+  const relay = startRelay(db, sinks, log)
   const housekeeping = startHousekeeping({
     log,
     tasks: [

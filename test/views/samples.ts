@@ -150,6 +150,18 @@ export const samples: Samples = {
     minimal: { uri: '/authorize/u1' },
     states: { absolute: { uri: 'https://login.example.com/authorize/u1?a=1&b="2"' } },
   },
+  'interactions/submit': {
+    minimal: { action: '/device', fields: [{ name: 'xsrf', value: 'xsrf-token-1' }] },
+    states: {
+      leaving: {
+        action: 'https://lantern.example/callback?a=1&b=2',
+        fields: [
+          { name: 'state', value: '"><script>' },
+          { name: 'xsrf', value: 'xsrf-token-1' },
+        ],
+      },
+    },
+  },
   'interactions/restart': {
     minimal: { reason: 'expired' },
     states: {
@@ -187,6 +199,21 @@ export const samples: Samples = {
         kind: 'invalid_request',
         referenceId: 'r1',
         oauthError: { error: 'invalid_request' },
+      },
+    },
+  },
+  'dev/inbox': {
+    minimal: { messages: [] },
+    states: {
+      one: {
+        messages: [
+          {
+            kind: 'token_reuse',
+            recipient: account.email,
+            client: bare.name,
+            at: '2026-11-21T10:00:00.000Z',
+          },
+        ],
       },
     },
   },

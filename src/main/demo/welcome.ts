@@ -1,4 +1,5 @@
 import type { Config } from '../../platform/config/schema.ts'
+import { DEV_INBOX_PATH } from '../../surfaces/dev_inbox/mount.ts'
 import { DEMO_API, DEMO_EMAIL, type DemoSecrets } from './seed.ts'
 
 /** The one screen that a person who has just started the server reads. */
@@ -19,6 +20,7 @@ export function printWelcome(input: {
     '',
     `  Demo service     demo-service / ${secrets.clientSecret}`,
     `  Demo API         ${DEMO_API} (read, write)`,
+    `  Dev inbox        ${config.server.issuer}${DEV_INBOX_PATH}`,
     '',
     '  Read next        README.md, docs/CONFIGURATION.md',
     '  Stop             Ctrl-C; everything is kept in the data directory',

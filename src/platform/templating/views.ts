@@ -15,9 +15,11 @@ export type Views = {
   'interactions/logout': LogoutLocals
   'interactions/logged_out': LoggedOutLocals
   'interactions/continue': ContinueLocals
+  'interactions/submit': SubmitLocals
   'interactions/restart': RestartLocals
   'errors/error': ErrorLocals
   'home/index': HomeLocals
+  'dev/inbox': InboxLocals
 }
 
 export type ViewName = keyof Views
@@ -125,6 +127,12 @@ export type LoggedOutLocals = {
 /** Ends a redirect chain after a form: `form-action` holds for every hop of it. */
 export type ContinueLocals = { uri: string }
 
+/** A form that sends itself. Its page needs a policy that runs scripts of our own origin. */
+export type SubmitLocals = {
+  action: string
+  fields: readonly { name: string; value: string }[]
+}
+
 export type RestartLocals = {
   reason: 'expired' | 'cookies' | 'finished' | 'changed'
   restartUri?: string | undefined
@@ -161,4 +169,14 @@ export type HomeLocals = {
   issuer: string
   demoUri?: string | undefined
   docsUri?: string | undefined
+}
+
+export type InboxLocals = {
+  messages: readonly {
+    kind: 'token_reuse'
+    recipient: string
+    client: string
+    /** ISO 8601. */
+    at: string
+  }[]
 }

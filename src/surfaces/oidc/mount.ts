@@ -2,9 +2,9 @@ import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import { guardProviderBody } from '../../web/guard_provider_body.ts'
 import type { Pages } from '../../web/pages.ts'
-import { allowFormTarget } from '../../web/security_headers.ts'
 import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { inUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
+import { showOwnForm } from './engine_forms.ts'
 import { MACHINE_PATHS, PATHS } from './paths.ts'
 import type { ProviderRuntime } from './provider_runtime.ts'
 
@@ -54,7 +54,7 @@ async function serve(
     answerInOAuth(ctx, error)
   }
   ctx.state.route ??= ctx.oidc?.route
-  allowFormPost(ctx)
+  showOwnForm(ctx, pages)
   endFormChain(ctx, pages)
 }
 
@@ -65,9 +65,14 @@ async function serve(
 function endFormChain(ctx: Context, pages: Pages): void {
   const target = ctx.response.get('Location')
   if (ctx.method !== 'POST' || ctx.status !== 303 || !/^https?:/.test(target)) return
-  if (new URL(target).origin === ctx.URL.origin) return
+  if (!leadsOut(new URL(target), ctx.URL.origin)) return
   ctx.remove('Location')
   pages.send(ctx, 'interactions/continue', { uri: target })
+}
+
+/** To a client; resuming an authorization request most likely ends there too. */
+function leadsOut({ origin, pathname }: URL, ours: string): boolean {
+  return origin !== ours || pathname.startsWith(`${PATHS.authorization}/`)
 }
 
 /** A store that fails at the very end of a machine's request still speaks OAuth. */
@@ -81,15 +86,6 @@ function answerInOAuth(ctx: Context, error: unknown): void {
   ctx.status = 503
   ctx.set('Retry-After', '2')
   ctx.body = { error: known.error, error_description: known.error_description }
-}
-
-/** `response_mode=form_post` posts to the client: the one page whose form leaves our origin. */
-function allowFormPost(ctx: Context): void {
-  const { oidc } = ctx
-  const leaves = oidc?.route === 'authorization' || oidc?.route === 'resume'
-  if (!leaves || ctx.type !== 'text/html' || !oidc.redirectUriCheckPerformed) return
-  const target: unknown = oidc.params?.redirect_uri
-  if (typeof target === 'string') allowFormTarget(ctx.res, target)
 }
 
 function isEndpoint(path: string): boolean {

@@ -5,13 +5,13 @@ import {
   clientAuthenticationFailed,
   sessionEnded,
   tokenRefused,
-  tokenReuseDetected,
   tokenRevoked,
 } from '../../platform/events/catalogue.ts'
 import type { AuthEvent } from '../../platform/events/event.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Logger } from '../../platform/observability/logger.ts'
 import { currentUnitOfWork } from './adapters/unit_of_work.ts'
+import { isReuse } from './grants/token_reuse.ts'
 import { originOf } from './origin.ts'
 
 /**
@@ -36,9 +36,6 @@ const ENDPOINTS_WITH_REFUSALS = [
   'pushed_authorization_request.error',
   'device_authorization.error',
 ] as const
-
-/** What the engine says about a second use of a code or refresh token. */
-const REUSE = /already (used|consumed)/
 
 export function listenToProvider(
   provider: Provider,
@@ -122,16 +119,8 @@ function refusalOf(
   if (code === 'invalid_client') {
     return clientAuthenticationFailed({ clientId: parties.clientId, endpoint, reason, ...origin })
   }
-  if (code === 'invalid_grant' && REUSE.test(reason) && parties.clientId) {
-    const kind =
-      ctx.oidc.params?.['grant_type'] === 'refresh_token' ? 'RefreshToken' : 'AuthorizationCode'
-    return tokenReuseDetected({
-      clientId: parties.clientId,
-      accountId: parties.accountId,
-      kind,
-      ...origin,
-    })
-  }
+  // Told where the record of the used one is at hand, which knows whose it was.
+  if (isReuse(error)) return undefined
   return tokenRefused({ ...parties, endpoint, error: code, reason, ...origin })
 }
 

@@ -88,7 +88,8 @@ function recordAdapter(deps: AdapterDeps, model: ModelName): Adapter {
       if (model === 'Session' || model === 'Interaction') {
         await inUnit(async (unit) => {
           await unit.find(keyFor(id))
-          unit.destroy(keyFor(id))
+          if (model === 'Session' && !isLogout()) unit.replace(keyFor(id))
+          else unit.destroy(keyFor(id))
         })
         return
       }

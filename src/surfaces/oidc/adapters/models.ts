@@ -18,7 +18,10 @@ export type ModelRow = {
 
 export const MODELS = {
   Session: { home: 'durable', sealed: ['jti', 'state'] },
-  Interaction: { home: 'ephemeral', sealed: ['params', 'result', 'lastSubmission', 'returnTo'] },
+  Interaction: {
+    home: 'ephemeral',
+    sealed: ['params', 'result', 'lastSubmission', 'returnTo', 'deviceCode', 'parJti'],
+  },
   Grant: { home: 'durable', sealed: [] },
   AuthorizationCode: { home: 'durable', sealed: ['nonce'], secondUse: 'invalid_grant' },
   AccessToken: { home: 'ephemeral', sealed: [] },

@@ -94,8 +94,15 @@ export async function findRecord(
   db: Db,
   { model, idHash }: RecordKey,
 ): Promise<FoundRecord | undefined> {
-  const text = textFor(`find:${model}`, () => findText(model, 't.id_hash = $1'))
+  const text = textFor(`find:${model}`, () =>
+    findText(model, `t.id_hash = $1 ${unreplaced(model)}`),
+  )
   return present(await queryOne<FoundRow>(db, text, [idHash]))
+}
+
+/** The engine looks at the end of a session in its payload, which a replaced one still has. */
+function unreplaced(model: ModelName): string {
+  return model === 'Session' ? 'AND (t.expires_at IS NULL OR t.expires_at > now())' : ''
 }
 
 export async function findRecordByUserCode(
@@ -177,6 +184,8 @@ export type RecordChanges = {
   upserts: readonly (OidcRecord & { mergeAuthorizations?: boolean })[]
   /** Sessions and interactions that end with this request. */
   destroys: readonly RecordKey[]
+  /** Sessions that were given a new id: another tab may be on its way with the old one. */
+  sessionsReplaced: readonly RecordKey[]
   /** Sessions that are logged out: every row of theirs goes. */
   sessionUidsEnded: readonly Buffer[]
   consume?: Consumption | undefined
@@ -206,6 +215,7 @@ export async function applyChanges(db: Db, changes: RecordChanges): Promise<bool
     hashesOf(changes.destroys, 'Interaction'),
     hashesOf(changes.destroys, 'Session'),
     changes.sessionUidsEnded,
+    hashesOf(changes.sessionsReplaced, 'Session'),
   ]
   if (consume) {
     values.push(
@@ -242,19 +252,22 @@ function jsonOf(record: OidcRecord & { mergeAuthorizations?: boolean }) {
   }
 }
 
+/** Long enough for requests that a browser sends side by side, too short to be worth stealing. */
+const REPLACED_FOR = `interval '30 seconds'`
+
 function applyText(consumed: ModelName | undefined): string {
   const condition = consumed ? 'WHERE EXISTS (SELECT 1 FROM consumed)' : ''
   const and = consumed ? 'AND EXISTS (SELECT 1 FROM consumed)' : ''
   const consumeCte = `
   grant_alive AS (
     -- Taken against a revocation that runs at the same time: one of the two comes first.
-    SELECT 1 FROM oidc_record WHERE model = 'Grant' AND id_hash = $7 FOR KEY SHARE
+    SELECT 1 FROM oidc_record WHERE model = 'Grant' AND id_hash = $8 FOR KEY SHARE
   ), consumed AS (
     UPDATE oidc_record
-       SET consumed_at = now(), successor = $8,
-           expires_at = LEAST(expires_at, now() + make_interval(secs => $9::integer))
-     WHERE model = '${consumed}' AND id_hash = $6 AND consumed_at IS NULL
-       AND ($7::bytea IS NULL OR EXISTS (SELECT 1 FROM grant_alive))
+       SET consumed_at = now(), successor = $9,
+           expires_at = LEAST(expires_at, now() + make_interval(secs => $10::integer))
+     WHERE model = '${consumed}' AND id_hash = $7 AND consumed_at IS NULL
+       AND ($8::bytea IS NULL OR EXISTS (SELECT 1 FROM grant_alive))
     RETURNING 1
   ),`
   return `WITH ${consumed ? consumeCte : ''}
@@ -273,7 +286,9 @@ function applyText(consumed: ModelName | undefined): string {
        SET grant_hash = excluded.grant_hash, uid_hash = excluded.uid_hash,
            user_code_hash = excluded.user_code_hash, account_id = excluded.account_id,
            client_id = excluded.client_id, sealed = excluded.sealed,
-           expires_at = excluded.expires_at,
+           -- A session that was replaced ends when it was told to, however often it is still used.
+           expires_at = CASE WHEN old.model = 'Session' AND old.consumed_at IS NOT NULL
+             THEN old.expires_at ELSE excluded.expires_at END,
            payload = CASE WHEN old.model = 'Session' AND old.payload -> 'authorizations' IS NOT NULL
              AND EXISTS (SELECT 1 FROM json_to_recordset($2::json) AS m(id_hash text, merge boolean)
                           WHERE m.merge AND decode(m.id_hash, 'hex') = old.id_hash)
@@ -287,6 +302,11 @@ function applyText(consumed: ModelName | undefined): string {
   ), ended_session AS (
     DELETE FROM oidc_record
      WHERE model = 'Session' AND (id_hash = ANY($4::bytea[]) OR uid_hash = ANY($5::bytea[])) ${and}
+  ), replaced_session AS (
+    UPDATE oidc_record
+       SET consumed_at = now(), expires_at = LEAST(expires_at, now() + ${REPLACED_FOR})
+     WHERE model = 'Session' AND id_hash = ANY($6::bytea[]) AND consumed_at IS NULL
+       AND NOT uid_hash = ANY($5::bytea[]) ${and}
   ), ${EVENTS_CTE.replace('RETURNING 1', `${condition} RETURNING 1`)}
   SELECT ${consumed ? 'EXISTS (SELECT 1 FROM consumed)' : 'true'} AS applied`
 }

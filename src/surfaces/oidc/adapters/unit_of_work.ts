@@ -40,7 +40,7 @@ export class ConsumedElsewhere extends Error {
 
 type Write =
   | { kind: 'upsert'; record: OidcRecord; mergeAuthorizations: boolean }
-  | { kind: 'destroy'; key: RecordKey }
+  | { kind: 'destroy'; key: RecordKey; replaced: boolean }
 
 export class UnitOfWork {
   readonly #stores: RecordStores
@@ -89,7 +89,12 @@ export class UnitOfWork {
   }
 
   destroy(key: RecordKey): void {
-    this.#writes.set(keyOf(key), { kind: 'destroy', key })
+    this.#writes.set(keyOf(key), { kind: 'destroy', key, replaced: false })
+  }
+
+  /** A session that goes on under a new id: its old one serves for a moment more. */
+  replace(key: RecordKey): void {
+    this.#writes.set(keyOf(key), { kind: 'destroy', key, replaced: true })
   }
 
   consume(consumption: Consumption): void {
@@ -130,15 +135,18 @@ export class UnitOfWork {
     const durable = [...writes.filter((write) => !inRedis(write)), ...left]
     if (durable.length === 0 && !consume && events.length === 0) return
     const upserts = durable.filter((write) => write.kind === 'upsert')
-    const destroys = durable.filter((write) => write.kind === 'destroy').map(({ key }) => key)
+    const destroys = durable.filter((write) => write.kind === 'destroy')
+    const keysOf = (replaced: boolean) =>
+      destroys.filter((write) => write.replaced === replaced).map(({ key }) => key)
     const applied = await applyChanges(this.#stores.db, {
       upserts: upserts.map(({ record, mergeAuthorizations }) => ({
         ...record,
         mergeAuthorizations,
       })),
-      destroys,
+      destroys: keysOf(false),
+      sessionsReplaced: keysOf(true),
       sessionUidsEnded: await this.#uidsEnded(
-        destroys,
+        destroys.map(({ key }) => key),
         upserts.map(({ record }) => record),
       ),
       consume,

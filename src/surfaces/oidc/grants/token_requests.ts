@@ -9,6 +9,7 @@ import { currentUnitOfWork } from '../adapters/unit_of_work.ts'
 import { wrapGrantHandlers } from '../internals.ts'
 import { originOf } from '../origin.ts'
 import { judgeRefresh, mayRepeat, type RetryDeps, sealSuccessor } from './refresh_retry.ts'
+import { noticeReuse } from './token_reuse.ts'
 import { commitAfter } from './unit_of_work_grant.ts'
 
 /**
@@ -35,8 +36,13 @@ export function isRepeatedRefresh(ctx: KoaContextWithOIDC): boolean {
 export function installTokenRequests(provider: Provider, deps: TokenRequestDeps): void {
   const retry: RetryDeps = { ...deps, windowS: deps.refreshRetryWindowS }
   wrapGrantHandlers(provider, (grantType, handler) =>
-    commitAfter(grantType === 'refresh_token' ? withRetry(retry, handler) : handler, (ctx) =>
-      recordIssue(deps, ctx, grantType),
+    commitAfter(
+      noticeReuse(
+        deps,
+        grantType,
+        grantType === 'refresh_token' ? withRetry(retry, handler) : handler,
+      ),
+      (ctx) => recordIssue(deps, ctx, grantType),
     ),
   )
 }
