@@ -6,11 +6,12 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { PINNED_NODE, ROOT, RUNS_TYPESCRIPT } from '../scripts/ensure_install.mjs'
-import { runChild } from '../scripts/pinned_node.mjs'
+import { runChild, useCompileCache } from '../scripts/pinned_node.mjs'
 
 const cli = path.join(ROOT, 'src/main/cli/authcore.ts')
 
 if (RUNS_TYPESCRIPT) {
+  useCompileCache()
   await import(cli)
 } else if (existsSync(PINNED_NODE)) {
   await runChild([cli, ...process.argv.slice(2)])
