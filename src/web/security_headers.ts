@@ -39,8 +39,8 @@ export function setSecurityHeaders({
 export type PolicyChanges = {
   /** Source expressions for scripts besides those whose hash is added later, such as `'self'`. */
   scriptSrc?: readonly string[]
-  /** Targets of forms besides our own origin. */
-  formAction?: readonly string[]
+  /** Targets of forms besides our own origin; `anywhere` leaves the directive out. */
+  formAction?: readonly string[] | 'anywhere'
   connectSrc?: readonly string[]
 }
 
@@ -57,7 +57,7 @@ export function contentSecurityPolicy(changes: PolicyChanges = {}): string {
     "style-src 'self'",
     "img-src 'self' data: https:",
     ...(connectSrc.length > 0 ? [`connect-src ${connectSrc.join(' ')}`] : []),
-    `form-action ${["'self'", ...formAction].join(' ')}`,
+    ...(formAction === 'anywhere' ? [] : [`form-action ${["'self'", ...formAction].join(' ')}`]),
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join('; ')

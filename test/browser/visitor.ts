@@ -3,30 +3,46 @@ import type { Page } from 'playwright-core'
 import type { Person } from '../support/authcore.ts'
 import { available, newPage, type PageOptions, stopChromium } from '../support/chromium.ts'
 import { requires } from '../support/skip.ts'
+import type { ClientSite } from './client_site.ts'
 
 /**
  * People with a browser each. Whatever they do, no page may break its own policy, throw, complain in
- * the console, miss a resource or answer 5xx: that is looked at after every test.
+ * the console, miss a resource or answer 5xx: after every test that is looked at too.
  */
 export type NewVisitor = (options?: PageOptions) => Promise<Page>
 
-/** To be called in a `describe`; what it returns opens a browser that is closed after the test. */
-export function useVisitors(): NewVisitor {
-  const open: { page: Page; faults: string[] }[] = []
+type BrowserTest = (title: string, body: (newVisitor: NewVisitor) => Promise<void>) => void
+
+/** To be called in a `describe`; what it returns is an `it` whose body can open browsers. */
+export function browserTests(): BrowserTest {
   before(function () {
     requires(this, available())
   })
-  afterEach(async () => {
-    const visits = open.splice(0)
-    await Promise.all(visits.map(({ page }) => page.context().close()))
-    expect(visits.flatMap(({ faults }) => faults)).to.deep.equal([])
-  })
   after(stopChromium)
-  return async (options) => {
-    const page = await newPage(options)
-    open.push({ page, faults: watch(page) })
-    return page
+  return (title, body) => {
+    it(title, async () => {
+      const visits: { page: Page; faults: string[] }[] = []
+      try {
+        await body(async (options) => {
+          const page = await newPage(options)
+          visits.push({ page, faults: watch(page) })
+          return page
+        })
+      } catch (error) {
+        throw withFaults(error, visits)
+      } finally {
+        await Promise.all(visits.map(({ page }) => page.context().close()))
+      }
+      expect(visits.flatMap(({ faults }) => faults)).to.deep.equal([])
+    })
   }
+}
+
+/** What a page complained of is often why a test failed. */
+function withFaults(error: unknown, visits: { faults: string[] }[]): unknown {
+  const faults = visits.flatMap((visit) => visit.faults)
+  if (error instanceof Error && faults.length > 0) error.message += `\n${faults.join('\n')}`
+  return error
 }
 
 /** What goes wrong on this page and on every other of its context from now on. */
@@ -54,6 +70,16 @@ export async function fillInLogin(page: Page, { email, password }: Person): Prom
   await page.locator('#login').fill(email)
   await page.locator('#password').fill(password)
   await page.locator('#sign-in').click()
+}
+
+/** Signs this person in at the site, allowing whatever is asked. */
+export async function signIn(page: Page, site: ClientSite, person: Person): Promise<void> {
+  await page.goto(site.startUri)
+  await fillInLogin(page, person)
+  const allow = page.locator('#allow')
+  await allow.or(page.getByRole('heading', { name: `Welcome ${person.id}` })).waitFor()
+  if (await allow.isVisible()) await allow.click()
+  await expectHeading(page, `Welcome ${person.id}`)
 }
 
 /** The page's heading, once it is this one. */

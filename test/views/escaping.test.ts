@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { LOCALES } from '../../src/platform/templating/i18n.ts'
 import type { ViewName, Views } from '../../src/platform/templating/views.ts'
-import { renderPage, viewsDir } from './render.ts'
+import { renderPage, viewsDir, withoutScriptFile } from './render.ts'
 import { allSamples, samples } from './samples.ts'
 
 const HOSTILE = `"'><script>alert(1)</script><img src=x onerror=alert(1)>`
@@ -41,7 +41,7 @@ describe('markup in any text of any page', () => {
   for (const [view, state, locals] of allSamples()) {
     it(`is only text in ${view} (${state})`, () => {
       for (const locale of LOCALES) {
-        const html = renderPage(view, hostile(locals), locale)
+        const html = withoutScriptFile(renderPage(view, hostile(locals), locale))
         expect(html).not.to.contain('<script')
         expect(html).not.to.contain('<img src=x')
         expect(html).not.to.match(/="[^"]*"'/)
@@ -116,7 +116,7 @@ describe('the templates', () => {
     })
 
     it(`${file} holds no inline code and quotes every attribute it fills`, () => {
-      expect(text).not.to.match(/<script|<style|\sstyle=|\son[a-z]+=/i)
+      expect(withoutScriptFile(text)).not.to.match(/<script|<style|\sstyle=|\son[a-z]+=/i)
       expect(text).not.to.match(/\s[a-z-]+=<%=/)
     })
   }

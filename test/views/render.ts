@@ -17,3 +17,11 @@ export function renderPage<V extends ViewName>(
 ): string {
   return renderer.render(view, locals, { locale, localeLinks })
 }
+
+/** Without the one script there is, which is a file: a form that sends itself needs it. */
+export function withoutScriptFile(html: string): string {
+  return html.replace(
+    /<script src="(\/assets\/submit\.js\?v=[\w-]+|<%= .* %>)" defer><\/script>/,
+    '',
+  )
+}
