@@ -150,7 +150,10 @@ async function resultOf(
           },
         }
       : {}),
-    ...(grantId ? { consent: { grantId } } : {}),
+    // Asked for consent where nobody has to be asked: unanswered, the engine would ask for ever.
+    ...(grantId || details.prompt.name === 'consent'
+      ? { consent: grantId ? { grantId } : {} }
+      : {}),
   }
 }
 
