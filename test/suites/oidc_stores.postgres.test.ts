@@ -1,0 +1,3 @@
+import { describeOidcStores } from './oidc_stores.ts'
+
+describeOidcStores('PostgreSQL', async () => ({ env: {} }))
