@@ -1,0 +1,32 @@
+# AuthCore as a container image. There is no build step: Node 24 runs the TypeScript as it stands.
+#
+#   docker build -t authcore .
+#   docker build -t authcore --build-arg NPM_OMIT="--omit=dev" .    # with the embedded PostgreSQL
+
+FROM node:24-bookworm-slim AS dependencies
+ARG NPM_OMIT="--omit=dev --omit=optional"
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci ${NPM_OMIT} --no-audit --no-fund
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production \
+    AUTHCORE_DATA_DIR=/data
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY bin ./bin
+COPY scripts ./scripts
+COPY migrations ./migrations
+COPY views ./views
+COPY src ./src
+# The one place that may be written, and only with the embedded PostgreSQL.
+RUN mkdir /data && chown 1000:1000 /data
+# The image's user "node", by number so that an orchestrator can see that it is not root.
+USER 1000:1000
+EXPOSE 5001
+# For web processes; a worker listens to nobody, so switch the check off there.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 5001}/health/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "bin/authcore.mjs"]
+CMD ["serve"]
