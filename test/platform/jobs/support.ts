@@ -6,7 +6,7 @@ import type { Db } from '../../../src/platform/persistence/db.ts'
 export const TEST_JOBS = {
   greet: {
     payload: z.strictObject({ name: z.string() }),
-    retryLimit: 2,
+    retryLimit: 1,
     firstRetryDelayS: 0,
     expireS: 2,
     concurrency: 4,
