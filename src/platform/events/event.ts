@@ -8,6 +8,8 @@ import { newId } from '../../core/ids.ts'
 export type AuthEvent = {
   id: string
   type: string
+  /** ISO 8601: when it became true, which may be a while before it is written. */
+  occurredAt: string
   /** Whom or what the fact is about: an account id, a client id, a kid. */
   subject: string | undefined
   data: Record<string, unknown>
@@ -18,6 +20,12 @@ export function defineEvent<Data extends Record<string, unknown>>(
   type: string,
   subjectOf: (data: Data) => string | undefined,
 ): ((data: Data) => AuthEvent) & { readonly type: string } {
-  const make = (data: Data): AuthEvent => ({ id: newId(), type, subject: subjectOf(data), data })
+  const make = (data: Data): AuthEvent => ({
+    id: newId(),
+    type,
+    occurredAt: new Date().toISOString(),
+    subject: subjectOf(data),
+    data,
+  })
   return Object.assign(make, { type })
 }

@@ -22,9 +22,10 @@ export async function appendEvents(tx: Db, events: readonly AuthEvent[]): Promis
 /** The events as the one JSON parameter that `EVENTS_CTE` reads. */
 export function eventRows(events: readonly AuthEvent[]): string {
   return JSON.stringify(
-    events.map(({ id, type, subject, data }) => ({
+    events.map(({ id, type, occurredAt, subject, data }) => ({
       id,
       type,
+      occurred_at: occurredAt,
       // A name out of a request may hold what no text column takes; `data` keeps it as it was.
       subject: subject?.toWellFormed().replaceAll('\0', '\ufffd'),
       // Text inside the JSON: what a request carried (U+0000) is copied, never decoded.
@@ -36,9 +37,10 @@ export function eventRows(events: readonly AuthEvent[]): string {
 /** For statements that write facts and their events at once: `$1` is `eventRows(events)`. */
 export const EVENTS_CTE = `
   appended_event AS (
-    INSERT INTO event_outbox (event_id, type, subject, data)
-    SELECT id, type, subject, data::json
-      FROM json_to_recordset($1::json) AS e(id uuid, type text, subject text, data text)
+    INSERT INTO event_outbox (event_id, type, subject, occurred_at, data)
+    SELECT id, type, subject, occurred_at, data::json
+      FROM json_to_recordset($1::json)
+        AS e(id uuid, type text, subject text, occurred_at timestamptz, data text)
     RETURNING 1
   )`
 

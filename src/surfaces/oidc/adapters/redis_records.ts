@@ -10,6 +10,14 @@ import { keyOf, type OidcRecord, type RecordKey } from './record.ts'
 
 const redisKey = (key: RecordKey) => `authcore:{${keyOf(key)}}`
 
+/**
+ * Not now: while the connection is being made again, a command would wait in its queue for as long
+ * as a person waits for a page.
+ */
+function assertReachable(redis: RedisClient): void {
+  if (redis.status !== 'ready') throw new Error(`Redis is away (${redis.status})`)
+}
+
 type Stored = {
   grantHash?: string
   accountId?: string
@@ -24,11 +32,13 @@ export async function findRedisRecord(
   redis: RedisClient,
   key: RecordKey,
 ): Promise<OidcRecord | undefined> {
+  assertReachable(redis)
   const text = await redis.get(redisKey(key))
   return text === null ? undefined : recordOf(key, JSON.parse(text) as Stored)
 }
 
 export async function upsertRedisRecord(redis: RedisClient, record: OidcRecord): Promise<void> {
+  assertReachable(redis)
   const base64 = (bytes: Buffer | undefined) => bytes?.toString('base64')
   const text = JSON.stringify({
     grantHash: base64(record.grantHash),
@@ -45,6 +55,7 @@ export async function upsertRedisRecord(redis: RedisClient, record: OidcRecord):
 }
 
 export async function deleteRedisRecord(redis: RedisClient, key: RecordKey): Promise<void> {
+  assertReachable(redis)
   await redis.del(redisKey(key))
 }
 
