@@ -2,11 +2,10 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import { consentDenied } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
-import { checkCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { goOn } from './dispatch.ts'
 import { finish, loadInteraction } from './interaction.ts'
-import { csrfKey } from './login.ts'
+import { checkForm } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 import { originOf } from './origin.ts'
 
@@ -20,7 +19,7 @@ export async function cancel(deps: InteractionDeps, ctx: Context): Promise<void>
   const { csrf } = parseForm(cancelForm, await readForm(ctx))
   // The consent page binds its token to the account it shows, the others to the request alone.
   const bindings = interaction.next.step === 'consent' && accountId ? [uid, accountId] : [uid]
-  checkCsrf(csrfKey(deps), bindings, csrf)
+  checkForm(deps, interaction, bindings, csrf)
   await appendEvent(
     deps.db,
     consentDenied({ accountId, clientId: client.clientId, ...originOf(ctx) }),

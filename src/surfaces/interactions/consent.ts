@@ -3,12 +3,12 @@ import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
 import { grantConsent } from '../../domain/clients/grant_consent.ts'
 import type { Views } from '../../platform/templating/views.ts'
-import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
+import { clientViewOf } from '../../web/client_view.ts'
+import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
-import { clientViewOf } from './client_view.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { finish, type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
-import { csrfKey } from './login.ts'
+import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 import { originOf } from './origin.ts'
 
@@ -26,7 +26,7 @@ export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise
   const interaction = await loadInteraction(deps, ctx)
   const { uid, accountId, client, missing } = interaction
   const form = parseForm(consentForm, await readForm(ctx))
-  checkCsrf(csrfKey(deps), [uid, accountId ?? ''], form.csrf)
+  checkForm(deps, interaction, [uid, accountId ?? ''], form.csrf)
   if (interaction.next.step !== 'consent' || !accountId || !missing) {
     return goOn(deps, ctx, `/interaction/${uid}`)
   }

@@ -1,13 +1,13 @@
 import type { Context } from 'koa'
 import { unreachable } from '../../core/errors.ts'
-import { finish, InteractionLost, loadInteraction } from './interaction.ts'
+import { authorizationUri, rememberRequest } from '../../web/remembered_request.ts'
+import { finish, type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
-import { rememberRequest } from './remembered_request.ts'
 
 /** Sends the browser to the step that is due, or back to the engine when none is. */
 export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
-  rememberRequest(deps, ctx, interaction)
+  remember(deps, ctx, interaction)
   const { step } = interaction.next
   switch (step) {
     case 'login':
@@ -21,6 +21,19 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
     default:
       unreachable(step)
   }
+}
+
+function remember(
+  deps: InteractionDeps,
+  ctx: Context,
+  { uid, client, details }: Interaction,
+): void {
+  const resume = new URL(details.returnTo).pathname
+  const uri = resume.startsWith('/device/')
+    ? '/device'
+    : authorizationUri('/authorize', details.params)
+  const request = { uid, clientId: client.clientId, uri, exp: details.exp }
+  rememberRequest(deps, ctx, request, [`/interaction/${uid}`, resume])
 }
 
 export function seeOther(ctx: Context, uri: string): void {

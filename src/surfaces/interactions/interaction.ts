@@ -31,12 +31,15 @@ export type EngineInteraction = Awaited<ReturnType<Provider['interactionDetails'
   save(ttlS: number): Promise<unknown>
 }
 
-/** The request is gone, or was never this browser's. */
+/** The request is gone, was never this browser's, or is no longer what the page said. */
 export class InteractionLost extends Error {
   readonly uid: string
-  constructor(uid: string) {
+  /** Somebody else is being signed in now than when the page was made. */
+  readonly changed: boolean
+  constructor(uid: string, { changed = false } = {}) {
     super('the interaction is not there for this browser')
     this.uid = uid
+    this.changed = changed
   }
 }
 
@@ -44,6 +47,7 @@ export class InteractionLost extends Error {
 export async function loadInteraction(deps: InteractionDeps, ctx: Context): Promise<Interaction> {
   const uid = String(ctx['params'].uid)
   const details = await readDetails(deps, ctx, uid)
+  ctx.state['uiLocales'] = details.params['ui_locales']
   const client = await deps.provider().Client.find(String(details.params['client_id']))
   if (!client) throw new InteractionLost(uid)
   const attempt = await findAttempt(deps.db, deps.keyring, uid, deps.clock.now())

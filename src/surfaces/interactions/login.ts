@@ -8,11 +8,11 @@ import {
   verifyDeviceCookie,
 } from '../../domain/security/device_cookie.ts'
 import type { Views } from '../../platform/templating/views.ts'
+import { clientViewOf } from '../../web/client_view.ts'
 import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
-import { clientViewOf } from './client_view.ts'
 import { goOn } from './dispatch.ts'
-import { type Interaction, loadInteraction } from './interaction.ts'
+import { type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
 import { originOf } from './origin.ts'
 
@@ -35,7 +35,7 @@ export async function showLogin(deps: InteractionDeps, ctx: Context): Promise<vo
 export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   const form = parseForm(loginForm, await readForm(ctx))
-  checkCsrf(csrfKey(deps), [interaction.uid], form.csrf)
+  checkForm(deps, interaction, [interaction.uid], form.csrf)
   const { login, password } = form
   if (login.trim() === '' || password === '') {
     return sendLogin(deps, ctx, interaction, { login, error: 'missing_fields' }, 422)
@@ -98,6 +98,20 @@ function sendLogin(
 
 export function csrfKey(deps: InteractionDeps): Buffer {
   return deps.keyring.derive('interaction_csrf')
+}
+
+/** @throws InteractionLost where the page was not made for what is being signed in for now */
+export function checkForm(
+  deps: InteractionDeps,
+  { uid }: Interaction,
+  bindings: readonly string[],
+  token: string,
+): void {
+  try {
+    checkCsrf(csrfKey(deps), bindings, token)
+  } catch {
+    throw new InteractionLost(uid, { changed: true })
+  }
 }
 
 function loginHint({ details }: Interaction): string {

@@ -1,36 +1,37 @@
 import type { Context } from 'koa'
 import type { Client } from 'oidc-provider'
-import type { Views } from '../../platform/templating/views.ts'
-import { clientViewOf } from './client_view.ts'
+import { epochSeconds } from '../../core/clock.ts'
+import { clientWithWayBack } from '../../web/client_view.ts'
+import {
+  type RememberedRequest,
+  reasonOfLoss,
+  rememberedRequest,
+} from '../../web/remembered_request.ts'
+import type { InteractionLost } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
-import { type RememberedRequest, rememberedRequest } from './remembered_request.ts'
 
 /**
  * Expired, finished in another tab, or without cookies: whatever the browser came back for is not
  * there. The page says so in plain words and shows the way on; it is never the end.
  */
-export async function showLost(deps: InteractionDeps, ctx: Context, uid: string): Promise<void> {
-  const request = rememberedRequest(deps, ctx)
+export async function showLost(
+  deps: InteractionDeps,
+  ctx: Context,
+  { uid, changed }: InteractionLost,
+): Promise<void> {
+  const request = rememberedRequest(deps, ctx, uid)
+  ctx.state['uiLocales'] ??= uiLocalesOf(request)
   const client = await clientOf(deps, uid, request)
   deps.pages.send(
     ctx,
     'interactions/restart',
     {
-      reason: reasonOf(ctx, request, uid),
-      restartUri: request?.uid === uid ? request.uri : undefined,
-      client: client && withWayBack(client),
+      reason: changed ? 'changed' : reasonOfLoss(ctx, request, epochSeconds(deps.clock)),
+      restartUri: changed ? `/interaction/${uid}` : request?.uri,
+      client: client && clientWithWayBack(client),
     },
-    400,
+    changed ? 403 : 400,
   )
-}
-
-function reasonOf(
-  ctx: Context,
-  request: RememberedRequest | undefined,
-  uid: string,
-): Views['interactions/restart']['reason'] {
-  if (!ctx.get('Cookie').includes('authcore_')) return 'cookies'
-  return request?.uid === uid && ctx.get('Cookie').includes(uid) ? 'finished' : 'expired'
 }
 
 async function clientOf(
@@ -45,9 +46,7 @@ async function clientOf(
   return typeof clientId === 'string' ? await provider.Client.find(clientId) : undefined
 }
 
-/** The client's home page, or else the origin it takes its answers at. */
-function withWayBack(client: Client): Views['interactions/restart']['client'] {
-  const view = clientViewOf(client)
-  const redirect = client.redirectUris?.find((uri) => /^https?:/.test(uri))
-  return { ...view, uri: view.uri ?? (redirect ? new URL(redirect).origin : undefined) }
+function uiLocalesOf(request: RememberedRequest | undefined): string | undefined {
+  const query = request?.uri?.split('?')[1]
+  return new URLSearchParams(query).get('ui_locales') ?? undefined
 }

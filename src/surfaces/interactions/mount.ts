@@ -77,7 +77,7 @@ function guarded(deps: InteractionDeps, handler: Handler): Middleware {
     try {
       await deps.inUnitOfWork(() => handler(deps, ctx as Context))
     } catch (error) {
-      if (error instanceof InteractionLost) return await showLost(deps, ctx as Context, error.uid)
+      if (error instanceof InteractionLost) return await showLost(deps, ctx as Context, error)
       if (error instanceof DomainError && error.code === 'forbidden') {
         deps.recorder.record(
           requestRefused({

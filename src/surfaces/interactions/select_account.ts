@@ -1,12 +1,12 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
-import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
+import { clientViewOf } from '../../web/client_view.ts'
+import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
-import { clientViewOf } from './client_view.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { finish, loadInteraction } from './interaction.ts'
-import { csrfKey } from './login.ts'
+import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** Which account to go on with: the one signed in, or another one. */
@@ -40,7 +40,7 @@ export async function showAccounts(deps: InteractionDeps, ctx: Context): Promise
 export async function submitAccount(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   const form = parseForm(chooserForm, await readForm(ctx))
-  checkCsrf(csrfKey(deps), [interaction.uid], form.csrf)
+  checkForm(deps, interaction, [interaction.uid], form.csrf)
   const path = `/interaction/${interaction.uid}`
   if (interaction.next.step !== 'select_account') return goOn(deps, ctx, path)
   const chosen = form.account !== undefined && form.account === interaction.accountId

@@ -25,7 +25,7 @@ const ASYMMETRIC = ['ES256', 'PS256', 'EdDSA', 'Ed25519', 'RS256'] as const
 const ASSERTION = [...ASYMMETRIC, 'ES384', 'ES512', 'PS384', 'PS512', 'RS384', 'RS512'] as const
 
 export function engineConfiguration(deps: ProviderDeps): Configuration {
-  const { config, db, codec, clock, pages } = deps
+  const { config, db, codec, clock } = deps
   const secure = config.server.issuer.startsWith('https:')
   return {
     acrValues: [...ACR_VALUES],
@@ -82,7 +82,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     jwks: deps.jwks as never,
     loadExistingGrant: createLoadExistingGrant(db),
     pkce: { required: () => true },
-    renderError: createRenderError(pages) as never,
+    renderError: createRenderError(deps) as never,
     responseTypes: ['code'],
     rotateRefreshToken: (ctx) => !isRepeatedRefresh(ctx),
     routes: PATHS,
@@ -103,7 +103,7 @@ function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
       enabled: true,
       charset: 'base-20',
       mask: '****-****',
-      ...(createDevicePages(pages) as object),
+      ...(createDevicePages(deps) as object),
     },
     dPoP: {
       enabled: true,

@@ -1,9 +1,11 @@
-import type { Context } from 'koa'
 import type { Client, KoaContextWithOIDC } from 'oidc-provider'
 import type { Db } from '../../platform/persistence/db.ts'
 import type { ErrorKind, Views } from '../../platform/templating/views.ts'
+import { clientViewOf, clientWithWayBack } from '../../web/client_view.ts'
 import type { Pages } from '../../web/pages.ts'
+import { asContext } from './as_context.ts'
 import { loadAccount } from './find_account.ts'
+import { type LostDeps, showLost } from './lost_pages.ts'
 import { PATHS } from './paths.ts'
 
 /**
@@ -13,21 +15,19 @@ import { PATHS } from './paths.ts'
 
 type OAuthError = { error?: string; error_description?: string; state?: string }
 
-const asContext = (ctx: KoaContextWithOIDC) => ctx as unknown as Context
-
-export function createRenderError(pages: Pages) {
+export function createRenderError(deps: LostDeps) {
   return async (ctx: KoaContextWithOIDC, out: OAuthError, error: Error): Promise<void> => {
+    if (await showLost(deps, ctx, error)) return
     const { client } = ctx.oidc ?? {}
     const context = asContext(ctx)
-    pages.send(
+    deps.pages.send(
       context,
       'errors/error',
       {
         kind: kindOf(context.status, out, error),
         referenceId: context.state.requestId,
         oauthError: { error: out.error ?? 'server_error', description: out.error_description },
-        client: client && clientView(client),
-        backUri: client?.clientUri,
+        client: client && clientWithWayBack(client),
       },
       context.status,
     )
@@ -49,14 +49,6 @@ function kindOf(status: number, out: OAuthError, error: Error): ErrorKind {
   return kind ?? (status >= 500 ? 'internal' : 'invalid_request')
 }
 
-function clientView(client: Client): Views['interactions/login']['client'] {
-  return {
-    name: client.clientName ?? client.clientId,
-    logoUri: client.logoUri,
-    uri: client.clientUri,
-  }
-}
-
 export function createLogoutPages(pages: Pages, db: Db) {
   return {
     async logoutSource(ctx: KoaContextWithOIDC, form: string): Promise<void> {
@@ -65,7 +57,7 @@ export function createLogoutPages(pages: Pages, db: Db) {
       pages.send(asContext(ctx), 'interactions/logout', {
         action: `${PATHS.end_session}/confirm`,
         xsrf: xsrfIn(form),
-        client: client && clientView(client),
+        client: client && clientViewOf(client),
         account: account && {
           name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
           email: account.email,
@@ -75,7 +67,7 @@ export function createLogoutPages(pages: Pages, db: Db) {
     async postLogoutSuccessSource(ctx: KoaContextWithOIDC): Promise<void> {
       const { client } = ctx.oidc
       pages.send(asContext(ctx), 'interactions/logged_out', {
-        client: client && clientView(client),
+        client: client && clientViewOf(client),
         continueUri: client?.clientUri,
       })
     },
@@ -91,18 +83,22 @@ const DEVICE_ERRORS: Record<string, DeviceCodeError> = {
   AlreadyUsedError: 'already_used',
 }
 
-export function createDevicePages(pages: Pages) {
+export function createDevicePages(deps: LostDeps) {
+  const { pages } = deps
+  const renderError = createRenderError(deps)
   return {
     async userCodeInputSource(
       ctx: KoaContextWithOIDC,
       form: string,
-      _out?: unknown,
+      out: OAuthError = {},
       error?: Error & { userCode?: string },
     ): Promise<void> {
       if (error?.name === 'AbortedError') {
         pages.send(asContext(ctx), 'interactions/device_done', { outcome: 'denied' })
         return
       }
+      const problem = error && DEVICE_ERRORS[error.name]
+      if (error && !problem) return await renderError(ctx, out, error)
       pages.send(
         asContext(ctx),
         'interactions/device_code',
@@ -110,9 +106,9 @@ export function createDevicePages(pages: Pages) {
           action: PATHS.code_verification,
           xsrf: xsrfIn(form),
           userCode: error?.userCode,
-          error: error && (DEVICE_ERRORS[error.name] ?? 'not_found'),
+          error: problem,
         },
-        error ? 422 : 200,
+        problem ? 422 : 200,
       )
     },
     async userCodeConfirmSource(
@@ -125,7 +121,7 @@ export function createDevicePages(pages: Pages) {
       pages.send(asContext(ctx), 'interactions/device_confirm', {
         action: PATHS.code_verification,
         xsrf: xsrfIn(form),
-        client: clientView(client),
+        client: clientViewOf(client),
         userCode,
         ip: deviceInfo.ip,
       })
@@ -134,7 +130,7 @@ export function createDevicePages(pages: Pages) {
       const { client } = ctx.oidc
       pages.send(asContext(ctx), 'interactions/device_done', {
         outcome: 'approved',
-        client: client && clientView(client),
+        client: client && clientViewOf(client),
       })
     },
     deviceInfo: (ctx: KoaContextWithOIDC) => ({ ip: asContext(ctx).state.clientIp }),
