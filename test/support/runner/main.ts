@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { inspect, parseArgs } from 'node:util'
 import { leashGroup, letGo, temporaryFolder } from '../leash.ts'
-import { groupOf } from './groups.ts'
 import { supportNeededBy } from './needs.ts'
 import { installPackages } from './packages.ts'
 import { createReport } from './report.ts'
@@ -22,6 +21,12 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { grep: { type: 'string', short: 'g' }, jobs: { type: 'string', short: 'j' } },
 })
+
+/** Tests of faults suffer from company: they come last and one at a time. */
+const ALONE = /^test\/faults\//
+/** For one file, from the start of its process to its end, on a machine that is busy. */
+const TIME_LIMIT_MS = 300_000
+
 const jobs = Number(values.jobs ?? Math.max(2, availableParallelism()))
 const report = createReport()
 
@@ -40,27 +45,24 @@ process.exitCode = report.close(problem)
 
 async function main(): Promise<void> {
   const files = slowestFirst(testFiles(positionals))
+  if (files.length === 0) throw new Error(`no test file matches ${positionals.join(' ')}`)
   const needs = new Set(files.flatMap((file) => [...supportNeededBy(file)]))
-  const problem = installPackages(needs, report.say)
+  const missing = installPackages(needs, report.say)
   const folder = temporaryFolder('test')
   const server = needs.has('postgres') ? await startDatabase(folder) : undefined
   const env = {
     ...cleanEnvironment(folder),
-    ...(problem ? { AUTHCORE_TEST_SETUP_PROBLEM: problem } : {}),
+    ...(missing ? { AUTHCORE_TEST_SETUP_PROBLEM: missing } : {}),
     ...(server ? { AUTHCORE_TEST_PG: JSON.stringify(server.connection) } : {}),
   }
   const run = async (file: string) => {
-    const { timeLimitMs } = groupOf(file)
     const reportFile = path.join(folder, `${file.replaceAll('/', '_')}.jsonl`)
-    report.add(await runFile(file, { root: ROOT, reportFile, timeLimitMs, grep: values.grep, env }))
+    const limits = { timeLimitMs: TIME_LIMIT_MS, grep: values.grep }
+    report.add(await runFile(file, { root: ROOT, reportFile, ...limits, env }))
   }
-  const isAlone = (file: string) => groupOf(file).alone === true
-  await drain(
-    files.filter((file) => !isAlone(file)),
-    jobs,
-    run,
-  )
-  await drain(files.filter(isAlone), 1, run)
+  const [together, alone] = [false, true].map((is) => files.filter((f) => ALONE.test(f) === is))
+  await drain(together ?? [], jobs, run)
+  await drain(alone ?? [], 1, run)
   await server?.stop()
   rememberTimings(report.results())
 }

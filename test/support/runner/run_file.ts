@@ -75,7 +75,10 @@ function problemOf(lines: Line[], end: End, { timeLimitMs, grep }: RunOptions): 
 function runMocha(file: string, options: RunOptions): Promise<End> {
   const { root, reportFile, timeLimitMs, grep, env } = options
   const mocha = path.join(root, 'node_modules/mocha/bin/mocha.js')
-  const flags = ['--reporter', REPORTER, '--forbid-only', ...(grep ? ['--grep', grep] : [])]
+  // Longer than for a lone file: here they compete for the machine.
+  const patience = ['--timeout', '30000']
+  const filter = grep ? ['--grep', grep] : []
+  const flags = ['--reporter', REPORTER, '--forbid-only', ...patience, ...filter]
   const child = spawn(process.execPath, [mocha, ...flags, file], {
     cwd: root,
     detached: true, // a group of its own, so that whatever it starts ends with it
