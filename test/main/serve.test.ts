@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { freePort } from '../support/free_port.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { probe, type ServerProcess, startProcess } from './server_process.ts'
+import { probe, type ServerProcess, startProcess } from '../support/server_process.ts'
 
 const KEYS = {
   AUTHCORE_ENCRYPTION_KEYS: 'k1:q7m1yC3xkU0H2o9rV5pTzL8wGdNbSfJhQeAiXcYuWvE=',

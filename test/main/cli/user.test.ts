@@ -1,0 +1,172 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect } from 'chai'
+import pg from 'pg'
+import { createPasswordHasher } from '../../../src/domain/credentials/password/password_hash.ts'
+import { temporaryFolder } from '../../support/leash.ts'
+import { type Deployment, deployment } from './run_cli.ts'
+
+describe('authcore user', function () {
+  this.timeout(120_000)
+  let place: Deployment
+  let db: pg.Client
+  let ada: { id: string }
+
+  before(async () => {
+    place = await deployment()
+    db = new pg.Client(place.database.connection)
+    await db.connect()
+  })
+  after(async () => {
+    await db?.end()
+    await place?.close()
+  })
+
+  const hasher = createPasswordHasher({ memoryKib: 19_456, passes: 2, parallelism: 1 })
+  const signsIn = async (id: string, password: string): Promise<boolean> => {
+    const { rows } = await db.query('SELECT phc FROM password_credential WHERE account_id = $1', [
+      id,
+    ])
+    return (await hasher.verify(rows[0]?.phc, password)).ok
+  }
+  const refusal = async (line: string, options?: { input?: string }) => {
+    const { code, stdout, json } = await place.run(`user ${line} --json`, options)
+    expect({ code, stdout }, line).to.deep.equal({ code: 1, stdout: '' })
+    return json().error
+  }
+
+  it('creates accounts with a password that was made, read from a file or from stdin', async () => {
+    const made = await place.run(
+      'user create --email Ada@Example.com --email-verified --username ada --name "Ada Lovelace" --claim locale=en-GB --claim address.country=GB --claim address.locality=London --generate-password --json',
+    )
+    expect(made.stderr).to.equal('')
+    ada = made.json()
+    expect(ada).to.deep.include({
+      status: 'active',
+      email: 'Ada@Example.com',
+      email_verified: true,
+      username: 'ada',
+      claims: {
+        name: 'Ada Lovelace',
+        locale: 'en-GB',
+        address: { country: 'GB', locality: 'London' },
+      },
+    })
+    const { password } = made.json()
+    expect(await signsIn(ada.id, password)).to.equal(true)
+
+    const file = path.join(temporaryFolder('cli-password'), 'password')
+    writeFileSync(file, 'correct horse battery staple\n')
+    const grace = (
+      await place.run(`user create --username grace --password-file ${file} --json`)
+    ).json()
+    expect(grace).not.to.have.property('password')
+    expect(await signsIn(grace.id, 'correct horse battery staple')).to.equal(true)
+
+    const joan = await place.run('user create --username joan --password-stdin', {
+      input: ' spaces  belong to it \r\n',
+    })
+    const id = /^id: +(\S+)$/m.exec(joan.stdout)?.[1]
+    expect(await signsIn(id!, ' spaces  belong to it ')).to.equal(true)
+    expect(joan.stdout).not.to.contain('spaces')
+
+    const nobody = await place.run('user create --username nobody --json')
+    expect(await signsIn(nobody.json().id, '')).to.equal(false)
+  })
+
+  it('refuses what is not acceptable', async () => {
+    expect(await refusal('create')).to.include({ code: 'invalid_input' })
+    expect((await refusal('create --email ADA@example.com')).message).to.contain('already in use')
+    expect((await refusal('create --username ann --claim sub=x')).message).to.contain('Known are')
+    expect((await refusal('create --username ann --claim email=x')).message).to.contain('--email')
+    expect((await refusal('create --username ann --claim birthdate=soon')).hint).to.contain('YYYY')
+    const short = await refusal('create --username ann --password-stdin', { input: 'short' })
+    expect(short.message).to.contain('too short')
+    const own = await refusal('create --username annabel --password-stdin', { input: 'annabel99' })
+    expect(own.message).to.contain('must not contain')
+    const empty = await refusal('set-password ada --password-stdin')
+    expect(empty.message).to.equal('The password is empty.')
+    const both = await refusal('set-password ada --password-stdin --generate-password')
+    expect(both.message).to.contain('cannot be used with option')
+    expect((await refusal('set-password ada')).hint).to.contain('--password-stdin')
+    expect((await refusal('list --after yesterday')).message).to.contain('--after')
+    expect((await refusal('delete ada')).hint).to.contain('--yes')
+    expect((await refusal('show somebody')).code).to.equal('not_found')
+  })
+
+  it('finds an account by id, address and username, and never shows a hash', async () => {
+    const runs = await Promise.all(
+      [`show ${ada.id}`, 'show ADA@EXAMPLE.COM', 'show Ada', 'list', 'list --json'].map((line) =>
+        place.run(`user ${line}`),
+      ),
+    )
+    for (const { stdout } of runs) expect(stdout).to.contain(ada.id).and.not.contain('argon2')
+    expect(runs[0]!.stdout).to.match(/^password: set \d{4}-/m)
+    const details = (await place.run('user show nobody --json')).json()
+    expect(details).to.include({ username: 'nobody', password_changed_at: null })
+  })
+
+  it('lists page by page', async () => {
+    const first = (await place.run('user list --limit 3 --json')).json()
+    expect(first.users).to.have.length(3)
+    expect(first.next).to.equal(first.users[2].id)
+    const rest = await place.run(`user list --limit 3 --after ${first.next} --json`)
+    expect(rest.json()).to.deep.include({ next: null })
+    expect(rest.json().users).to.have.length(1)
+    const human = await place.run('user list --limit 1')
+    expect(human.stdout).to.match(/There are more: --after \S+\n$/)
+  })
+
+  const MODELS = ['Session', 'Grant', 'RefreshToken', 'AccessToken']
+  const giveAccess = (id: string) =>
+    db.query(
+      `INSERT INTO oidc_record (model, id_hash, account_id, payload)
+       SELECT model, sha256((model || $2)::bytea), $2::uuid, '{}' FROM unnest($1::text[]) AS model
+       ON CONFLICT DO NOTHING`,
+      [MODELS, id],
+    )
+  const accessOf = async (id: string): Promise<number> => {
+    const { rows } = await db.query(
+      'SELECT count(*)::int AS n FROM oidc_record WHERE account_id = $1',
+      [id],
+    )
+    return rows[0].n
+  }
+
+  it('changes a password and ends what the old one opened', async () => {
+    await giveAccess(ada.id)
+    const kept = await place.run('user set-password ada --password-stdin --keep-access', {
+      input: 'battery staple horse',
+    })
+    expect(kept.stdout).not.to.contain('battery')
+    expect(await accessOf(ada.id)).to.equal(MODELS.length)
+    const changed = await place.run('user set-password ada@example.com --generate-password')
+    const password = /^password: (\S+)$/m.exec(changed.stdout)?.[1]
+    expect(await signsIn(ada.id, password!)).to.equal(true)
+    expect(await accessOf(ada.id)).to.equal(0)
+  })
+
+  it('ends sessions, grants and tokens with the access of the account', async () => {
+    await giveAccess(ada.id)
+    expect((await place.run('user disable ada --json')).json().status).to.equal('disabled')
+    expect(await accessOf(ada.id)).to.equal(0)
+    expect((await place.run('user enable ada')).stdout).to.match(/^status: +active$/m)
+    await giveAccess(ada.id)
+    const deleted = await place.run('user delete ada --yes --json')
+    expect(deleted.json()).to.deep.equal({ id: ada.id, deleted: true })
+    expect(await accessOf(ada.id)).to.equal(0)
+    const { rows } = await db.query(
+      'SELECT type, data FROM event_outbox WHERE subject = $1 ORDER BY id',
+      [ada.id],
+    )
+    expect(rows.map(({ type }) => type)).to.deep.equal([
+      'auth.user_created',
+      'auth.password.changed',
+      'auth.password.changed',
+      'auth.account.disabled',
+      'auth.account.enabled',
+      'auth.account.deleted',
+    ])
+    for (const { data } of rows) expect(data).to.deep.equal({ accountId: ada.id, by: 'cli' })
+  })
+})
