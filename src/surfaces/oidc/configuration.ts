@@ -9,7 +9,7 @@ import { createExtraTokenClaims } from './extra_claims.ts'
 import { createFindAccount } from './find_account.ts'
 import { isRepeatedRefresh } from './grants/token_requests.ts'
 import { createInteractionPolicy } from './interaction_policy.ts'
-import { mayIntrospect } from './introspection_policy.ts'
+import { createIntrospectionPolicy } from './introspection_policy.ts'
 import { createLoadExistingGrant } from './load_grant.ts'
 import { INTERACTION_PATH, PATHS } from './paths.ts'
 import { createResourceIndicators } from './resource_servers.ts'
@@ -112,8 +112,7 @@ function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
     },
     introspection: {
       enabled: true,
-      allowedPolicy: async (_ctx, client, token) =>
-        mayIntrospect(client, { clientId: token.clientId, aud: undefined }),
+      allowedPolicy: createIntrospectionPolicy(db) as never,
     },
     jwtIntrospection: { enabled: true },
     jwtUserinfo: { enabled: true },
@@ -122,7 +121,11 @@ function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
       deps.resourceServers,
       config.tokens.accessTokenS,
     ) as never,
-    revocation: { enabled: true },
+    revocation: {
+      enabled: true,
+      // RFC 7009 §2.1: the token of another client is not touched, and the answer does not say so.
+      allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
+    },
     rpInitiatedLogout: { enabled: true, ...createLogoutPages(pages, db) },
     userinfo: { enabled: true },
   }

@@ -7,6 +7,7 @@ import { inUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
 import { showOwnForm } from './engine_forms.ts'
 import { MACHINE_PATHS, PATHS } from './paths.ts'
 import type { ProviderRuntime } from './provider_runtime.ts'
+import { SIGNED_INTROSPECTION } from './structured_tokens.ts'
 
 /**
  * The protocol endpoints: `/authorize`, `/token` and their siblings. Every request runs in a unit of
@@ -29,14 +30,23 @@ export function mountOidc(app: Koa, { runtime, stores, pages, throttle }: OidcMo
   app.use(async (ctx, next) => {
     if (!isEndpoint(ctx.path)) return await next()
     ctx.state['uiLocales'] = ctx.query['ui_locales']
-    // A program that says nothing, or names HTML, at a machine's endpoint is answered in JSON.
-    if (MACHINE_PATHS.has(ctx.path)) ctx.req.headers.accept = 'application/json'
+    if (MACHINE_PATHS.has(ctx.path)) ctx.req.headers.accept = acceptOfMachine(ctx)
     await throttle(ctx, async () => {
       await guardBody(ctx, async () => {
         await serve(ctx, next, { runtime, stores, pages })
       })
     })
   })
+}
+
+/**
+ * A program that says nothing, or names HTML, at a machine's endpoint is answered in JSON. The one
+ * other thing that it can ask for is a signed introspection.
+ */
+function acceptOfMachine(ctx: Context): string {
+  const asksForSigned =
+    ctx.path === PATHS.introspection && ctx.get('Accept').includes(SIGNED_INTROSPECTION)
+  return asksForSigned ? SIGNED_INTROSPECTION : 'application/json'
 }
 
 async function serve(

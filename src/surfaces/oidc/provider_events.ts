@@ -1,5 +1,4 @@
-import type Provider from 'oidc-provider'
-import type { KoaContextWithOIDC } from 'oidc-provider'
+import Provider, { type KoaContextWithOIDC } from 'oidc-provider'
 import {
   authorizationRefused,
   clientAuthenticationFailed,
@@ -87,6 +86,15 @@ export function listenToProvider(
     // With the session itself, in one statement.
     currentUnitOfWork()?.record(event)
   })
+  for (const name of ['access_token.destroyed', 'client_credentials.destroyed']) {
+    // The engine hands over the token alone.
+    on(name, (token) => {
+      const { clientId, accountId } = token as { clientId?: string; accountId?: string }
+      const { ctx } = Provider
+      if (ctx?.oidc?.route !== 'revocation' || !clientId) return
+      record(tokenRevoked({ clientId, accountId, kind: 'AccessToken', ...originOf(ctx) }))
+    })
+  }
   on('grant.revoked', (ctx) => {
     const { route, client, entities } = ctx.oidc
     if (route !== 'revocation' || !client) return

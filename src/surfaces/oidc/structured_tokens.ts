@@ -1,5 +1,5 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
-import type { Middleware } from 'koa'
+import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { tokenRevoked } from '../../platform/events/catalogue.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
@@ -25,6 +25,9 @@ export type StructuredTokenDeps = {
 }
 
 const INACTIVE = { active: false } as const
+
+/** RFC 9701 §5, for clients that are registered with an algorithm for it. */
+export const SIGNED_INTROSPECTION = 'application/token-introspection+jwt'
 
 type AccessTokenClaims = JWTPayload & {
   client_id?: string
@@ -54,6 +57,9 @@ export function handleStructuredTokens(deps: StructuredTokenDeps): Middleware {
     if (ctx.oidc.route === 'introspection') {
       context.status = 200
       context.body = claims ? await introspect(deps, ctx, claims) : INACTIVE
+      if (context.accepts('json', SIGNED_INTROSPECTION) === SIGNED_INTROSPECTION) {
+        await sign(ctx, context)
+      }
     } else if (ctx.oidc.route === 'revocation') {
       if (claims) await revoke(deps, ctx, claims)
       context.status = 200
@@ -66,13 +72,27 @@ function wasRefusedAsStructured(body: unknown): boolean {
   return (body as { error?: string } | undefined)?.error === 'unsupported_token_type'
 }
 
+/** As the engine does it for tokens that are stored. */
+async function sign(ctx: KoaContextWithOIDC, context: Context): Promise<void> {
+  if (!ctx.oidc.client?.['introspectionSignedResponseAlg']) return
+  const { IdToken } = ctx.oidc.provider as unknown as { IdToken: IntrospectionToken }
+  const token = new IdToken({}, { ctx })
+  token.extra = { token_introspection: context.body }
+  context.body = await token.issue({ use: 'introspection' })
+  context.type = `${SIGNED_INTROSPECTION}; charset=utf-8`
+}
+
+type IntrospectionToken = new (
+  claims: object,
+  options: { ctx: KoaContextWithOIDC },
+) => { extra: object; issue(options: { use: string }): Promise<string> }
+
 async function introspect(
   { db, keyring, issuer }: StructuredTokenDeps,
   ctx: KoaContextWithOIDC,
   claims: AccessTokenClaims,
 ): Promise<Record<string, unknown>> {
-  const aud = typeof claims.aud === 'string' ? claims.aud : undefined
-  if (!mayIntrospect(ctx.oidc.client!, { clientId: claims.client_id, aud })) return INACTIVE
+  if (!mayIntrospect(ctx.oidc.client!, claims.client_id)) return INACTIVE
   const ofAccount = claims.gid !== undefined
   const standing = await findJwtStanding(db, {
     jtiHash: keyring.hash('jwt_jti', claims.jti ?? ''),
@@ -82,7 +102,7 @@ async function introspect(
   const standsForAccount = standing.grantAlive && standing.accountStatus === 'active'
   if (standing.revoked || (ofAccount && !standsForAccount)) return INACTIVE
   if (!(await ctx.oidc.provider.Client.find(claims.client_id ?? ''))) return INACTIVE
-  const { sub, client_id, scope, exp, iat, jti, cnf, acr, amr, auth_time } = claims
+  const { sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time } = claims
   return {
     active: true,
     iss: issuer,
