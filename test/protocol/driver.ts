@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { expect } from 'chai'
 import {
   type CryptoKey,
@@ -269,8 +270,20 @@ export async function enterUserCode(
   person: Browser,
   userCode: string,
 ): Promise<Reply> {
-  return await person.submit(await person.get(`${issuer}/device`), { user_code: userCode })
+  const page = await person.get(`${issuer}/device`)
+  return await person.submit(page, { user_code: userCode }, { headers: fromSomewhere() })
 }
+
+/**
+ * As if from an address of its own, so that what is limited per address does not add up over the
+ * tests of a file. For servers with `BEHIND_PROXY`.
+ */
+export function fromSomewhere(): { 'x-forwarded-for': string } {
+  const part = () => randomInt(1, 255)
+  return { 'x-forwarded-for': `10.${part()}.${part()}.${part()}` }
+}
+
+export const BEHIND_PROXY = { AUTHCORE_TRUSTED_PROXIES: '127.0.0.1' }
 
 /** A service with a secret and what it may have of the APIs. */
 export function addService(

@@ -6,6 +6,7 @@ import {
   eventsOf,
   exchangeFields,
   expectTokens,
+  fromSomewhere,
   introspect,
   post,
   redeemDevice,
@@ -176,8 +177,9 @@ export function describeOidcRaces(running: () => AuthCore): void {
         resource: API,
         ...(await clientAssertion(server, service.clientId, key)),
       }
+      const headers = fromSomewhere()
       const replies = await atOnce(20, (gate) =>
-        post(server, '/token', undefined, fields, { gate }),
+        post(server, '/token', undefined, fields, { gate, headers }),
       )
       expectOneWinner(replies, 'invalid_client')
     })
@@ -279,7 +281,11 @@ export function describeOidcRaces(running: () => AuthCore): void {
         people.map(({ mind }) => enterUserCode(server, mind, user_code)),
       )
       const answers = await atOnce(2, (gate, i) =>
-        people[i]!.mind.submit(pages[i]!, {}, { button: 'confirm', gate }),
+        people[i]!.mind.submit(
+          pages[i]!,
+          {},
+          { button: 'confirm', gate, headers: fromSomewhere() },
+        ),
       )
       const ends = await Promise.all(
         people.map(async ({ mind }, i) => await mind.followAll(answers[i]!)),
@@ -378,7 +384,9 @@ async function pushed(server: AuthCore, client: TestClient, party: RelyingParty)
 
 async function approve(server: AuthCore, mind: Browser, userCode: string): Promise<void> {
   const confirm = await enterUserCode(server, mind, userCode)
-  const done = await mind.followAll(await mind.submit(confirm, {}, { button: 'confirm' }))
+  const done = await mind.followAll(
+    await mind.submit(confirm, {}, { button: 'confirm', headers: fromSomewhere() }),
+  )
   expect(done.body, done.text()).to.include('id="device-outcome"')
 }
 

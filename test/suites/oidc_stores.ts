@@ -1,3 +1,4 @@
+import { BEHIND_PROXY } from '../protocol/driver.ts'
 import { type AuthCore, type AuthCoreOptions, startAuthCore } from '../support/authcore.ts'
 import { describeAdapterContract } from './oidc_adapter_contract.ts'
 import { describeOidcRaces } from './oidc_races.ts'
@@ -21,7 +22,7 @@ export function describeOidcStores(
 
     before(async function () {
       backend = await startBackend(this)
-      server = await startAuthCore({ env: backend.env ?? {} })
+      server = await startAuthCore({ env: { ...BEHIND_PROXY, ...backend.env } })
     })
     after(async () => {
       await server?.stop()

@@ -8,13 +8,15 @@ import type { Codec } from '../adapters/codec.ts'
 import { currentUnitOfWork } from '../adapters/unit_of_work.ts'
 import { wrapGrantHandlers } from '../internals.ts'
 import { originOf } from '../origin.ts'
+import { keepPace } from './device_pace.ts'
 import { judgeRefresh, mayRepeat, type RetryDeps, sealSuccessor } from './refresh_retry.ts'
 import { noticeReuse } from './token_reuse.ts'
 import { commitAfter } from './unit_of_work_grant.ts'
 
 /**
  * What every token request has in common: one statement for all it writes, an event for what it
- * gave out, and for refresh tokens the grace of `refresh_retry.ts`.
+ * gave out; for refresh tokens the grace of `refresh_retry.ts`, for devices the pace of
+ * `device_pace.ts`.
  */
 
 export type TokenRequestDeps = {
@@ -34,23 +36,28 @@ export function isRepeatedRefresh(ctx: KoaContextWithOIDC): boolean {
 }
 
 export function installTokenRequests(provider: Provider, deps: TokenRequestDeps): void {
-  const retry: RetryDeps = { ...deps, windowS: deps.refreshRetryWindowS }
   wrapGrantHandlers(provider, (grantType, handler) =>
-    commitAfter(
-      noticeReuse(
-        deps,
-        grantType,
-        grantType === 'refresh_token' ? withRetry(retry, handler) : handler,
-      ),
-      (ctx) => recordIssue(deps, ctx, grantType),
+    commitAfter(noticeReuse(deps, grantType, ownWay(deps, grantType, handler)), (ctx) =>
+      recordIssue(deps, ctx, grantType),
     ),
   )
 }
 
-function withRetry(
-  deps: RetryDeps,
-  handler: (ctx: Context) => Promise<void>,
-): (ctx: Context) => Promise<void> {
+/** What a grant has beyond all others. */
+function ownWay(deps: TokenRequestDeps, grantType: string, handler: Handler): Handler {
+  switch (grantType) {
+    case 'refresh_token':
+      return withRetry({ ...deps, windowS: deps.refreshRetryWindowS }, handler)
+    case 'urn:ietf:params:oauth:grant-type:device_code':
+      return keepPace(deps.codec, handler)
+    default:
+      return handler
+  }
+}
+
+type Handler = (ctx: Context) => Promise<void>
+
+function withRetry(deps: RetryDeps, handler: Handler): Handler {
   return async (ctx) => {
     const verdict = await judgeRefresh(deps, ctx)
     if (verdict.kind === 'refuse') throw new errors.InvalidGrant('refresh token was just used')
