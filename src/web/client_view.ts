@@ -1,7 +1,7 @@
 import type { ClientView } from '../platform/templating/views.ts'
 
 /** What our pages need to know of an application; a client of the engine has it. */
-type Client = {
+export type Client = {
   clientId: string
   clientName?: string | undefined
   clientUri?: string | undefined

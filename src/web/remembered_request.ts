@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Keyring } from '../platform/keys/keyring.ts'
 import type { RestartLocals } from '../platform/templating/views.ts'
+import { type Client, clientWithWayBack } from './client_view.ts'
 
 /**
  * What a browser was asked to sign in for, sealed in a cookie that outlives the interaction and comes
@@ -73,6 +74,20 @@ export function reasonOfLoss(
 ): RestartLocals['reason'] {
   if (!ctx.get('Cookie').includes('authcore_')) return 'cookies'
   return request && nowS < request.exp ? 'finished' : 'expired'
+}
+
+/**
+ * What the page of a lost request offers. One that was answered is not asked again: its client has
+ * used up what would recognize the answer.
+ */
+export function waysOn(
+  reason: RestartLocals['reason'],
+  request: Pick<RememberedRequest, 'uri'> | undefined,
+  client: Client | undefined,
+): RestartLocals {
+  const view = client && clientWithWayBack(client)
+  const isUsedUp = reason === 'finished' && view?.uri !== undefined
+  return { reason, client: view, restartUri: isUsedUp ? undefined : request?.uri }
 }
 
 /** The address that asks for the same again, from an authorization request's parameters. */

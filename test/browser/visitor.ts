@@ -75,6 +75,11 @@ export async function fillInLogin(page: Page, { email, password }: Person): Prom
 /** Signs this person in at the site, allowing whatever is asked. */
 export async function signIn(page: Page, site: ClientSite, person: Person): Promise<void> {
   await page.goto(site.startUri)
+  await signInHere(page, person)
+}
+
+/** The same from a sign-in page on. */
+export async function signInHere(page: Page, person: Person): Promise<void> {
   await fillInLogin(page, person)
   const allow = page.locator('#allow')
   await allow.or(page.getByRole('heading', { name: `Welcome ${person.id}` })).waitFor()
@@ -95,4 +100,8 @@ export async function expectHeading(page: Page, heading: string | RegExp): Promi
     await page.waitForTimeout(50)
   }
   expect.fail(`the heading is "${text}" at ${page.url()}, not ${heading}`)
+}
+
+export async function expectLink(page: Page, name: string, href: string): Promise<void> {
+  expect(await page.getByRole('link', { name }).getAttribute('href')).to.equal(href)
 }

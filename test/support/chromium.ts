@@ -53,6 +53,7 @@ export type PageOptions = {
   colorScheme?: 'light' | 'dark'
   locale?: string
   javaScriptEnabled?: boolean
+  proxy?: { server: string; bypass?: string }
 }
 
 /** A page in a context of its own; `page.context().close()` ends both. */

@@ -1,11 +1,10 @@
 import type { Context } from 'koa'
-import type { Client } from 'oidc-provider'
 import { epochSeconds } from '../../core/clock.ts'
-import { clientWithWayBack } from '../../web/client_view.ts'
 import {
   type RememberedRequest,
   reasonOfLoss,
   rememberedRequest,
+  waysOn,
 } from '../../web/remembered_request.ts'
 import type { InteractionLost } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -19,31 +18,25 @@ export async function showLost(
   ctx: Context,
   { uid, changed }: InteractionLost,
 ): Promise<void> {
+  const provider = deps.provider()
   const request = rememberedRequest(deps, ctx, uid)
   ctx.state['uiLocales'] ??= uiLocalesOf(request)
-  const client = await clientOf(deps, uid, request)
-  deps.pages.send(
-    ctx,
-    'interactions/restart',
-    {
-      reason: changed ? 'changed' : reasonOfLoss(ctx, request, epochSeconds(deps.clock)),
-      restartUri: changed ? `/interaction/${uid}` : request?.uri,
-      client: client && clientWithWayBack(client),
-    },
-    changed ? 403 : 400,
-  )
-}
-
-async function clientOf(
-  deps: InteractionDeps,
-  uid: string,
-  request: RememberedRequest | undefined,
-): Promise<Client | undefined> {
-  const provider = deps.provider()
   // Without its cookie the interaction itself stays closed; only whose it was is told.
   const interaction = await provider.Interaction.find(uid)
   const clientId = interaction?.params['client_id'] ?? request?.clientId
-  return typeof clientId === 'string' ? await provider.Client.find(clientId) : undefined
+  const client = typeof clientId === 'string' ? await provider.Client.find(clientId) : undefined
+  // It is there, and this browser's: then its session is no longer the one it began with.
+  const reason =
+    changed || (interaction && request)
+      ? 'changed'
+      : reasonOfLoss(ctx, request, epochSeconds(deps.clock))
+  const again = changed ? { ...request, uri: `/interaction/${uid}` } : request
+  deps.pages.send(
+    ctx,
+    'interactions/restart',
+    waysOn(reason, again, client),
+    reason === 'changed' ? 403 : 400,
+  )
 }
 
 function uiLocalesOf(request: RememberedRequest | undefined): string | undefined {

@@ -1,10 +1,14 @@
-import type { Client, KoaContextWithOIDC } from 'oidc-provider'
+import type { KoaContextWithOIDC } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../../core/clock.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { RestartLocals } from '../../platform/templating/views.ts'
-import { clientWithWayBack } from '../../web/client_view.ts'
 import type { Pages } from '../../web/pages.ts'
-import { authorizationUri, reasonOfLoss, rememberedRequest } from '../../web/remembered_request.ts'
+import {
+  authorizationUri,
+  reasonOfLoss,
+  rememberedRequest,
+  waysOn,
+} from '../../web/remembered_request.ts'
 import { asContext } from './as_context.ts'
 import { PATHS } from './paths.ts'
 
@@ -47,17 +51,12 @@ async function lostRequest(deps: LostDeps, ctx: KoaContextWithOIDC): Promise<Res
     // It is there, but the browser's session is no longer the one it began with.
     const { params } = interaction
     const client = await provider.Client.find(String(params['client_id']))
-    const restartUri = authorizationUri(PATHS.authorization, params)
-    return { reason: 'changed', restartUri, client: client && clientWithWayBack(client) }
+    return waysOn('changed', { uri: authorizationUri(PATHS.authorization, params) }, client)
   }
   const uid = asContext(ctx).path.split('/').at(-1) ?? ''
   const request = rememberedRequest(deps, asContext(ctx), uid)
-  const client: Client | undefined = request && (await provider.Client.find(request.clientId))
-  return {
-    reason: reasonOfLoss(asContext(ctx), request, epochSeconds(deps.clock)),
-    restartUri: request?.uri,
-    client: client && clientWithWayBack(client),
-  }
+  const client = request && (await provider.Client.find(request.clientId))
+  return waysOn(reasonOfLoss(asContext(ctx), request, epochSeconds(deps.clock)), request, client)
 }
 
 /** The second click on "Sign out" finds nobody signed in: that is what it asked for. */
