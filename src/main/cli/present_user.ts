@@ -1,0 +1,68 @@
+import type { Account } from '../../domain/accounts/account.ts'
+import type { PasswordCredential } from '../../domain/credentials/password/password_store.ts'
+import type { Answer } from './output.ts'
+import { fields, table } from './text.ts'
+
+/** Accounts as the command line shows them: of a password only since when it stands. */
+
+/** @param generatedPassword made by this command: shown now and never again */
+export function userAnswer(account: Account, generatedPassword?: string): Answer {
+  const data = userData(account)
+  const text = userText(account)
+  if (generatedPassword === undefined) return { data, text }
+  return {
+    data: { ...data, password: generatedPassword },
+    text: `${text}\n\n${fields([['password', generatedPassword]])}\nHand it over now: it is stored as a hash and cannot be shown again.`,
+  }
+}
+
+export function userDetails(account: Account, password: PasswordCredential | undefined): Answer {
+  const since = password?.changedAt
+  return {
+    data: { ...userData(account), password_changed_at: since ?? null },
+    text: `${userText(account)}\n${fields([['password', since ? `set ${since.toISOString()}` : 'none']])}`,
+  }
+}
+
+/** @param next the id to go on after, where there are more */
+export function userListAnswer(accounts: readonly Account[], next: string | undefined): Answer {
+  const rows = accounts.map((account) => [
+    account.id,
+    account.status,
+    account.email ?? '-',
+    account.username ?? '-',
+    account.createdAt.toISOString(),
+  ])
+  const heads = ['id', 'status', 'email', 'username', 'created']
+  const list = table(heads, rows, 'There are no users.')
+  return {
+    data: { users: accounts.map(userData), next: next ?? null },
+    text: next === undefined ? list : `${list}\n\nThere are more: --after ${next}`,
+  }
+}
+
+function userData(account: Account) {
+  return {
+    id: account.id,
+    status: account.status,
+    username: account.username ?? null,
+    email: account.email ?? null,
+    email_verified: account.emailVerified,
+    claims: account.claims,
+    created_at: account.createdAt,
+    updated_at: account.updatedAt,
+  }
+}
+
+function userText(account: Account): string {
+  return fields([
+    ['id', account.id],
+    ['status', account.status],
+    ['username', account.username],
+    ['email', account.email],
+    ['email_verified', account.email === undefined ? undefined : account.emailVerified],
+    ...Object.entries(account.claims),
+    ['created', account.createdAt],
+    ['updated', account.updatedAt],
+  ])
+}

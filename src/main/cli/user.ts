@@ -1,0 +1,244 @@
+import { DomainError } from '../../core/errors.ts'
+import { isId } from '../../core/ids.ts'
+import type { Account, EndAccess } from '../../domain/accounts/account.ts'
+import {
+  findAccountById,
+  findAccountByIdentifier,
+  listAccounts,
+} from '../../domain/accounts/account_store.ts'
+import { disableAccount, enableAccount } from '../../domain/accounts/block_account.ts'
+import { createAccount } from '../../domain/accounts/create_account.ts'
+import { deleteAccount } from '../../domain/accounts/delete_account.ts'
+import { classifyIdentifier } from '../../domain/accounts/identifier.ts'
+import {
+  createPasswordHasher,
+  type PasswordHasher,
+} from '../../domain/credentials/password/password_hash.ts'
+import { assertAcceptablePassword } from '../../domain/credentials/password/password_policy.ts'
+import { findPassword } from '../../domain/credentials/password/password_store.ts'
+import { setPassword } from '../../domain/credentials/password/set_password.ts'
+import type { ConfigBeforeSecrets } from '../../platform/config/schema.ts'
+import type { Db } from '../../platform/persistence/db.ts'
+import { deleteRecordsOfAccount } from '../../surfaces/oidc/adapters/postgres_records.ts'
+import { claim } from './claim_option.ts'
+import type { CliCommand } from './cli_command.ts'
+import { BY, type Workplace, withDatabase } from './command_database.ts'
+import { confirm } from './confirm.ts'
+import { wholeNumber } from './option_values.ts'
+import type { Answer } from './output.ts'
+import {
+  addPasswordOptions,
+  type GivenPassword,
+  type PasswordOptions,
+  readPassword,
+} from './password_source.ts'
+import { userAnswer, userDetails, userListAnswer } from './present_user.ts'
+
+/** `authcore user`: the accounts of people. Each is named by its id, e-mail address or username. */
+
+const USER = '<user>'
+const WHO = 'A user is named by id, e-mail address or username.'
+const LIMIT = 50
+const LIMIT_MAX = 1_000
+
+export function defineUserCommands(group: CliCommand): void {
+  group.asGroup()
+  defineCreate(group)
+  defineRead(group)
+  defineSetPassword(group)
+  defineAccess(group)
+}
+
+function defineCreate(group: CliCommand): void {
+  addPasswordOptions(
+    group
+      .command('create')
+      .summary('create an account')
+      .description(
+        'Creates an account with an e-mail address, a username, or both. Without a password nobody can sign in with it yet.',
+      )
+      .option('--email <address>', 'its e-mail address')
+      .option('--email-verified', 'the address is known to be theirs')
+      .option('--username <username>', 'another name to sign in with')
+      .option('--name <name>', 'the full name: the claim name')
+      .option('--claim <name=value>', 'a standard claim; may be repeated', claim),
+  )
+    .examples(
+      'authcore user create --email ada@example.com --email-verified --name "Ada Lovelace" --generate-password',
+      'authcore user create --email ada@example.com --claim locale=en-GB --claim address.country=GB --password-file ./password',
+    )
+    .answers((_, options: CreateOptions) => create(options))
+}
+
+function defineRead(group: CliCommand): void {
+  group
+    .command('list')
+    .summary('list accounts')
+    .description('Lists accounts in the order of their making.')
+    .option('--limit <count>', 'how many at most', wholeNumber(1, LIMIT_MAX), LIMIT)
+    .option('--after <id>', 'go on after this account')
+    .answers((_, options: { limit: number; after?: string }) => list(options))
+  group
+    .command(`show ${USER}`)
+    .summary('show one account')
+    .description(`Shows one account. ${WHO}`)
+    .examples('authcore user show ada@example.com')
+    .answers(([who]) =>
+      withDatabase(async ({ db }) => {
+        const account = await getUser(db, who!)
+        return userDetails(account, await findPassword(db, account.id))
+      }),
+    )
+}
+
+function defineSetPassword(group: CliCommand): void {
+  addPasswordOptions(
+    group
+      .command(`set-password ${USER}`)
+      .summary('give an account a new password')
+      .description(
+        `Gives an account a new password and ends its sessions, grants and tokens. ${WHO}`,
+      ),
+  )
+    .option('--keep-access', 'leave its sessions, grants and tokens as they are')
+    .examples(
+      'authcore user set-password ada@example.com --generate-password',
+      'pass show ada | authcore user set-password ada@example.com --password-stdin',
+    )
+    .answers(([who], options: PasswordOptions & { keepAccess?: boolean }) =>
+      changePassword(who!, options),
+    )
+}
+
+function defineAccess(group: CliCommand): void {
+  group
+    .command(`disable ${USER}`)
+    .summary('take an account its access')
+    .description(`Ends sessions, grants and tokens at once and lets nobody sign in. ${WHO}`)
+    .answers(([who]) =>
+      onUser(who!, async (place, { id }) =>
+        userAnswer(await disableAccount(place, id, { by: BY, endAccess })),
+      ),
+    )
+  group
+    .command(`enable ${USER}`)
+    .summary('let a disabled account sign in again')
+    .description(`Lets a disabled account sign in again. ${WHO}`)
+    .answers(([who]) =>
+      onUser(who!, async (place, { id }) => userAnswer(await enableAccount(place, id, { by: BY }))),
+    )
+  group
+    .command(`delete ${USER}`)
+    .summary('delete an account')
+    .description(
+      `Deletes an account with its credentials, consents, sessions, grants and tokens. ${WHO}`,
+    )
+    .option('--yes', 'do not ask')
+    .examples('authcore user delete ada@example.com --yes')
+    .answers(([who], { yes }: { yes?: boolean }) => remove(who!, yes))
+}
+
+type CreateOptions = PasswordOptions & {
+  email?: string
+  emailVerified?: boolean
+  username?: string
+  name?: string
+  claim?: Record<string, unknown>
+}
+
+async function create(options: CreateOptions): Promise<Answer> {
+  const { email, emailVerified, username, name } = options
+  const claims = { ...options.claim, ...(name === undefined ? {} : { name }) }
+  const password = await readPassword(options)
+  return await withDatabase(async (place) => {
+    const passwordHash = password && (await hash(place.config, password, { email, username }))
+    const input = { email, emailVerified, username, claims, passwordHash, by: BY }
+    return answerWith(await createAccount(place, input), password)
+  })
+}
+
+async function hash(
+  config: ConfigBeforeSecrets,
+  { text }: GivenPassword,
+  { email = '', username = '' }: { email?: string | undefined; username?: string | undefined },
+): Promise<string> {
+  assertAcceptablePassword(text, [email, username, config.brand.name])
+  return await hasherOf(config).hash(text)
+}
+
+function hasherOf({ security }: ConfigBeforeSecrets): PasswordHasher {
+  return createPasswordHasher({
+    memoryKib: security.argon2MemoryKib,
+    passes: security.argon2Passes,
+    parallelism: security.argon2Parallelism,
+  })
+}
+
+function answerWith(account: Account, password: GivenPassword | undefined): Answer {
+  return userAnswer(account, password?.generated ? password.text : undefined)
+}
+
+async function list({ limit, after }: { limit: number; after?: string }): Promise<Answer> {
+  if (after !== undefined && !isId(after)) {
+    throw new DomainError('invalid_input', '--after is not the id of an account.', {
+      hint: 'Use the last id of the list before.',
+    })
+  }
+  return await withDatabase(async ({ db }) => {
+    const found = await listAccounts(db, { after, limit: limit + 1 })
+    const page = found.slice(0, limit)
+    return userListAnswer(page, found.length > limit ? page.at(-1)?.id : undefined)
+  })
+}
+
+async function changePassword(
+  who: string,
+  options: PasswordOptions & { keepAccess?: boolean },
+): Promise<Answer> {
+  const password = await readPassword(options)
+  if (!password) {
+    throw new DomainError('invalid_input', 'The password is missing.', {
+      hint: 'Give it with --password-file or --password-stdin, or say --generate-password.',
+    })
+  }
+  return await onUser(who, async ({ db, clock, config }, account) => {
+    await setPassword(
+      { db, clock, passwords: hasherOf(config) },
+      {
+        accountId: account.id,
+        password: password.text,
+        context: [config.brand.name],
+        by: BY,
+        ...(options.keepAccess ? {} : { endAccess }),
+      },
+    )
+    return answerWith(account, password)
+  })
+}
+
+async function remove(who: string, yes: boolean | undefined): Promise<Answer> {
+  await confirm({ warning: `Deleting the user ${who} cannot be undone.`, word: who, yes })
+  return await onUser(who, async ({ db }, { id }) => {
+    await deleteAccount({ db }, id, { by: BY, endAccess })
+    return { data: { id, deleted: true }, text: `The user ${who} (${id}) is deleted.` }
+  })
+}
+
+const endAccess: EndAccess = (tx, accountId) => deleteRecordsOfAccount(tx, accountId)
+
+function onUser(
+  who: string,
+  work: (place: Workplace, account: Account) => Promise<Answer>,
+): Promise<Answer> {
+  return withDatabase(async (place) => await work(place, await getUser(place.db, who)))
+}
+
+/** A username may look like an id: the account that has the id comes first. */
+async function getUser(db: Db, who: string): Promise<Account> {
+  const identifier = classifyIdentifier(who)
+  const account =
+    (await findAccountById(db, who)) ??
+    (identifier && (await findAccountByIdentifier(db, identifier)))
+  if (account) return account
+  throw new DomainError('not_found', `There is no user ${who}.`, { hint: WHO })
+}
