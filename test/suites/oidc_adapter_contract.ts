@@ -221,6 +221,9 @@ export function describeAdapterContract(running: () => AuthCore): void {
       await query(db, shorten, [codec.idHash(old)])
       expect(await adapterOf('Session').find(old)).to.equal(undefined)
       expect(await adapterOf('Session').find(young)).to.include({ uid })
+      expect(await adapterOf('Session').findByUid(uid)).to.include({ uid })
+      await query(db, shorten.replace('31', '3600'), [codec.idHash(young)])
+      expect(await adapterOf('Session').findByUid(uid)).to.equal(undefined)
     })
 
     it('ends every row of a session that is not written again', async () => {

@@ -210,7 +210,8 @@ export function describeOidcRaces(running: () => AuthCore): void {
           return { client, ...(await authorizationRequest(party, { scope: 'openid' })) }
         }),
       )
-      const replies = await atOnce(10, (gate, i) => alice.get(applications[i]!.url.href, { gate }))
+      const eve = (await authorize(server, parties.open, ada)).alice
+      const replies = await atOnce(10, (gate, i) => eve.get(applications[i]!.url.href, { gate }))
       const exchanges = await Promise.all(
         replies.map(({ location = '' }, i) => {
           const { client, checks } = applications[i]!

@@ -66,7 +66,9 @@ const SESSIONS = `(SELECT json_agg(json_build_object(
       'model', s.model, 'id_hash', encode(s.id_hash, 'hex'), 'uid_hash', encode(s.uid_hash, 'hex'),
       'account_id', s.account_id, 'payload', s.payload, 'sealed', encode(s.sealed, 'hex'),
       'expires_at', s.expires_at) ORDER BY s.created_at DESC)
-     FROM oidc_record s WHERE s.model = 'Session' AND s.uid_hash = t.uid_hash) AS sessions`
+     FROM oidc_record s
+    WHERE s.model = 'Session' AND s.uid_hash = t.uid_hash
+      AND (s.expires_at IS NULL OR s.expires_at > now())) AS sessions`
 
 const NO_GRANT = COLUMNS.map((name) => `NULL AS g_${name}`).join(', ')
 
@@ -117,7 +119,8 @@ export async function findRecordByUserCode(
 export async function listSessionRecords(db: Db, uidHash: Buffer): Promise<FoundRecord[]> {
   const text = textFor(
     'find:session_uid',
-    () => `${findText('Session', 't.uid_hash = $1')} ORDER BY t.created_at DESC`,
+    () =>
+      `${findText('Session', `t.uid_hash = $1 ${unreplaced('Session')}`)} ORDER BY t.created_at DESC`,
   )
   return (await query<FoundRow>(db, text, [uidHash])).map((row) => present(row)!)
 }
