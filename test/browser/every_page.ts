@@ -1,0 +1,194 @@
+import * as oidc from 'openid-client'
+import type { Page } from 'playwright-core'
+import {
+  API,
+  type AuthCore,
+  addApi,
+  addClient,
+  addPerson,
+  type Person,
+  startAuthCore,
+} from '../support/authcore.ts'
+import { relyingParty } from '../support/relying_party.ts'
+import { type ClientSite, startClientSite } from './client_site.ts'
+import { fillInLogin } from './visitor.ts'
+
+/** One walk through every page a person can meet, for whoever looks at all of them. */
+export type World = {
+  server: AuthCore
+  site: ClientSite
+  stop(): Promise<void>
+  userCode(): Promise<string>
+}
+
+/** Called at each page, once it is there. It may resize and recolour, and goes nowhere. */
+export type Look = (page: Page, name: string) => Promise<void>
+
+const LOGO_URI = 'https://lantern.example/logo.svg'
+const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
+<path d="M0 0h32v32H0z" fill="#f2a33a"/><path d="M11 9h10v14H11z" fill="#7a3b10"/></svg>`
+
+export async function startWorld(): Promise<World> {
+  const server = await startAuthCore()
+  await addApi(server)
+  const site = await startClientSite(server, {
+    metadata: {
+      logo_uri: LOGO_URI,
+      policy_uri: 'https://lantern.example/privacy',
+      tos_uri: 'https://lantern.example/terms',
+    },
+  })
+  const client = await addClient(server, {
+    kind: 'device',
+    name: 'Lantern Television',
+    metadata: {},
+  })
+  const television = await relyingParty(server, client)
+  return {
+    server,
+    site,
+    async userCode() {
+      const begun = await oidc.initiateDeviceAuthorization(television.configuration, {
+        scope: 'openid profile',
+      })
+      return begun.user_code
+    },
+    async stop() {
+      await site.stop()
+      await server.stop()
+    },
+  }
+}
+
+export async function visitEveryPage(world: World, page: Page, look: Look): Promise<void> {
+  const { server, site } = world
+  const person = await addPerson(server, { claims: { name: 'Amira Haddad' } })
+  await page
+    .context()
+    .route(LOGO_URI, (route) => route.fulfill({ contentType: 'image/svg+xml', body: LOGO }))
+  await page.goto(server.issuer)
+  await look(page, 'home')
+  await signInPages(world, page, person, look)
+  await accountPages(world, page, person, look)
+  await devicePages(world, page, look)
+  await logoutPages(world, page, look)
+  await lostPages(world, page, look)
+  for (const [name, path] of [
+    ['error_not_found', '/nowhere'],
+    ['error_invalid_client', '/authorize?client_id=nobody'],
+    ['dev_inbox', '/dev/inbox'],
+  ]) {
+    await page.goto(server.issuer + path)
+    await look(page, name!)
+  }
+  await page.goto(`${site.startUri}?redirect_uri=https://evil.example/`)
+  await look(page, 'error_invalid_redirect_uri')
+}
+
+/** Ends at the client, signed in. */
+async function signInPages({ site }: World, page: Page, person: Person, look: Look): Promise<void> {
+  const asked = new URLSearchParams({
+    scope: 'openid profile email phone address offline_access read write',
+    resource: API,
+    prompt: 'consent',
+  })
+  await page.goto(`${site.startUri}?${asked}`)
+  await look(page, 'login')
+  await fillInLogin(page, { ...person, password: 'wrong password' })
+  await page.locator('#problem').waitFor()
+  await look(page, 'login_refused')
+  await fillInLogin(page, person)
+  await page.locator('#allow').waitFor()
+  await look(page, 'consent')
+  await holding(page, /\/authorize\/[\w-]+$/, async () => {
+    await page.locator('#allow').click()
+    await page.locator('#continue').waitFor()
+    await look(page, 'continue')
+  })
+  await page.locator('#continue').click()
+  await page.locator('#sign-in-again').waitFor()
+}
+
+async function accountPages(
+  { site, server }: World,
+  page: Page,
+  person: Person,
+  look: Look,
+): Promise<void> {
+  await page.goto(`${site.startUri}?prompt=select_account`)
+  await look(page, 'select_account')
+  await page.goto(`${site.startUri}?prompt=consent`)
+  const other = await page.context().newPage()
+  await other.goto(`${site.startUri}?prompt=login`)
+  await fillInLogin(other, await addPerson(server))
+  await other.locator('#allow').click()
+  await other.locator('#sign-in-again').waitFor()
+  await other.close()
+  await page.locator('#allow').click()
+  await page.locator('#restart').waitFor()
+  await look(page, 'restart_changed')
+  await page.goto(`${site.startUri}?prompt=login`)
+  await fillInLogin(page, person)
+  await page.locator('#sign-in-again').waitFor()
+}
+
+async function devicePages({ server, userCode }: World, page: Page, look: Look): Promise<void> {
+  const [first, second] = [await userCode(), await userCode()]
+  await page.goto(`${server.issuer}/device`)
+  await look(page, 'device_code')
+  await page.locator('#user_code').fill('BBBB-BBBB')
+  await page.locator('#submit-code').click()
+  await page.locator('#problem').waitFor()
+  await look(page, 'device_code_unknown')
+  await holding(page, /submit\.js/, async () => {
+    await page.goto(`${server.issuer}/device?user_code=${first}`)
+    await look(page, 'submit')
+  })
+  await page.locator('#continue').click()
+  await page.locator('#confirm').waitFor()
+  await look(page, 'device_confirm')
+  await page.locator('#abort').click()
+  await page.locator('#device-outcome').waitFor()
+  await look(page, 'device_denied')
+  await page.goto(`${server.issuer}/device?user_code=${second}`)
+  await page.locator('#confirm').click()
+  await page.locator('#allow').click()
+  await page.locator('#device-outcome').waitFor()
+  await look(page, 'device_approved')
+}
+
+async function logoutPages({ site, server }: World, page: Page, look: Look): Promise<void> {
+  await page.goto(site.logoutUri)
+  await look(page, 'logout')
+  await page.goto(`${server.issuer}/logout`)
+  await page.locator('#logout').click()
+  await page.locator('#continue').waitFor()
+  await look(page, 'logged_out')
+}
+
+async function lostPages({ server, site }: World, page: Page, look: Look): Promise<void> {
+  await page.goto(site.startUri)
+  const address = page.url()
+  await page.locator('#cancel').click()
+  await page.locator('#sign-in-again').waitFor()
+  await page.goto(address)
+  await look(page, 'restart_finished')
+  await page.goto(`${server.issuer}/interaction/of-long-ago/login`)
+  await look(page, 'restart_expired')
+  await page.context().clearCookies()
+  await page.goto(address)
+  await look(page, 'restart_cookies')
+}
+
+/** Keeps a page from going on by itself: what it asks for is answered with nothing. */
+async function holding(page: Page, url: RegExp, work: () => Promise<void>): Promise<void> {
+  await page.route(url, (route) =>
+    route.fulfill(
+      route.request().isNavigationRequest()
+        ? { status: 204 }
+        : { status: 200, contentType: 'text/javascript', body: '' },
+    ),
+  )
+  await work()
+  await page.unroute(url)
+}
