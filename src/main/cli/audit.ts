@@ -1,4 +1,5 @@
 import { type AuditVerdict, verifyAuditTrail } from '../../domain/audit/audit_trail.ts'
+import { cloudEventOf } from '../../platform/events/cloud_event.ts'
 import { type AuditEntry, listNewestEntries } from './audit_entries.ts'
 import type { CliCommand } from './cli_command.ts'
 import { withDatabase } from './command_database.ts'
@@ -37,7 +38,9 @@ export function defineAuditCommands(group: CliCommand): void {
     .option('--limit <count>', 'how many at most', wholeNumber(1, LIMIT_MAX), LIMIT)
     .examples('authcore audit list --type auth.login.failed --limit 20')
     .answers((_, options: ListOptions) =>
-      withDatabase(async ({ db }) => listAnswer(await listNewestEntries(db, options))),
+      withDatabase(async ({ db, config }) =>
+        listAnswer(await listNewestEntries(db, options), config.server.issuer),
+      ),
     )
 }
 
@@ -63,7 +66,7 @@ function verdictAnswer(verdict: AuditVerdict): Answer {
   }
 }
 
-function listAnswer(entries: readonly AuditEntry[]): Answer {
+function listAnswer(entries: readonly AuditEntry[], issuer: string): Answer {
   const rows = entries.map((entry) => [
     entry.seq,
     entry.occurredAt.toISOString(),
@@ -73,14 +76,7 @@ function listAnswer(entries: readonly AuditEntry[]): Answer {
   ])
   return {
     data: {
-      entries: entries.map(({ seq, eventId, type, subject, occurredAt, data }) => ({
-        seq,
-        id: eventId,
-        time: occurredAt,
-        type,
-        subject,
-        data,
-      })),
+      entries: entries.map((entry) => ({ seq: entry.seq, ...cloudEventOf(entry, issuer) })),
     },
     text: table(['seq', 'time', 'type', 'subject', 'data'], rows, 'There are no such entries.'),
   }

@@ -1,14 +1,8 @@
+import type { StoredEvent } from '../../platform/events/relay.ts'
 import { type Db, query } from '../../platform/persistence/db.ts'
 
 /** The end of the audit trail, for reading; `domain/audit` writes and verifies it. */
-export type AuditEntry = {
-  seq: string
-  eventId: string
-  type: string
-  subject: string | null
-  occurredAt: Date
-  data: Record<string, unknown>
-}
+export type AuditEntry = StoredEvent & { seq: string }
 
 type Row = {
   seq: string
@@ -34,7 +28,7 @@ export async function listNewestEntries(
   )
   return rows.reverse().map((row) => ({
     seq: row.seq,
-    eventId: row.event_id,
+    id: row.event_id,
     type: row.type,
     subject: row.subject,
     occurredAt: row.occurred_at,

@@ -49,6 +49,7 @@ describe('authcore audit', function () {
     expect(last).to.have.length(1)
     expect(last[0]).to.deep.include({
       seq: '3',
+      specversion: '1.0',
       type: 'auth.client.disabled',
       subject: 'b',
       data: { clientId: 'b', by: 'cli' },
