@@ -54,7 +54,7 @@ function assertFormType(contentType: string): void {
   }
 }
 
-export function parseFields(text: string, maxFields: number): Form {
+function parseFields(text: string, maxFields: number): Form {
   const form = Object.create(null) as Form
   let count = 0
   for (const pair of text === '' ? [] : text.split('&', maxFields + 2)) {

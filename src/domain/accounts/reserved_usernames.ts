@@ -1,5 +1,5 @@
 /** Names that sign-up refuses because they speak for the house. An operator may still give them. */
-export const RESERVED_USERNAMES: ReadonlySet<string> = new Set([
+const RESERVED_USERNAMES: ReadonlySet<string> = new Set([
   'abuse',
   'account',
   'admin',

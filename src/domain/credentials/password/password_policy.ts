@@ -6,7 +6,7 @@ import { passwordText } from './password_text.ts'
  * and no expiry (NIST SP 800-63B-4 §3.1.1.2). It is not asked at sign-in.
  */
 
-export const PASSWORD_MIN_CODE_POINTS = 8
+const PASSWORD_MIN_CODE_POINTS = 8
 /** Shorter words occur in too many good passwords to be refused inside one. */
 const CONTEXT_MIN = 4
 

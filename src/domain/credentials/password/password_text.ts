@@ -4,8 +4,8 @@
  * type the same password. Case, spaces and every other character stay, and nothing is cut off.
  */
 
-export const PASSWORD_MAX_CODE_POINTS = 256
-export const PASSWORD_MAX_BYTES = 1024
+const PASSWORD_MAX_CODE_POINTS = 256
+const PASSWORD_MAX_BYTES = 1024
 
 export type PasswordFault = 'too_long' | 'unreadable'
 export type PasswordText = { kind: 'ok'; text: string } | { kind: 'refused'; fault: PasswordFault }
