@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
+import type { Requested } from '../../domain/clients/consent.ts'
 import { grantConsent } from '../../domain/clients/grant_consent.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
@@ -52,15 +53,20 @@ async function localsOf(
       name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
       email: account.email,
     },
-    scopes: missing.openidScopes
-      .filter((name) => name !== 'openid' || missing.openidScopes.length === 1)
-      .map((name) => ({ name })),
+    scopes: scopesToName(missing).map((name) => ({ name })),
     resources: await resourcesOf(deps, missing.resourceScopes),
     action: `${path}/consent`,
     cancelAction: `${path}/cancel`,
     switchUri: `${path}/login`,
     csrf: issueCsrf(csrfKey(deps), [uid, account.id]),
   }
+}
+
+/** A claim that is asked for by itself is told as the scope that would release it. */
+function scopesToName({ openidScopes, openidClaims }: Requested): string[] {
+  const ofClaims = openidClaims.map((name) => /^(email|phone|address)/.exec(name)?.[1] ?? 'profile')
+  const all = [...new Set([...openidScopes, ...ofClaims])]
+  return all.filter((name) => name !== 'openid' || all.length === 1)
 }
 
 async function resourcesOf(
