@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path'
 import { type Clock, systemClock } from '../../core/clock.ts'
 import { DomainError } from '../../core/errors.ts'
 import { loadConfig } from '../../platform/config/load_config.ts'
@@ -7,6 +8,7 @@ import { createKeyring, type Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { assertSchemaCurrent, migrateUp } from '../../platform/persistence/migrate.ts'
 import { openStorage, type Storage } from '../storage.ts'
+import { wantsJson } from './output.ts'
 
 /**
  * The database for as long as one command works. A server that runs on it is not disturbed: what
@@ -30,6 +32,7 @@ export async function withDatabase<T>(
   { schema = 'current' }: { schema?: 'current' | 'any' } = {},
 ): Promise<T> {
   const config = loadConfig()
+  await tellOfNewDatabase(config)
   const storage = await openQuietly(config)
   closeOnSignal(storage)
   try {
@@ -48,6 +51,32 @@ export async function withDatabase<T>(
 /** Says nothing on its way: stdout is for the answer. */
 export async function openQuietly(config: ConfigBeforeSecrets): Promise<Storage> {
   return await openStorage(config, { log: () => {}, applicationName: 'authcore cli' })
+}
+
+/** Who stands in another directory than the server would find an empty database, and wonder. */
+async function tellOfNewDatabase(config: ConfigBeforeSecrets): Promise<void> {
+  const missing = await missingDatabase(config)
+  if (missing === undefined || wantsJson()) return
+  process.stderr.write(`There is no database in ${missing} yet: a new one is made.\n`)
+}
+
+/** Where the embedded database would be made; undefined where there is one, or none is embedded. */
+export async function missingDatabase({
+  storage,
+}: ConfigBeforeSecrets): Promise<string | undefined> {
+  if (storage.databaseUrl !== undefined) return undefined
+  const { inspect, locateDataDirectory } = await import(
+    '../../platform/persistence/postgres_directory.ts'
+  )
+  const { thisMachine } = await import('../../platform/persistence/postgres_binaries.ts')
+  try {
+    const wanted = join(resolve(storage.dataDir), 'postgres')
+    const { dataDir } = await locateDataDirectory(wanted, thisMachine())
+    return (await inspect(dataDir)).kind === 'nothing' ? dataDir : undefined
+  } catch {
+    // What is wrong with it is told by whoever tries to use it.
+    return undefined
+  }
 }
 
 /** As a server does at its start, so that the first command need not come after it. */

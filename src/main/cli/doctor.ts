@@ -1,10 +1,9 @@
-import { join, resolve } from 'node:path'
 import { DomainError } from '../../core/errors.ts'
 import { ConfigError } from '../../platform/config/config_error.ts'
 import { loadConfig } from '../../platform/config/load_config.ts'
 import type { ConfigBeforeSecrets } from '../../platform/config/schema.ts'
 import type { CliCommand } from './cli_command.ts'
-import { openQuietly, unusable } from './command_database.ts'
+import { missingDatabase, openQuietly, unusable } from './command_database.ts'
 import { checkDatabase } from './doctor/check_database.ts'
 import { checkFiles } from './doctor/check_files.ts'
 import { checkIssuer } from './doctor/check_issuer.ts'
@@ -68,7 +67,8 @@ function readConfig(): ConfigBeforeSecrets | Finding[] {
 
 /** The database and what is in it. */
 async function checkStored(config: ConfigBeforeSecrets): Promise<Finding[]> {
-  if (await isYetToBeMade(config)) {
+  // A look must not create one.
+  if ((await missingDatabase(config)) !== undefined) {
     return [
       warn(
         'database',
@@ -102,23 +102,6 @@ function failed(error: unknown): Finding {
     return bad('database', error.message, error.hint ?? remedy)
   }
   return bad('database', (told as Error).message, remedy)
-}
-
-/** A look must not create one. */
-async function isYetToBeMade({ storage }: ConfigBeforeSecrets): Promise<boolean> {
-  if (storage.databaseUrl !== undefined) return false
-  const { inspect, locateDataDirectory } = await import(
-    '../../platform/persistence/postgres_directory.ts'
-  )
-  const { thisMachine } = await import('../../platform/persistence/postgres_binaries.ts')
-  try {
-    const wanted = join(resolve(storage.dataDir), 'postgres')
-    const { dataDir } = await locateDataDirectory(wanted, thisMachine())
-    return (await inspect(dataDir)).kind === 'nothing'
-  } catch {
-    // What is wrong with it is told by whoever tries to use it.
-    return false
-  }
 }
 
 function answer(checks: readonly Finding[]): Answer {

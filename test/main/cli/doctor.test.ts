@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { chmodSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -163,6 +164,22 @@ describe('authcore doctor before the first start', function () {
     expect(external.code).to.equal(0)
     expect(checksOf(external)['signing keys']).to.include({ status: 'warn' })
     expect(checksOf(external)['data directory']).to.include({ status: 'warn' })
+  })
+
+  it('misses no data directory where everything is configured', async () => {
+    const key = () => randomBytes(32).toString('base64')
+    const run = await place.run('doctor --json', {
+      env: {
+        NODE_ENV: 'production',
+        ISSUER: 'https://127.0.0.1:1',
+        AUTHCORE_ENCRYPTION_KEYS: `k1:${key()}`,
+        AUTHCORE_HASH_KEY: key(),
+        AUTHCORE_COOKIE_KEYS: key(),
+      },
+    })
+    expect(run.code).to.equal(0)
+    expect(checksOf(run)['data directory']).to.include({ status: 'ok' })
+    expect(checksOf(run)['configuration']!.message).to.equal('good, for production')
   })
 })
 

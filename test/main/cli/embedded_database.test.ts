@@ -14,8 +14,11 @@ describe('commands on the embedded database', function () {
     const run = (line: string) => runCli(wordsOf(line), { env })
     const postgres = path.join(dataDir, 'postgres')
 
+    expect((await run('user list')).stderr).to.equal(
+      `There is no database in ${postgres} yet: a new one is made.\n`,
+    )
     const created = await run('user create --username ada --json')
-    expect(created.code, created.stderr).to.equal(0)
+    expect({ code: created.code, stderr: created.stderr }).to.deep.equal({ code: 0, stderr: '' })
     expect(await findPostmaster(postgres), 'stopped again').to.equal(undefined)
 
     const server = await startServer(postgres)

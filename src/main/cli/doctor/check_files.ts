@@ -11,30 +11,35 @@ const OTHERS_ANYTHING = 0o077
 export function checkFiles(config: ConfigBeforeSecrets): Finding[] {
   const dataDir = resolve(config.storage.dataDir)
   const directory = find(dataDir)
-  if (!directory) return [absent(config, dataDir)]
+  if (!directory) return [absent(dataDir, isNeeded(config))]
   return [
-    checkDirectory(dataDir, directory),
+    checkDirectory(dataDir, directory, isNeeded(config)),
     ...['secrets.json', 'demo.json'].flatMap((name) => checkSecrets(join(dataDir, name))),
   ]
 }
 
-function absent({ storage, environment }: ConfigBeforeSecrets, dataDir: string): Finding {
-  const message = `${dataDir} does not exist`
-  return storage.databaseUrl !== undefined && environment === 'production'
-    ? ok('data directory', `${message} and is not needed: database and secrets are configured`)
-    : warn(
-        'data directory',
-        message,
-        'The first start makes it. Is AUTHCORE_DATA_DIR the one that the server has?',
-      )
+/** Where the database and every secret are configured, nothing is kept there. */
+function isNeeded({ storage, security }: ConfigBeforeSecrets): boolean {
+  const { encryptionKeys, hashKey, cookieKeys } = security
+  return !(storage.databaseUrl && encryptionKeys?.length && hashKey && cookieKeys?.length)
 }
 
-function checkDirectory(path: string, stats: Stats): Finding {
+function absent(path: string, needed: boolean): Finding {
+  return needed
+    ? warn(
+        'data directory',
+        `${path} does not exist`,
+        'The first start makes it. Is AUTHCORE_DATA_DIR the one that the server has?',
+      )
+    : ok('data directory', 'not needed: database and secrets are configured')
+}
+
+function checkDirectory(path: string, stats: Stats, needed: boolean): Finding {
   const check = 'data directory'
   if (!stats.isDirectory()) {
     return bad(check, `${path} is not a directory`, 'Set AUTHCORE_DATA_DIR to a directory.')
   }
-  if (!mayWrite(path)) {
+  if (needed && !mayWrite(path)) {
     return bad(check, `${path} may not be written by this user`, 'Run as the user of the server.')
   }
   return stats.mode & OTHERS_WRITE
