@@ -4,7 +4,7 @@ import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../platform/keys/s
 import { listSigningKeyInfos } from '../../platform/keys/signing_key_store.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import type { CliCommand } from './cli_command.ts'
-import { type Workplace, withDatabase } from './command_database.ts'
+import { BY, type Workplace, withDatabase } from './command_database.ts'
 import type { Answer } from './output.ts'
 import { table } from './text.ts'
 
@@ -96,5 +96,5 @@ async function currentKids(db: Db): Promise<ReadonlyMap<SigningAlgorithm, string
 }
 
 function depsOf({ db, clock, keyring }: Workplace) {
-  return { db, clock, keyring: keyring() }
+  return { db, clock, keyring: keyring(), by: BY }
 }

@@ -14,7 +14,7 @@ export type Origin = {
 
 type AccountFact = { accountId: string; by?: string }
 type ClientFact = { clientId: string; by?: string; [detail: string]: unknown }
-type KeyFact = { kid: string; algorithm: string; state: string }
+type KeyFact = { kid: string; algorithm: string; state: string; by?: string }
 
 const account = (data: AccountFact) => data.accountId
 const client = (data: ClientFact) => data.clientId

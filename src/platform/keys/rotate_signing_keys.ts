@@ -25,7 +25,13 @@ import {
  */
 
 export type RotationPolicy = { lifetimeS: number; publishAheadS: number; retainS: number }
-export type RotationDeps = { db: Db; keyring: Keyring; clock: Clock }
+export type RotationDeps = {
+  db: Db
+  keyring: Keyring
+  clock: Clock
+  /** Who asked for it; the schedule where nobody did. */
+  by?: string
+}
 
 export type RotationStep =
   | { do: 'create'; algorithm: SigningAlgorithm; state: 'next' | 'current' }
@@ -129,6 +135,7 @@ async function perform(
   step: RotationStep,
   now: Date,
 ): Promise<void> {
+  const by = deps.by === undefined ? {} : { by: deps.by }
   if (step.do === 'create') {
     const jwks = await generateSigningJwks(step.algorithm)
     const key = {
@@ -141,11 +148,11 @@ async function perform(
     await insertSigningKey(tx, deps.keyring, key)
     await appendEvent(
       tx,
-      keyCreated({ kid: key.kid, algorithm: step.algorithm, state: step.state }),
+      keyCreated({ kid: key.kid, algorithm: step.algorithm, state: step.state, ...by }),
     )
     return
   }
   await updateSigningKeyState(tx, step.kid, step.to, now)
   const event = step.to === 'retired' ? keyRetired : keyRotated
-  await appendEvent(tx, event({ kid: step.kid, algorithm: step.algorithm, state: step.to }))
+  await appendEvent(tx, event({ kid: step.kid, algorithm: step.algorithm, state: step.to, ...by }))
 }
