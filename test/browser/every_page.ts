@@ -26,7 +26,9 @@ export type Look = (page: Page, name: string) => Promise<void>
 
 const LOGO_URI = 'https://lantern.example/logo.svg'
 const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
-<path d="M0 0h32v32H0z" fill="#f2a33a"/><path d="M11 9h10v14H11z" fill="#7a3b10"/></svg>`
+<path d="M0 0h32v32H0z" fill="#d9822b"/>
+<path d="M16 10.5c-2-1.7-4.8-2.2-8.5-2.2v13.2c3.7 0 6.5.5 8.5 2.2 2-1.7 4.8-2.2 8.5-2.2V8.3c-3.7 0-6.5.5-8.5 2.2Z" fill="#fff"/>
+<path d="M16 10.5v13" stroke="#d9822b" stroke-width="1.5"/></svg>`
 
 export async function startWorld(): Promise<World> {
   const server = await startAuthCore()
