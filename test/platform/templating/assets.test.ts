@@ -7,13 +7,14 @@ const viewsDir = fileURLToPath(new URL('../../../views', import.meta.url))
 describe('platform/templating/assets', () => {
   const assets = loadAssets(viewsDir, { name: 'AuthCore' })
 
-  it('holds the style sheets and the icon, each with its type', () => {
+  it('holds what pages load, each with its type', () => {
     expect(
       Object.fromEntries([...assets].map(([name, asset]) => [name, asset.contentType])),
     ).to.deep.equal({
       'authcore.css': 'text/css; charset=utf-8',
       'brand.css': 'text/css; charset=utf-8',
       'icon.svg': 'image/svg+xml',
+      'submit.js': 'text/javascript; charset=utf-8',
     })
   })
 
