@@ -226,6 +226,27 @@ export function describeAdapterContract(running: () => AuthCore): void {
       expect(await adapterOf('Session').findByUid(uid)).to.equal(undefined)
     })
 
+    it('writes nothing more of a session that was logged out meanwhile', async () => {
+      const [id, next, uid] = [randomToken(), randomToken(), randomToken()]
+      const session = { ...payloadOf('Session'), uid }
+      for (const write of [
+        () => adapterOf('Session').upsert(id, { ...session, acr: 'later' }, 3600),
+        async () => {
+          await adapterOf('Session').destroy(id)
+          await adapterOf('Session').upsert(next, session, 3600)
+        },
+      ]) {
+        await adapterOf('Session').upsert(id, session, 3600)
+        await inUnit(async () => {
+          expect(await adapterOf('Session').find(id)).to.include({ uid })
+          await query(running().parts.db, `DELETE FROM oidc_record WHERE model = 'Session'`)
+          await write()
+        })
+        expect(await adapterOf('Session').find(id)).to.equal(undefined)
+        expect(await adapterOf('Session').findByUid(uid)).to.equal(undefined)
+      }
+    })
+
     it('ends every row of a session that is not written again', async () => {
       const [old, young, uid] = [randomToken(), randomToken(), randomToken()]
       const session = { ...payloadOf('Session'), uid }

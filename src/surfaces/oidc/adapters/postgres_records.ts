@@ -184,7 +184,7 @@ function recordOfJson(row: JsonRow): OidcRecord {
 
 /** Everything one request writes. */
 export type RecordChanges = {
-  upserts: readonly (OidcRecord & { mergeAuthorizations?: boolean })[]
+  upserts: readonly RecordToStore[]
   /** Sessions and interactions that end with this request. */
   destroys: readonly RecordKey[]
   /** Sessions that were given a new id: another tab may be on its way with the old one. */
@@ -193,6 +193,12 @@ export type RecordChanges = {
   sessionUidsEnded: readonly Buffer[]
   consume?: Consumption | undefined
   events: readonly AuthEvent[]
+}
+
+type RecordToStore = OidcRecord & {
+  mergeAuthorizations?: boolean
+  /** The session row that must still be there: a session that was logged out stays so. */
+  requires?: Buffer | undefined
 }
 
 export type Consumption = RecordKey & {
@@ -229,14 +235,24 @@ export async function applyChanges(db: Db, changes: RecordChanges): Promise<bool
     )
   }
   const row = await queryOne<{ applied: boolean }>(db, text, values)
+  if (changes.sessionUidsEnded.length > 0) await deleteSessions(db, changes.sessionUidsEnded)
   return row?.applied === true
+}
+
+/** Once more: a tab that was on its way may have given the session a new id, in a row not seen yet. */
+async function deleteSessions(db: Db, uidHashes: readonly Buffer[]): Promise<void> {
+  await query(
+    db,
+    `DELETE FROM oidc_record WHERE model = 'Session' AND uid_hash = ANY($1::bytea[])`,
+    [uidHashes],
+  )
 }
 
 function hashesOf(keys: readonly RecordKey[], model: ModelName): Buffer[] {
   return keys.filter((key) => key.model === model).map((key) => key.idHash)
 }
 
-function jsonOf(record: OidcRecord & { mergeAuthorizations?: boolean }) {
+function jsonOf(record: RecordToStore) {
   const hex = (bytes: Buffer | undefined) => bytes?.toString('hex')
   return {
     model: record.model,
@@ -252,6 +268,7 @@ function jsonOf(record: OidcRecord & { mergeAuthorizations?: boolean }) {
     sealed: hex(record.sealed),
     expires_at: record.expiresAt?.toISOString(),
     merge: record.mergeAuthorizations === true,
+    requires: hex(record.requires),
   }
 }
 
@@ -260,6 +277,10 @@ const REPLACED_FOR = `interval '30 seconds'`
 
 function applyText(consumed: ModelName | undefined): string {
   const condition = consumed ? 'WHERE EXISTS (SELECT 1 FROM consumed)' : ''
+  // A row that this statement has changed already can no longer be held by it.
+  const heldFirst = '(SELECT count(*) FROM standing_session) >= 0'
+  const stands = `(r.requires IS NULL OR EXISTS (
+        SELECT 1 FROM standing_session s WHERE s.id_hash = decode(r.requires, 'hex')))`
   const and = consumed ? 'AND EXISTS (SELECT 1 FROM consumed)' : ''
   const consumeCte = `
   grant_alive AS (
@@ -274,7 +295,13 @@ function applyText(consumed: ModelName | undefined): string {
     RETURNING 1
   ),`
   return `WITH ${consumed ? consumeCte : ''}
-  stored AS (
+  standing_session AS (
+    -- Held against a logout that runs at the same time: one of the two comes first.
+    SELECT id_hash FROM oidc_record
+     WHERE model = 'Session' AND id_hash IN (
+       SELECT decode(q.requires, 'hex') FROM json_to_recordset($2::json) AS q(requires text))
+       FOR UPDATE
+  ), stored AS (
     INSERT INTO oidc_record AS old
            (model, id_hash, grant_hash, uid_hash, user_code_hash, account_id, client_id, payload,
             sealed, expires_at)
@@ -283,8 +310,9 @@ function applyText(consumed: ModelName | undefined): string {
            decode(r.sealed, 'hex'), r.expires_at
       FROM json_to_recordset($2::json)
         AS r(model text, id_hash text, grant_hash text, uid_hash text, user_code_hash text,
-             account_id uuid, client_id text, payload text, sealed text, expires_at timestamptz)
-      ${condition}
+             account_id uuid, client_id text, payload text, sealed text, expires_at timestamptz,
+             requires text)
+     WHERE ${stands} ${and}
     ON CONFLICT (id_hash, model) DO UPDATE
        SET grant_hash = excluded.grant_hash, uid_hash = excluded.uid_hash,
            user_code_hash = excluded.user_code_hash, account_id = excluded.account_id,
@@ -305,11 +333,13 @@ function applyText(consumed: ModelName | undefined): string {
   ), ended_session AS (
     DELETE FROM oidc_record
      WHERE model = 'Session' AND (id_hash = ANY($4::bytea[]) OR uid_hash = ANY($5::bytea[])) ${and}
+       AND ${heldFirst}
   ), replaced_session AS (
     UPDATE oidc_record
        SET consumed_at = now(), expires_at = LEAST(expires_at, now() + ${REPLACED_FOR})
      WHERE model = 'Session' AND id_hash = ANY($6::bytea[]) AND consumed_at IS NULL
        AND NOT uid_hash = ANY($5::bytea[]) ${and}
+       AND ${heldFirst}
   ), ${EVENTS_CTE.replace('RETURNING 1', `${condition} RETURNING 1`)}
   SELECT ${consumed ? 'EXISTS (SELECT 1 FROM consumed)' : 'true'} AS applied`
 }

@@ -46,6 +46,8 @@ export class UnitOfWork {
   readonly #stores: RecordStores
   readonly #found = new Map<string, Promise<OidcRecord | undefined>>()
   readonly #sessions = new Map<string, Promise<OidcRecord[]>>()
+  /** Sessions that were there at the beginning, by uid: what is written of them needs that row. */
+  readonly #begunWith = new Map<string, Buffer>()
   readonly #accounts = new Map<string, AccountBesideRecord | undefined>()
   readonly #anyToken = new Map<string, Promise<OidcRecord | undefined>>()
   #writes = new Map<string, Write>()
@@ -62,7 +64,11 @@ export class UnitOfWork {
     const name = keyOf(key)
     const write = this.#writes.get(name)
     if (write) return write.kind === 'upsert' ? write.record : undefined
-    return await remember(this.#found, name, () => this.#load(key))
+    const record = await remember(this.#found, name, () => this.#load(key))
+    if (record?.model === 'Session' && record.uidHash) {
+      this.#begunWith.set(record.uidHash.toString('base64url'), record.idHash)
+    }
+    return record
   }
 
   async findByUserCode(userCodeHash: Buffer): Promise<OidcRecord | undefined> {
@@ -142,6 +148,10 @@ export class UnitOfWork {
       upserts: upserts.map(({ record, mergeAuthorizations }) => ({
         ...record,
         mergeAuthorizations,
+        requires:
+          record.model === 'Session'
+            ? this.#begunWith.get(record.uidHash?.toString('base64url') ?? '')
+            : undefined,
       })),
       destroys: keysOf(false),
       sessionsReplaced: keysOf(true),
