@@ -1,5 +1,7 @@
 import type { Logger } from '../platform/observability/logger.ts'
 
+const SAME_SIGNAL_MS = 1_000
+
 /**
  * How a process ends. The first SIGTERM or SIGINT stops it in order; a second one, or an order that
  * takes too long, ends it at once. What nobody caught is logged and ends it too: a server in an
@@ -10,13 +12,15 @@ export function endInOrder(
   stop: () => Promise<void>,
   { deadlineMs }: { deadlineMs: number },
 ): void {
-  let stopping = false
+  let stoppingSince: number | undefined
   const end = (reason: string, exitCode: number): void => {
-    if (stopping) {
+    if (stoppingSince !== undefined) {
+      // One Ctrl-C reaches a process twice where a wrapper passes it on.
+      if (performance.now() - stoppingSince < SAME_SIGNAL_MS) return
       log.warn({ reason }, 'stopping at once')
       process.exit(1)
     }
-    stopping = true
+    stoppingSince = performance.now()
     log.info({ reason }, 'stopping')
     setTimeout(() => {
       log.error({ deadline_ms: deadlineMs }, 'could not stop in time')
