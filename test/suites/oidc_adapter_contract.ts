@@ -126,6 +126,23 @@ export function describeAdapterContract(running: () => AuthCore): void {
       })
     }
 
+    it('ends also what PostgreSQL took while Redis was away', async () => {
+      const { stores, codec } = running().parts
+      const without = createAdapterFactory({
+        stores: { db: stores.db, redis: undefined },
+        codec,
+        findClient: async () => undefined,
+        refreshReuseDetectionS: 600,
+      })
+      for (const model of ['Interaction', 'AccessToken', 'ClientCredentials'] as const) {
+        const id = randomToken()
+        await without(model).upsert(id, payloadOf(model), 60)
+        expect(await adapterOf(model).find(id)).to.include({ jti: id })
+        await adapterOf(model).destroy(id)
+        expect(await adapterOf(model).find(id), model).to.equal(undefined)
+      }
+    })
+
     it('consumes nothing that is not there', async () => {
       for (const model of SINGLE_USE) {
         const consuming = adapterOf(model).consume(randomToken())

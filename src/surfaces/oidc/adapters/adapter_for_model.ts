@@ -95,9 +95,9 @@ function recordAdapter(deps: AdapterDeps, model: ModelName): Adapter {
       }
       if (stores.redis && MODELS[model].home === 'ephemeral') {
         await deleteRedisRecord(stores.redis, keyFor(id))
-      } else {
-        await deleteRecord(stores.db, keyFor(id))
       }
+      // There too, for what PostgreSQL took while Redis was away.
+      await deleteRecord(stores.db, keyFor(id))
     },
     async revokeByGrantId(grantId) {
       // The engine asks once per model; the first request removes the records of all of them.

@@ -138,7 +138,10 @@ export class UnitOfWork {
       redis !== undefined && MODELS[modelOf(write)].home === 'ephemeral'
     // Redis first: a token there without its grant is worth nothing, a grant without it loses a token.
     const left = await writeToRedis(redis, writes.filter(inRedis))
-    const durable = [...writes.filter((write) => !inRedis(write)), ...left]
+    // What ends, ends in PostgreSQL too, which takes what Redis cannot while it is away.
+    const durable = writes.filter(
+      (write) => !inRedis(write) || write.kind === 'destroy' || left.includes(write),
+    )
     if (durable.length === 0 && !consume && events.length === 0) return
     const upserts = durable.filter((write) => write.kind === 'upsert')
     const destroys = durable.filter((write) => write.kind === 'destroy')
