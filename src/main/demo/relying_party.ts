@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { decodeJwt } from 'jose'
 import * as oidc from 'openid-client'
 import { randomToken } from '../../core/secrets.ts'
+import { PASSWORD_ACR } from '../../domain/authentication/assurance.ts'
 import type { Logger } from '../../platform/observability/logger.ts'
 import { type DemoPage, renderDemoPage, STYLESHEET } from './demo_page.ts'
-import { DEMO_API } from './seed.ts'
+import { DEMO_API, DEMO_EMAIL } from './seed.ts'
 
 /**
  * A relying party as its developer would write it: openid-client, authorization code with PKCE,
@@ -18,6 +20,8 @@ type Session = {
   tokens?: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers
   /** The claims of the first ID token: a refreshed one need not repeat them. */
   idToken?: string
+  /** What an access token for the API says, as the API would read it. */
+  apiToken?: object
   notice?: string
 }
 type Options = { issuer: string; port: number; log: Logger }
@@ -29,21 +33,20 @@ const SCOPE = 'openid profile email offline_access read'
 
 export async function startRelyingParty({ issuer, port, log }: Options): Promise<DemoRelyingParty> {
   const party = new RelyingParty(issuer)
-  const server = createServer((request, response) => {
+  const handle: Handler = (request, response) => {
     party.answer(request, response).catch((error: unknown) => {
       log.warn({ err: error }, 'the demonstration application failed')
-      if (!response.headersSent) sendPage(response, { issuer, problem: describe(error) }, 502)
+      if (response.headersSent) return
+      sendPage(response, { issuer, email: DEMO_EMAIL, problem: describe(error) }, 502)
     })
-  })
-  await listen(server, port)
-  const { port: actual } = server.address() as AddressInfo
+  }
+  const servers = await listenOnLoopback(handle, port)
+  const { port: actual } = servers[0]!.address() as AddressInfo
   return {
     uri: `http://localhost:${actual}`,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    async stop() {
+      await Promise.all(servers.map(close))
+    },
   }
 }
 
@@ -73,24 +76,27 @@ class RelyingParty {
         return await this.#callback(visit)
       case 'POST /refresh':
         return await this.#refresh(visit)
+      case 'POST /api-token':
+        return await this.#getApiToken(visit)
       case 'POST /logout':
         return await this.#logout(visit)
       default:
-        return sendPage(response, { issuer: this.#issuer, problem: 'There is no such page.' }, 404)
+        return sendPage(response, this.#page({ problem: 'There is no such page.' }), 404)
     }
   }
 
   async #home({ session, response }: Visit): Promise<void> {
-    const { tokens, notice } = session
+    const { tokens, apiToken, notice } = session
     delete session.notice
     const claims = tokens?.claims()
     const userInfo =
       tokens && claims ? await this.#userInfo(tokens.access_token, claims.sub) : undefined
-    sendPage(response, {
-      issuer: this.#issuer,
-      notice,
-      ...(tokens ? { claims, userInfo, tokens: describeTokens(tokens) } : {}),
-    })
+    const facts = tokens ? { claims, userInfo, apiToken, tokens: describeTokens(tokens) } : {}
+    sendPage(response, this.#page({ notice, ...facts }))
+  }
+
+  #page(content: Omit<DemoPage, 'issuer' | 'email'>): DemoPage {
+    return { issuer: this.#issuer, email: DEMO_EMAIL, ...content }
   }
 
   /** Starts an authorization request: state and nonce tie the answer to this browser, PKCE to us. */
@@ -109,7 +115,9 @@ class RelyingParty {
       redirect_uri: `${url.origin}/callback`,
       scope: SCOPE,
       resource: DEMO_API,
+      // Offline access asks for consent each time (OpenID Connect Core §11).
       prompt: 'consent',
+      acr_values: PASSWORD_ACR,
       code_challenge: await oidc.calculatePKCECodeChallenge(pending.verifier),
       code_challenge_method: 'S256',
       state: pending.state,
@@ -125,7 +133,7 @@ class RelyingParty {
     delete session.pending
     if (!pending) return redirect(response, '/')
     if (url.searchParams.has('error')) {
-      session.notice = `The sign-in service answered: ${url.searchParams.get('error')}`
+      session.notice = `Nothing has changed. The answer was: ${describe(answerOf(url))}`
       return redirect(response, '/')
     }
     session.tokens = await oidc.authorizationCodeGrant(await this.#discover(), url, {
@@ -135,6 +143,7 @@ class RelyingParty {
       idTokenExpected: true,
     })
     if (session.tokens.id_token) session.idToken = session.tokens.id_token
+    delete session.apiToken
     session.notice = 'Signed in. Signature, issuer, audience and nonce were verified.'
     redirect(response, '/')
   }
@@ -148,6 +157,21 @@ class RelyingParty {
     redirect(response, '/')
   }
 
+  /** RFC 8707: the same grant, an access token for another audience and with fewer scopes. */
+  async #getApiToken({ session, response }: Visit): Promise<void> {
+    const { tokens } = session
+    if (tokens?.refresh_token) {
+      const answer = await oidc.refreshTokenGrant(await this.#discover(), tokens.refresh_token, {
+        resource: DEMO_API,
+        scope: 'read',
+      })
+      Object.assign(tokens, { refresh_token: answer.refresh_token ?? tokens.refresh_token })
+      session.apiToken = decodeJwt(answer.access_token)
+      session.notice = `Got an access token for ${DEMO_API}. It is shown below as the API reads it.`
+    }
+    redirect(response, '/')
+  }
+
   async #logout({ session, url, response }: Visit): Promise<void> {
     const target = oidc.buildEndSessionUrl(await this.#discover(), {
       post_logout_redirect_uri: `${url.origin}/`,
@@ -155,6 +179,8 @@ class RelyingParty {
     })
     delete session.tokens
     delete session.idToken
+    delete session.apiToken
+    session.notice = 'This application has forgotten you.'
     redirect(response, target.href)
   }
 
@@ -205,6 +231,12 @@ function describeTokens(tokens: NonNullable<Session['tokens']>): NonNullable<Dem
   }
 }
 
+/** An error response as an error. */
+function answerOf(url: URL): object {
+  const { error, error_description: description } = Object.fromEntries(url.searchParams)
+  return { message: '', error, error_description: description ?? '' }
+}
+
 function describe(error: unknown): string {
   const {
     message,
@@ -225,7 +257,7 @@ function sendPage(response: ServerResponse, page: DemoPage, status = 200): void 
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
     'Content-Security-Policy':
-      "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+      "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
   })
   response.end(renderDemoPage(page))
 }
@@ -242,12 +274,30 @@ function redirect(response: ServerResponse, target: string): void {
   response.writeHead(303, { Location: target }).end()
 }
 
-function listen(server: Server, port: number): Promise<void> {
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** On both families: `localhost` is the one here and the other there, and both have to answer. */
+async function listenOnLoopback(handle: Handler, port: number): Promise<Server[]> {
+  const first = await listen(handle, port, '127.0.0.1')
+  const { port: actual } = first.address() as AddressInfo
+  const second = await listen(handle, actual, '::1').catch(() => undefined)
+  return second ? [first, second] : [first]
+}
+
+function listen(handle: Handler, port: number, host: string): Promise<Server> {
+  const server = createServer(handle)
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, 'localhost', () => {
+    server.listen(port, host, () => {
       server.off('error', reject)
-      resolve()
+      resolve(server)
     })
+  })
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
   })
 }

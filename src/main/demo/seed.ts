@@ -6,9 +6,13 @@ import { findClient } from '../../domain/clients/client_store.ts'
 import { createClient } from '../../domain/clients/create_client.ts'
 import { createResourceServer } from '../../domain/clients/create_resource_server.ts'
 import { findResourceServer } from '../../domain/clients/resource_server_store.ts'
+import { updateClient } from '../../domain/clients/update_client.ts'
 import type { Parts } from '../compose.ts'
 
-/** Fixed names that scripts may rely on. Seeding again changes nothing that is there. */
+/**
+ * Fixed names that scripts may rely on. Seeding again changes nothing that is there, except that the
+ * application's addresses follow its port.
+ */
 export const DEMO_EMAIL = 'demo@example.com'
 export const DEMO_API = 'https://api.example.com'
 
@@ -54,8 +58,18 @@ async function seedApi({ db, clock }: Parts): Promise<void> {
 }
 
 async function seedWebClient({ db, keyring, clock, config }: Parts): Promise<void> {
-  if (await findClient(db, 'demo-web')) return
   const hosts = ['localhost', '127.0.0.1'].map((host) => `http://${host}:${config.demo.port}`)
+  const addresses = {
+    redirect_uris: hosts.map((origin) => `${origin}/callback`),
+    post_logout_redirect_uris: hosts.map((origin) => `${origin}/`),
+    client_uri: hosts[0],
+  }
+  const known = await findClient(db, 'demo-web')
+  if (known) {
+    const moved = !known.metadata.redirect_uris.includes(addresses.redirect_uris[0]!)
+    if (moved) await updateClient({ db, keyring, clock }, 'demo-web', { metadata: addresses })
+    return
+  }
   await createClient(
     { db, keyring, clock },
     {
@@ -63,9 +77,7 @@ async function seedWebClient({ db, keyring, clock, config }: Parts): Promise<voi
       name: 'Demo application',
       kind: 'spa',
       metadata: {
-        redirect_uris: hosts.map((origin) => `${origin}/callback`),
-        post_logout_redirect_uris: hosts.map((origin) => `${origin}/`),
-        client_uri: hosts[0],
+        ...addresses,
         grant_types: [
           'authorization_code',
           'refresh_token',
