@@ -69,7 +69,7 @@ describe('The demonstration, started as a person starts it', function () {
     expect(await page.getByRole('status').innerText()).to.match(/^Refreshed: /)
     expect(await claim(page, 'id-token', 'sub')).to.equal(sub)
 
-    await page.getByRole('button', { name: 'Get a token for the API' }).click()
+    await page.getByRole('button', { name: 'Get an API token' }).click()
     expect(await claim(page, 'api-token-claims', 'aud')).to.equal('https://api.example.com')
     expect(await claim(page, 'api-token-claims', 'scope')).to.equal('read')
     expect(await claim(page, 'userinfo', 'sub')).to.equal(sub)

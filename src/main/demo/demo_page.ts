@@ -64,7 +64,7 @@ function signedIn({ claims, userInfo, apiToken, tokens }: DemoPage): string {
 <p class="lead">${email ? `Signed in as ${escapeHtml(email)}. ` : ''}${lifetime(tokens)}</p>
 <div class="actions">
 ${refreshable ? button('/refresh', 'refresh', 'Refresh tokens') : ''}
-${refreshable ? button('/api-token', 'api-token', 'Get a token for the API') : ''}
+${refreshable ? button('/api-token', 'api-token', 'Get an API token') : ''}
 ${button('/step-up', 'step-up', 'Step up: sign in again')}
 ${button('/logout', 'logout', 'Log out')}
 </div>
