@@ -7,6 +7,7 @@ import { createMetrics } from '../platform/observability/metrics.ts'
 import { observeStatements } from '../platform/persistence/db.ts'
 import { compose, type Parts } from './compose.ts'
 import { endInOrder } from './process_lifetime.ts'
+import { releaseMemoryAfterStart } from './release_memory.ts'
 import { openStorage } from './storage.ts'
 
 /**
@@ -25,6 +26,7 @@ export async function serve(role?: Config['server']['role']): Promise<void> {
     const welcome = await start({ config, log, runs, drainMs, running })
     endInOrder(log, stop, { deadlineMs: drainMs + 15_000 })
     welcome()
+    releaseMemoryAfterStart()
   } catch (error) {
     await stop()
     throw explained(error, config)

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { parse as parseYaml } from 'yaml'
+import { createRequire } from 'node:module'
 import type { z } from 'zod'
 import { ConfigError, type ConfigFault } from './config_error.ts'
 import { checkContradictions } from './contradictions.ts'
@@ -73,7 +73,9 @@ function readFile(env: EnvironmentVariables, faults: ConfigFault[]): Sections {
   const path = env['AUTHCORE_CONFIG']
   if (!path) return {}
   try {
-    const content: unknown = parseYaml(readFileSync(path, 'utf8')) ?? {}
+    // Loaded only where there is a file: ten megabytes that most deployments never need.
+    const { parse } = createRequire(import.meta.url)('yaml') as typeof import('yaml')
+    const content: unknown = parse(readFileSync(path, 'utf8')) ?? {}
     if (isSections(content)) return content
     throw new Error('its top level must be a mapping of sections')
   } catch (cause) {
