@@ -1,0 +1,166 @@
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import * as oidc from 'openid-client'
+import { systemClock } from '../src/core/clock.ts'
+import { createAccount } from '../src/domain/accounts/create_account.ts'
+import { createClient } from '../src/domain/clients/create_client.ts'
+import { createPasswordHasher } from '../src/domain/credentials/password/password_hash.ts'
+import { loadConfig } from '../src/platform/config/load_config.ts'
+import { withSecrets } from '../src/platform/config/own_secrets.ts'
+import { createKeyring } from '../src/platform/keys/keyring.ts'
+import { openDb } from '../src/platform/persistence/db.ts'
+import { startEmbeddedPostgres } from '../src/platform/persistence/embedded_postgres.ts'
+import { migrateUp } from '../src/platform/persistence/migrate.ts'
+import { freePort } from '../test/support/free_port.ts'
+import { browser } from '../test/support/http.ts'
+import { signInThroughPages } from './support/pages.ts'
+import { judge, mebibytes, printHeading, printRows, type Row } from './support/report.ts'
+import { plainEnvironment, ROOT, startServer, temporaryFolder } from './support/server_process.ts'
+
+/**
+ * Resident memory of one server process on an external PostgreSQL, as in production but for TLS:
+ * JSON log, no demonstration, both roles. Idle after the start, and again after a thousand people
+ * have signed in through the pages, each with a password and a code exchange.
+ */
+
+const TARGET_MIB = 150
+const SIGN_INS = 1_000
+const AT_ONCE = 4
+const IDLE_MS = 60_000
+
+const REDIRECT_URI = 'https://rp.example.test/callback'
+const PERSON = { login: 'ada@example.test', password: 'correct horse battery staple' }
+
+export async function measure(): Promise<boolean> {
+  printHeading('Memory')
+  const folder = await temporaryFolder()
+  const postgres = await startEmbeddedPostgres({
+    dataDir: path.join(folder, 'postgres'),
+    stopAdopted: true,
+    log: () => {},
+  })
+  try {
+    return await measureOn(folder, urlOf(postgres.connection))
+  } finally {
+    await postgres.stop()
+  }
+}
+
+async function measureOn(folder: string, databaseUrl: string): Promise<boolean> {
+  const port = await freePort()
+  const env = {
+    PORT: String(port),
+    DATABASE_URL: databaseUrl,
+    AUTHCORE_DATA_DIR: path.join(folder, 'data'),
+    AUTHCORE_LOG_PRETTY: 'false',
+  }
+  const clientSecret = await prepare(env)
+  const server = await startServer({
+    command: [path.join(ROOT, 'node_modules/node/bin/node'), 'bin/authcore.mjs', 'serve'],
+    cwd: ROOT,
+    env: { ...plainEnvironment(), ...env },
+    port,
+    timeoutMs: 60_000,
+  })
+  const issuer = `http://localhost:${port}`
+  const rows: Row[] = []
+  const take = async (what: string): Promise<number> => {
+    const { residentBytes, heapBytes } = await readMemory(issuer)
+    rows.push({ what, value: `${mebibytes(residentBytes)}  (heap ${mebibytes(heapBytes)})` })
+    return residentBytes / 2 ** 20
+  }
+  await take('just started')
+  await sleep(IDLE_MS)
+  const idle = await take(`idle for ${IDLE_MS / 1000} s`)
+  const beganAt = performance.now()
+  await signInOften(issuer, clientSecret)
+  const tookS = (performance.now() - beganAt) / 1000
+  await take(`after ${SIGN_INS} sign-ins`)
+  await sleep(IDLE_MS)
+  const later = await take(`and idle for ${IDLE_MS / 1000} s`)
+  await server.stop()
+  printRows(rows)
+  console.log(`\n${SIGN_INS} sign-ins, ${AT_ONCE} at once, took ${tookS.toFixed(0)} s`)
+  const met = judge('Idle', idle, TARGET_MIB, 'MiB')
+  return judge('Idle after the sign-ins', later, TARGET_MIB, 'MiB') && met
+}
+
+/** Makes the schema, an account and a client of the house, which asks for no consent. */
+async function prepare(env: Record<string, string>): Promise<string> {
+  const config = withSecrets(loadConfig(env))
+  const connection = { connectionString: config.storage.databaseUrl! }
+  const db = openDb({ connection, poolMax: 2, timeoutMs: 30_000 })
+  try {
+    await migrateUp(db)
+    const deps = { db, clock: systemClock, keyring: createKeyring(config.security) }
+    const passwords = createPasswordHasher({
+      memoryKib: config.security.argon2MemoryKib,
+      passes: config.security.argon2Passes,
+      parallelism: config.security.argon2Parallelism,
+    })
+    await createAccount(deps, {
+      email: PERSON.login,
+      emailVerified: true,
+      passwordHash: await passwords.hash(PERSON.password),
+    })
+    const { secret } = await createClient(deps, {
+      clientId: 'bench',
+      name: 'Measurement',
+      kind: 'web',
+      firstParty: true,
+      metadata: { redirect_uris: [REDIRECT_URI] },
+    })
+    return secret!
+  } finally {
+    await db.destroy()
+  }
+}
+
+async function signInOften(issuer: string, clientSecret: string): Promise<void> {
+  const configuration = await oidc.discovery(
+    new URL(issuer),
+    'bench',
+    { id_token_signed_response_alg: 'ES256' },
+    oidc.ClientSecretBasic(clientSecret),
+    { execute: [oidc.allowInsecureRequests] },
+  )
+  let left = SIGN_INS
+  const work = async () => {
+    while (left-- > 0) await signInOnce(configuration, issuer)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+}
+
+async function signInOnce(configuration: oidc.Configuration, issuer: string): Promise<void> {
+  const person = browser()
+  const checks = {
+    pkceCodeVerifier: oidc.randomPKCECodeVerifier(),
+    expectedState: oidc.randomState(),
+    expectedNonce: oidc.randomNonce(),
+  }
+  const url = oidc.buildAuthorizationUrl(configuration, {
+    redirect_uri: REDIRECT_URI,
+    scope: 'openid email',
+    state: checks.expectedState,
+    nonce: checks.expectedNonce,
+    code_challenge: await oidc.calculatePKCECodeChallenge(checks.pkceCodeVerifier),
+    code_challenge_method: 'S256',
+  })
+  const start = await person.get(url.href)
+  const leaving = await signInThroughPages(person, start, { ours: issuer, ...PERSON })
+  await oidc.authorizationCodeGrant(configuration, new URL(leaving.location!), checks)
+}
+
+async function readMemory(issuer: string): Promise<{ residentBytes: number; heapBytes: number }> {
+  const text = await (await fetch(`${issuer}/metrics`)).text()
+  const read = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])
+  return {
+    residentBytes: read('process_resident_memory_bytes'),
+    heapBytes: read('nodejs_heap_size_used_bytes'),
+  }
+}
+
+function urlOf(connection: { host: string; port: number; user: string; database: string }): string {
+  const { host, port, user, database } = connection
+  return `postgres://${user}@${encodeURIComponent(host)}:${port}/${database}`
+}

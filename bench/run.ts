@@ -1,0 +1,21 @@
+/**
+ * `npm run bench -- cold|restart|memory`: measures one thing, prints it, and exits with 1 where a
+ * target is missed. Everything stays on this machine and in temporary folders, and ends.
+ */
+
+type Measurement = { measure(): Promise<boolean> }
+
+const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
+  cold: () => import('./cold.ts'),
+  restart: () => import('./restart.ts'),
+  memory: () => import('./memory.ts'),
+}
+
+const load = MEASUREMENTS[process.argv[2] ?? '']
+if (load) {
+  const { measure } = await load()
+  process.exitCode = (await measure()) ? 0 : 1
+} else {
+  console.error(`usage: npm run bench -- ${Object.keys(MEASUREMENTS).join('|')}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,27 @@
+import type { Browser, Reply } from '../../test/support/http.ts'
+
+/**
+ * Goes from an authorization request through every page of ours that comes, as a person would, until
+ * the browser would leave `ours`. Returns the reply that sends it away, or a page that is no step.
+ */
+export async function signInThroughPages(
+  person: Browser,
+  start: Reply,
+  { ours, login, password }: { ours: string; login: string; password: string },
+): Promise<Reply> {
+  const leaves = (location: string) => !location.startsWith(ours)
+  let page = await person.followAll(start, leaves)
+  for (let step = 0; step < 6; step++) {
+    if (page.location && leaves(page.location)) return page
+    const { pathname } = new URL(page.url)
+    const answer = pathname.endsWith('/login')
+      ? await person.submit(page, { login, password })
+      : pathname.endsWith('/consent')
+        ? await person.submit(page, {}, { button: 'Allow' })
+        : undefined
+    if (!answer) return page
+    if (answer.status >= 400) throw new Error(`refused: ${answer.text().slice(0, 300)}`)
+    page = await person.followAll(answer, leaves)
+  }
+  throw new Error(`no end at ${page.url}`)
+}

@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A server started the way people start it, in a process group of its own that ends with us. */
+
+export const ROOT = path.resolve(import.meta.dirname, '../..')
+
+export type ServerProcess = {
+  /** Milliseconds from the start of the process to the first 200 of /health/ready. */
+  readyMs: number
+  /** What it has printed so far. */
+  output(): string
+  /** Asks it to end as Ctrl-C does, and waits for it. */
+  stop(): Promise<void>
+}
+
+export type Start = {
+  command: readonly [string, ...string[]]
+  cwd: string
+  env: NodeJS.ProcessEnv
+  port: number
+  timeoutMs: number
+}
+
+export async function startServer(start: Start): Promise<ServerProcess> {
+  const startedAt = performance.now()
+  const [program, ...args] = start.command
+  const child = spawn(program, args, {
+    cwd: start.cwd,
+    env: start.env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const letGo = endWithUs(child)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  }
+  while (!(await isReady(start.port))) {
+    const late = performance.now() - startedAt > start.timeoutMs
+    if (late || child.exitCode !== null) {
+      signal(child, 'SIGKILL')
+      throw new Error(`${start.command.join(' ')} did not get ready:\n${output.slice(-2000)}`)
+    }
+    await sleep(10)
+  }
+  return {
+    readyMs: performance.now() - startedAt,
+    output: () => output,
+    async stop() {
+      signal(child, 'SIGTERM')
+      await Promise.race([ended, sleep(30_000, undefined, { ref: false })])
+      signal(child, 'SIGKILL')
+      letGo()
+    },
+  }
+}
+
+async function isReady(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/health/ready`)
+    await response.body?.cancel()
+    return response.status === 200
+  } catch {
+    return false
+  }
+}
+
+/** To the whole group: npm passes signals on, but not the one that cannot be caught. */
+function signal(child: ChildProcess, name: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, name)
+  } catch {
+    // Gone already.
+  }
+}
+
+function endWithUs(child: ChildProcess): () => void {
+  const end = () => signal(child, 'SIGKILL')
+  process.once('exit', end)
+  return () => process.off('exit', end)
+}
+
+/** The shell's environment without settings of ours and without what npm and its PATH add. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  const foreign =
+    /^(AUTHCORE_|DEMO_|NODE_ENV$|NODE_OPTIONS$|NODE_COMPILE_CACHE$|DATABASE_URL|REDIS_URL|ISSUER$|PORT$|PG[A-Z]+$|npm_|INIT_CWD$)/
+  const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name))
+  const folders = (process.env['PATH'] ?? '').split(path.delimiter)
+  const usual = folders.filter((folder) => !folder.includes('node_modules'))
+  return { ...Object.fromEntries(kept), PATH: usual.join(path.delimiter) }
+}
+
+/** A folder that goes when this process does. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'authcore-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1))
