@@ -77,6 +77,19 @@ export function allowFormTarget(res: ServerResponse, target: string): void {
   res.setHeader('Content-Security-Policy', policy.replace(/form-action [^;]*/, `$& ${source}`))
 }
 
+/**
+ * The address of a native application, with a scheme of its own (RFC 8252 §7.1). Browsers open it for
+ * somebody who has just pressed a button, so it has to be the end of the form's own redirects.
+ */
+export function isPrivateUseUri(uri: unknown): uri is string {
+  return typeof uri === 'string' && URL.parse(uri)?.origin === 'null'
+}
+
+/** Lets the forms of this response end at a native application, where that is who asks. */
+export function allowNativeTarget(res: ServerResponse, target: unknown): void {
+  if (isPrivateUseUri(target)) allowFormTarget(res, target)
+}
+
 const DENIED = [
   'accelerometer',
   'autoplay',

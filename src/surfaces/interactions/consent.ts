@@ -29,7 +29,7 @@ export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise
   const form = parseForm(consentForm, await readForm(ctx))
   checkForm(deps, interaction, [uid, accountId ?? ''], form.csrf)
   if (interaction.next.step !== 'consent' || !accountId || !missing) {
-    return goOn(deps, ctx, `/interaction/${uid}`)
+    return goOn(deps, ctx, interaction, `/interaction/${uid}`)
   }
   await grantConsent(deps, {
     accountId,
@@ -37,7 +37,12 @@ export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise
     granted: interaction.requested,
     origin: originOf(ctx),
   })
-  goOn(deps, ctx, await finish(deps, interaction, { consented: interaction.requested }))
+  goOn(
+    deps,
+    ctx,
+    interaction,
+    await finish(deps, interaction, { consented: interaction.requested }),
+  )
 }
 
 async function localsOf(

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { unreachable } from '../../core/errors.ts'
 import { authorizationUri, rememberRequest } from '../../web/remembered_request.ts'
+import { isPrivateUseUri } from '../../web/security_headers.ts'
 import { finish, type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -43,8 +44,15 @@ export function seeOther(ctx: Context, uri: string): void {
 
 /**
  * The answer to a form that was accepted. It is a page and not a redirect: Chromium holds a form's
- * `form-action` against every hop of the redirects that follow it, also those at the client.
+ * `form-action` against every hop of the redirects that follow it, also those at the client. An
+ * application with a scheme of its own is reached by redirects, which `loadInteraction` allowed.
  */
-export function goOn(deps: InteractionDeps, ctx: Context, uri: string): void {
-  deps.pages.send(ctx, 'interactions/continue', { uri })
+export function goOn(
+  deps: InteractionDeps,
+  ctx: Context,
+  { details }: Interaction,
+  uri: string,
+): void {
+  if (isPrivateUseUri(details.params['redirect_uri'])) seeOther(ctx, uri)
+  else deps.pages.send(ctx, 'interactions/continue', { uri })
 }

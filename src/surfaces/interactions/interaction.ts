@@ -6,6 +6,7 @@ import { findAttempt } from '../../domain/authentication/attempt_store.ts'
 import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
 import { isNothing, missingConsent, type Requested } from '../../domain/clients/consent.ts'
 import { findConsent } from '../../domain/clients/consent_store.ts'
+import { allowNativeTarget } from '../../web/security_headers.ts'
 import type { InteractionDeps } from './mount.ts'
 import { requestedOf } from './requested.ts'
 
@@ -48,6 +49,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
   const uid = String(ctx['params'].uid)
   const details = await readDetails(deps, ctx, uid)
   ctx.state['uiLocales'] = details.params['ui_locales']
+  allowNativeTarget(ctx.res, details.params['redirect_uri'])
   const client = await deps.provider().Client.find(String(details.params['client_id']))
   if (!client) throw new InteractionLost(uid)
   const attempt = await findAttempt(deps.db, deps.keyring, uid, deps.clock.now())

@@ -53,7 +53,7 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
     case 'signed_in':
       deps.onSignIn?.('success')
       rememberDevice(deps, ctx, result.account.id)
-      return goOn(deps, ctx, `/interaction/${interaction.uid}`)
+      return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
     case 'refused':
       deps.onSignIn?.('failed')
       return sendLogin(deps, ctx, interaction, { login, error: 'invalid_credentials' }, 422)

@@ -42,7 +42,7 @@ export async function submitAccount(deps: InteractionDeps, ctx: Context): Promis
   const form = parseForm(chooserForm, await readForm(ctx))
   checkForm(deps, interaction, [interaction.uid], form.csrf)
   const path = `/interaction/${interaction.uid}`
-  if (interaction.next.step !== 'select_account') return goOn(deps, ctx, path)
+  if (interaction.next.step !== 'select_account') return goOn(deps, ctx, interaction, path)
   const chosen = form.account !== undefined && form.account === interaction.accountId
-  goOn(deps, ctx, chosen ? await finish(deps, interaction) : `${path}/login`)
+  goOn(deps, ctx, interaction, chosen ? await finish(deps, interaction) : `${path}/login`)
 }

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { Pages } from '../../web/pages.ts'
-import { contentSecurityPolicy } from '../../web/security_headers.ts'
+import { allowNativeTarget, contentSecurityPolicy } from '../../web/security_headers.ts'
 
 /**
  * Now and then the engine answers with a bare page whose form sends itself: an authorization response
@@ -20,6 +20,7 @@ export function showOwnForm(ctx: Context, pages: Pages): void {
       ...(leaves ? { formAction: 'anywhere' } : {}),
     }),
   )
+  allowNativeTarget(ctx.res, ctx.oidc?.params?.post_logout_redirect_uri)
   pages.send(ctx, 'interactions/submit', form, ctx.status)
 }
 

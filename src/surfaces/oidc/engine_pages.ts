@@ -3,6 +3,7 @@ import type { Db } from '../../platform/persistence/db.ts'
 import type { ErrorKind, Views } from '../../platform/templating/views.ts'
 import { clientViewOf, clientWithWayBack } from '../../web/client_view.ts'
 import type { Pages } from '../../web/pages.ts'
+import { allowNativeTarget } from '../../web/security_headers.ts'
 import { asContext } from './as_context.ts'
 import { loadAccount } from './find_account.ts'
 import { type LostDeps, showLost } from './lost_pages.ts'
@@ -53,6 +54,7 @@ export function createLogoutPages(pages: Pages, db: Db) {
   return {
     async logoutSource(ctx: KoaContextWithOIDC, form: string): Promise<void> {
       const { client, session } = ctx.oidc
+      allowNativeTarget(ctx.res, ctx.oidc.params?.['post_logout_redirect_uri'])
       const account = session?.accountId ? await loadAccount(db, session.accountId) : undefined
       pages.send(asContext(ctx), 'interactions/logout', {
         action: `${PATHS.end_session}/confirm`,
