@@ -78,6 +78,14 @@ export function allowFormTarget(res: ServerResponse, target: string): void {
 }
 
 /**
+ * Applications open the sign-in in a window beside their page and wait there for its end. Under any
+ * other policy, also of a redirect on the way, the two windows lose each other.
+ */
+export function allowOpener(res: ServerResponse): void {
+  res.setHeader('Cross-Origin-Opener-Policy', 'unsafe-none')
+}
+
+/**
  * The address of a native application, with a scheme of its own (RFC 8252 §7.1). Browsers open it for
  * somebody who has just pressed a button, so it has to be the end of the form's own redirects.
  */

@@ -14,6 +14,8 @@ export type ClientSite = {
   clientId: string
   /** Where its pages begin, and where the authorization response arrives. */
   origin: string
+  /** A page that signs in in a window beside it. */
+  popupUri: string
   /** Starts a sign-in; parameters of the request go into the query. */
   startUri: string
   /** Asks the authorization server to log out; parameters go into the query. */
@@ -49,6 +51,7 @@ export async function startClientSite(
   return {
     clientId: registered.clientId,
     origin,
+    popupUri: `http://localhost:${port}/popup`,
     startUri: `${origin}/start`,
     logoutUri: `${origin}/logout`,
     tokens: () => site.tokens(),
@@ -86,6 +89,8 @@ class Site {
         return redirect(response, `${onwards}/welcome`)
       case '/welcome':
         return sendPage(response, this.#outcome)
+      case '/popup':
+        return sendHtml(response, popupPage(`${origin}/start`))
       case '/logout':
         return redirect(response, this.#logout(url.searchParams))
       case '/logged-out':
@@ -142,13 +147,35 @@ function redirect(response: ServerResponse, location: string): void {
   response.writeHead(303, { Location: location }).end()
 }
 
+/** Signs in beside the page; what the popup brought comes back to the page that opened it. */
+const popupPage = (
+  startUri: string,
+) => `<h1>The shop</h1><button id="sign-in-beside">Sign in</button>
+<script>
+  document.getElementById('sign-in-beside').onclick = () => {
+    const popup = open('${startUri}', 'popup', 'width=480,height=640')
+    const timer = setInterval(() => {
+      let heading
+      try { heading = popup.closed ? 'The window is gone' : popup.document.querySelector('h1')?.textContent } catch { return }
+      if (!heading) return
+      clearInterval(timer)
+      document.querySelector('h1').textContent = heading
+      popup.close()
+    }, 50)
+  }
+</script>`
+
 function sendPage(response: ServerResponse, heading: string): void {
+  sendHtml(response, `<h1>${heading}</h1><a id="sign-in-again" href="/start">Sign in</a>`)
+}
+
+function sendHtml(response: ServerResponse, content: string): void {
   response.writeHead(200, {
     'Content-Type': 'text/html; charset=utf-8',
     'Cache-Control': 'no-store',
   })
   response.end(`<!doctype html><html lang="en"><head><title>Shop</title><link rel="icon" href="data:,">
-</head><body><h1>${heading}</h1><a id="sign-in-again" href="/start">Sign in</a></body></html>`)
+</head><body>${content}</body></html>`)
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>

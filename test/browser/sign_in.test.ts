@@ -140,6 +140,18 @@ describe('Signing in with a browser', function () {
     await expectHeading(page, `Welcome ${ada.id}`)
   })
 
+  test('works in a window that the client opens beside its page', async (newVisitor) => {
+    const page = await newVisitor()
+    await page.goto(site.popupUri)
+    const opened = page.waitForEvent('popup')
+    await page.locator('#sign-in-beside').click()
+    const popup = await opened
+    const person = await addPerson(server)
+    await fillInLogin(popup, person)
+    await popup.locator('#allow').click({ noWaitAfter: true })
+    await expectHeading(page, `Welcome ${person.id}`)
+  })
+
   test('shows no page where none may be shown', async (newVisitor) => {
     const page = await newVisitor()
     await page.goto(`${site.startUri}?prompt=none`)

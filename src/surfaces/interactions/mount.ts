@@ -13,6 +13,7 @@ import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { assertSameOrigin } from '../../web/csrf.ts'
 import type { Pages } from '../../web/pages.ts'
+import { allowOpener } from '../../web/security_headers.ts'
 import { cancel } from './cancel.ts'
 import { allowConsent, showConsent } from './consent.ts'
 import { dispatch } from './dispatch.ts'
@@ -74,6 +75,7 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
 function guarded(deps: InteractionDeps, handler: Handler): Middleware {
   return async (ctx) => {
     ctx.state.route = String(ctx['routerName'] ?? 'interaction')
+    allowOpener(ctx.res)
     try {
       await deps.inUnitOfWork(() => handler(deps, ctx as Context))
     } catch (error) {

@@ -2,6 +2,7 @@ import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import { guardProviderBody } from '../../web/guard_provider_body.ts'
 import type { Pages } from '../../web/pages.ts'
+import { allowOpener } from '../../web/security_headers.ts'
 import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { inUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
 import { showOwnForm } from './engine_forms.ts'
@@ -30,6 +31,7 @@ export function mountOidc(app: Koa, { runtime, stores, pages, throttle }: OidcMo
   app.use(async (ctx, next) => {
     if (!isEndpoint(ctx.path)) return await next()
     ctx.state['uiLocales'] = ctx.query['ui_locales']
+    if (!MACHINE_PATHS.has(ctx.path)) allowOpener(ctx.res)
     if (MACHINE_PATHS.has(ctx.path)) ctx.req.headers.accept = acceptOfMachine(ctx)
     await throttle(ctx, async () => {
       await guardBody(ctx, async () => {
