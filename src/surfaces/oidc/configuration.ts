@@ -4,6 +4,7 @@ import { CLAIMS_BY_SCOPE } from './claims.ts'
 import { createAssertionPolicy } from './client_authentication.ts'
 import { EXTRA_CLIENT_METADATA } from './client_metadata.ts'
 import type { ProviderDeps } from './create_provider.ts'
+import { isOriginOfClient } from './cross_origin.ts'
 import { createDevicePages, createLogoutPages, createRenderError } from './engine_pages.ts'
 import { createExtraTokenClaims } from './extra_claims.ts'
 import { createFindAccount } from './find_account.ts'
@@ -35,6 +36,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     assertJwtClientAuthClaimsAndHeader: createAssertionPolicy(clock),
     claims: CLAIMS_BY_SCOPE as unknown as NonNullable<Configuration['claims']>,
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    clientBasedCORS: isOriginOfClient,
     clientDefaults: {
       grant_types: ['authorization_code'],
       response_types: ['code'],
