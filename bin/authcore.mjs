@@ -6,15 +6,18 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { PINNED_NODE, ROOT, RUNS_TYPESCRIPT } from '../scripts/ensure_install.mjs'
-import { runChild, useCompileCache } from '../scripts/pinned_node.mjs'
+import { becomeServer, runChild, runServer, useCompileCache } from '../scripts/pinned_node.mjs'
 
 const cli = path.join(ROOT, 'src/main/cli/authcore.ts')
+const args = process.argv.slice(2)
+const serves = args.includes('serve')
 
 if (RUNS_TYPESCRIPT) {
+  if (serves) becomeServer()
   useCompileCache()
   await import(cli)
 } else if (existsSync(PINNED_NODE)) {
-  await runChild([cli, ...process.argv.slice(2)])
+  await (serves ? runServer : runChild)([cli, ...args])
 } else {
   console.error(
     `authcore needs Node 24 or later and this is ${process.version}. Either run it with Node 24, ` +
