@@ -64,7 +64,7 @@ export async function newPage(options: PageOptions = {}): Promise<Page> {
     ignoreHTTPSErrors: true,
     ...rest,
   })
-  context.setDefaultTimeout(10_000)
+  context.setDefaultTimeout(30_000)
   return context.newPage()
 }
 
