@@ -6,7 +6,6 @@ import {
   addPerson,
   type Person,
   startAuthCore,
-  statementsOf,
 } from '../support/authcore.ts'
 import { authorizationRequest, authorize, relyingParty, signIn } from '../support/relying_party.ts'
 
@@ -37,39 +36,6 @@ describe('Authorization code flow (OpenID Connect Core §3.1)', function () {
     const reply = await alice.get(url.href)
     expect(reply.status).to.equal(303)
     expect(reply.location).to.match(/^https:\/\/rp\.example\.test\/callback\?code=/)
-  })
-
-  it('costs no more statements than it should', async () => {
-    const party = await relyingParty(
-      server,
-      await addClient(server, {
-        metadata: { grant_types: ['authorization_code', 'refresh_token'] },
-      }),
-    )
-    const offline = { scope: 'openid offline_access', prompt: 'consent' }
-    const { alice } = await signIn(server, party, ada)
-    const { url, checks } = await authorizationRequest(party)
-    const sso = await statementsOf(() => alice.get(url.href))
-    expect(sso.texts, 'SSO authorize').to.have.length.at.most(4)
-    const callback = new URL(sso.result.location!)
-    const exchange = await statementsOf(() =>
-      oidc.authorizationCodeGrant(party.configuration, callback, checks),
-    )
-    expect(exchange.texts, 'code exchange').to.have.length.at.most(4)
-    const userinfo = await statementsOf(() =>
-      oidc.fetchUserInfo(party.configuration, exchange.result.access_token, ada.id),
-    )
-    expect(userinfo.texts, 'UserInfo').to.have.length.at.most(2)
-    const { tokens } = await signIn(server, party, ada, { alice, parameters: offline })
-    const refresh = await statementsOf(() =>
-      oidc.refreshTokenGrant(party.configuration, tokens.refresh_token!),
-    )
-    expect(refresh.texts, 'refresh').to.have.length.at.most(4)
-    const introspection = await statementsOf(() =>
-      oidc.tokenIntrospection(party.configuration, refresh.result.access_token),
-    )
-    expect(introspection.result.active).to.equal(true)
-    expect(introspection.texts, 'introspection').to.have.length.at.most(2)
   })
 
   it('refuses a code that was used', async () => {

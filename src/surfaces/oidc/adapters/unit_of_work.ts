@@ -180,14 +180,17 @@ export class UnitOfWork {
   }
 
   async #load(key: RecordKey): Promise<OidcRecord | undefined> {
-    const { db, redis } = this.#stores
-    if (redis && MODELS[key.model].home === 'ephemeral') {
-      return await this.#loadEphemeral(redis, key)
-    }
+    const { redis } = this.#stores
+    return redis && MODELS[key.model].home === 'ephemeral'
+      ? await this.#loadEphemeral(redis, key)
+      : await this.#loadRow(key)
+  }
+
+  async #loadRow(key: RecordKey): Promise<OidcRecord | undefined> {
     if (this.lookForAnyToken && (TOKEN_MODELS as readonly ModelName[]).includes(key.model)) {
       return await this.#loadToken(key)
     }
-    return this.#keep(await findRecord(db, key))
+    return this.#keep(await findRecord(this.#stores.db, key))
   }
 
   /** What was written while Redis was away is in PostgreSQL; what is in neither may be in the one that is away. */
@@ -199,16 +202,14 @@ export class UnitOfWork {
     } catch (error) {
       lost = error
     }
-    const record = this.#keep(await findRecord(this.#stores.db, key))
+    const record = await this.#loadRow(key)
     if (!record && lost !== undefined) throw lost
     return record
   }
 
   async #loadToken(key: RecordKey): Promise<OidcRecord | undefined> {
-    const { db, redis } = this.#stores
-    const models = TOKEN_MODELS.filter((model) => !redis || MODELS[model].home === 'durable')
     const record = await remember(this.#anyToken, key.idHash.toString('base64url'), async () =>
-      this.#keep(await findRecordOfAny(db, models, key.idHash)),
+      this.#keep(await findRecordOfAny(this.#stores.db, TOKEN_MODELS, key.idHash)),
     )
     return record?.model === key.model ? record : undefined
   }
