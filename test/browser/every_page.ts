@@ -194,3 +194,12 @@ async function holding(page: Page, url: RegExp, work: () => Promise<void>): Prom
   await work()
   await page.unroute(url)
 }
+
+/** WCAG 2.2 SC 1.4.10: no scrolling sideways at 320 CSS pixels. */
+export async function overflow(page: Page, name: string): Promise<string[]> {
+  const before = page.viewportSize()!
+  await page.setViewportSize({ width: 320, height: 640 })
+  const wide = await page.evaluate<number>('document.documentElement.scrollWidth')
+  await page.setViewportSize(before)
+  return wide > 320 ? [`${name}: ${wide} pixels wide at 320`] : []
+}

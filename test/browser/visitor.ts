@@ -11,6 +11,9 @@ import type { ClientSite } from './client_site.ts'
  */
 export type NewVisitor = (options?: PageOptions) => Promise<Page>
 
+/** How long a page may take; it is short of a second unless the machine is very busy. */
+const PATIENCE_MS = 20_000
+
 type BrowserTest = (title: string, body: (newVisitor: NewVisitor) => Promise<void>) => void
 
 /** To be called in a `describe`; what it returns is an `it` whose body can open browsers. */
@@ -25,6 +28,7 @@ export function browserTests(): BrowserTest {
       try {
         await body(async (options) => {
           const page = await newPage(options)
+          page.context().setDefaultTimeout(PATIENCE_MS)
           visits.push({ page, faults: watch(page) })
           return page
         })
@@ -92,7 +96,7 @@ export async function expectHeading(page: Page, heading: string | RegExp): Promi
   const found = page.getByRole('heading', { level: 1 })
   const matches = (text: string) =>
     typeof heading === 'string' ? text === heading : heading.test(text)
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + PATIENCE_MS
   let text = ''
   while (Date.now() < deadline) {
     text = await found.innerText({ timeout: 1_000 }).catch(() => text)
