@@ -1,5 +1,9 @@
 import { expect } from 'chai'
-import { allowFormTarget, contentSecurityPolicy } from '../../src/web/security_headers.ts'
+import {
+  allowFormTarget,
+  contentSecurityPolicy,
+  isPrivateUseUri,
+} from '../../src/web/security_headers.ts'
 import { available, newPage, startChromium, stopChromium } from '../support/chromium.ts'
 import { requires } from '../support/skip.ts'
 import { type ListeningApp, listenTo } from './listening_app.ts'
@@ -23,6 +27,18 @@ describe('web/security_headers', () => {
     })
     expect(policy).to.include("script-src 'self';")
     expect(policy).to.include("form-action 'self' https://a.example;")
+  })
+
+  it('leaves form-action out where a form may go anywhere, and only there', () => {
+    expect(contentSecurityPolicy({ formAction: 'anywhere' })).to.not.include('form-action')
+    expect(contentSecurityPolicy()).to.include("form-action 'self';")
+  })
+
+  it('knows the scheme of a native application from an address of the web', () => {
+    expect(isPrivateUseUri('com.example.app:/callback')).to.equal(true)
+    for (const uri of ['https://rp.example/', 'http://127.0.0.1:1/', '/path', '', undefined, 1]) {
+      expect(isPrivateUseUri(uri), String(uri)).to.equal(false)
+    }
   })
 
   it('adds the origin or the scheme of a form target and keeps the rest', () => {
