@@ -300,6 +300,32 @@ export function describeOidcRaces(running: () => AuthCore): void {
       expect(sub).to.equal(winners[0]!.id)
     })
 
+    repeatedly(
+      'holds one of yes and no, where a device is confirmed and denied at once',
+      async () => {
+        const device = await addClient(server, { kind: 'device', firstParty: true })
+        const { device_code, user_code } = await startDevice(server, device)
+        const bob = await addPerson(server)
+        const minds = [alice, (await authorize(server, parties.open, bob)).alice]
+        const pages = await Promise.all(minds.map((mind) => enterUserCode(server, mind, user_code)))
+        const answers = await atOnce(2, (gate, i) =>
+          minds[i]!.submit(
+            pages[i]!,
+            {},
+            { button: i === 0 ? 'confirm' : 'abort', gate, headers: fromSomewhere() },
+          ),
+        )
+        const ends = await Promise.all(minds.map((mind, i) => mind.followAll(answers[i]!)))
+        const outcomes = ends.map(({ body }) => body.includes('id="device-outcome"'))
+        expect(outcomes.filter(Boolean), ends.map((each) => each.text()).join('|')).to.have.length(
+          1,
+        )
+        const reply = await redeemDevice(server, device, device_code)
+        if (outcomes[0]) expectTokens(reply)
+        else expectErrors([reply], 'access_denied')
+      },
+    )
+
     it('takes a used code that comes back later for theft: everything of its grant ends', async () => {
       const fields = exchangeFields(await codeOf('confidential', OFFLINE))
       const tokens = expectTokens(await post(server, '/token', clients.confidential, fields))

@@ -159,9 +159,10 @@ function mergeSessions(sessions: Payload[]): Payload | undefined {
   return Object.keys(authorizations).length > 0 ? { ...newest, authorizations } : newest
 }
 
-/** The step at which one browser takes a device code for itself. */
+/** The step at which one browser takes a device code for itself: to go on with it, or to deny it. */
 function isClaim(payload: Payload): boolean {
-  return payload['inFlight'] === true && !payload['accountId'] && !payload['error']
+  const [confirms, denies] = [payload['inFlight'] === true, payload['error'] !== undefined]
+  return confirms !== denies && !payload['accountId']
 }
 
 /** Logging out removes authorizations from the session; merging would bring them back. */

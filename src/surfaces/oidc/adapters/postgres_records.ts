@@ -354,13 +354,13 @@ export async function consumeRecord(db: Db, { model, idHash }: RecordKey): Promi
   return (await queryOne(db, text, [idHash])) !== undefined
 }
 
-/** Claims a device code for the one browser that confirms it; false where another one was first. */
+/** Claims a device code for the one browser that answers it; false where another one was first. */
 export async function claimDeviceCode(db: Db, record: OidcRecord): Promise<boolean> {
   const row = await queryOne(
     db,
     `UPDATE oidc_record SET payload = $2::json, sealed = $3
       WHERE model = 'DeviceCode' AND id_hash = $1 AND consumed_at IS NULL
-        AND payload -> 'inFlight' IS NULL
+        AND payload -> 'inFlight' IS NULL AND payload -> 'error' IS NULL
       RETURNING 1 AS one`,
     [record.idHash, JSON.stringify(record.payload), record.sealed ?? null],
   )
