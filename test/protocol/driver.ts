@@ -28,7 +28,7 @@ import type { SignedIn } from '../support/relying_party.ts'
 
 export type TestClient = { clientId: string; secret?: string | undefined }
 
-export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 
 /** RFC 6749 §2.3.1: both parts are form-encoded. */
 export function basic({ clientId, secret = '' }: TestClient): string {
@@ -299,7 +299,7 @@ export function addGuard(server: AuthCore) {
 }
 
 /** PKCE, as a client that makes its own requests needs it. */
-export async function pkce() {
+async function pkce() {
   const verifier = oidc.randomPKCECodeVerifier()
   return { verifier, challenge: await oidc.calculatePKCECodeChallenge(verifier) }
 }
