@@ -50,8 +50,8 @@ export function createApp(parts: Parts, health: Health): Koa {
     crossOriginPaths: new Set([PATHS.jwks, ...DISCOVERY_PATHS]),
     machinePaths: MACHINE_PATHS,
     unprefetchable: [INTERACTION_PATH],
-    renderErrorPage: (ctx, { kind, referenceId }) =>
-      pages.html(ctx, 'errors/error', { kind: errorKind(kind), referenceId }),
+    renderErrorPage: (ctx, { kind, referenceId, retryAfterS }) =>
+      pages.html(ctx, 'errors/error', { kind: errorKind(kind), referenceId, retryAfterS }),
   })
   operationsSurface({ health, metrics, metricsAllow: config.server.metricsAllow }).mount(app)
   app.use(serveFiles('/assets', parts.renderer.assets))

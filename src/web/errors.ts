@@ -49,7 +49,12 @@ type Problem = {
 }
 
 /** What an error page is made of; it may show nothing else of the request. */
-export type ErrorPage = { status: number; kind: ProblemKind; referenceId: string }
+export type ErrorPage = {
+  status: number
+  kind: ProblemKind
+  referenceId: string
+  retryAfterS: number | undefined
+}
 
 export type ErrorOptions = {
   log: Logger
@@ -173,9 +178,10 @@ function prefersHtml(ctx: Context, isMachinePath: (path: string) => boolean): bo
 }
 
 async function renderPage(ctx: Context, problem: Problem, options: ErrorOptions) {
-  const { kind, status } = problem
+  const { kind, status, retryAfterS } = problem
+  const page = { kind, status, referenceId: ctx.state.requestId, retryAfterS }
   try {
-    return await options.renderErrorPage?.(ctx, { kind, status, referenceId: ctx.state.requestId })
+    return await options.renderErrorPage?.(ctx, page)
   } catch (error) {
     const fields = { request_id: ctx.state.requestId, err: error }
     options.log.error(fields, 'the error page could not be rendered')

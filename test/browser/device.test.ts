@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import * as oidc from 'openid-client'
+import { ipKeys } from '../../src/domain/security/ip_key.ts'
 import { type AuthCore, addClient, addPerson, startAuthCore } from '../support/authcore.ts'
 import { type RelyingParty, relyingParty } from '../support/relying_party.ts'
 import { browserTests, expectHeading, fillInLogin } from './visitor.ts'
@@ -72,6 +73,22 @@ describe('Connecting a device with a browser (RFC 8628)', function () {
     await page.locator('#user_code').fill(begun.user_code)
     await page.locator('#submit-code').click()
     await expectHeading(page, 'Is this your device?')
+  })
+
+  test('tells whoever guesses codes when to go on', async (newVisitor) => {
+    const page = await newVisitor(PHONE)
+    await page.goto(`${server.issuer}/device`)
+    const { limits } = server.parts
+    for (const { narrow } of ['127.0.0.1', '::1'].map(ipKeys)) {
+      for (let i = 0; i < 30; i++) await limits.consume('user_code_ip', narrow)
+    }
+    await page.locator('#user_code').fill('BBBB-BBBB')
+    await page.locator('#submit-code').click()
+    await expectHeading(page, 'Too many requests')
+    expect(await page.locator('.lead').innerText()).to.match(/Try again in \d+ minutes\.$/)
+    for (const { narrow } of ['127.0.0.1', '::1'].map(ipKeys)) {
+      await limits.reset('user_code_ip', narrow)
+    }
   })
 
   for (const [where, button] of [
