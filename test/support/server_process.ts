@@ -44,7 +44,8 @@ export function startProcess(args: string[], env: Record<string, string>): Serve
       return new Promise((resolve, reject) => {
         const check = () => {
           if (text.includes(wanted)) resolve()
-          else if (child.exitCode !== null) reject(new Error(`ended without "${wanted}":\n${text}`))
+          else if (child.exitCode !== null || child.signalCode !== null)
+            reject(new Error(`ended without "${wanted}":\n${text}`))
           else return
           waiting.delete(check)
         }
