@@ -10,7 +10,7 @@ import {
   type Person,
   startAuthCore,
 } from '../support/authcore.ts'
-import { type Browser, browser, type Reply } from '../support/http.ts'
+import { atOnce, type Browser, browser, type Reply } from '../support/http.ts'
 import {
   authorizationRequest,
   authorize,
@@ -24,6 +24,7 @@ import {
   exchangeFields,
   expectTokens,
   post,
+  refreshFields,
   rows,
   type TestClient,
   userinfo,
@@ -126,6 +127,51 @@ describe('Consent (OpenID Connect Core §3.1.2.4)', function () {
     const ada = await addPerson(server)
     const page = await begin(browser(), ada, { scope: 'openid read write', resource: API })
     expect(page.text()).to.include('Example API').and.to.include('read').and.to.include('write')
+  })
+
+  it('is asked for two APIs on one page, and gives a token for each', async () => {
+    const second = 'https://second.example.test'
+    await addApi(server, 'opaque', second)
+    const ada = await addPerson(server)
+    const mind = browser()
+    const { url, checks } = await authorizationRequest(party, {
+      scope: 'openid offline_access read',
+      resource: API,
+      prompt: 'consent',
+    })
+    url.searchParams.append('resource', second)
+    const login = await mind.followAll(await mind.get(url.href))
+    const page = await mind.followAll(
+      await mind.submit(login, { login: ada.email, password: ada.password }),
+    )
+    expect(isConsent(page)).to.equal(true)
+    const done = await allow(mind, page)
+    const first = await tokensAt(done, checks, client, { resource: API })
+    expect(decodeJwt(first.access_token)).to.include({ aud: API, scope: 'read' })
+    const asked = { ...refreshFields(first.refresh_token!), resource: second }
+    const other = expectTokens(await post(server, '/token', client, asked))
+    expect(other).to.include({ scope: 'read' })
+    expect(other.access_token).not.to.include('.')
+  })
+
+  it('of one person given in ten tabs at once is one', async () => {
+    const ada = await addPerson(server)
+    const mind = browser()
+    await allow(mind, await begin(mind, ada))
+    const pages: Reply[] = []
+    for (let tab = 0; tab < 10; tab++)
+      pages.push(await begin(mind, ada, { scope: 'openid address' }))
+    const answers = await atOnce(10, (gate, i) =>
+      mind.submit(pages[i]!, {}, { button: 'Allow', gate }),
+    )
+    for (const answer of answers) expect(answer.status, answer.text()).to.equal(200)
+    const stored = await rows<{ openid_scopes: string[] }>(
+      server.parts.db,
+      'SELECT openid_scopes FROM consent WHERE account_id = $1',
+      [ada.id],
+    )
+    expect(stored).to.have.length(1)
+    expect(stored[0]!.openid_scopes).to.have.members(['openid', 'address'])
   })
 
   it('names what is asked for claim by claim', async () => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { deleteClient } from '../../src/domain/clients/block_client.ts'
 import { rotateClientSecret } from '../../src/domain/clients/rotate_client_secret.ts'
 import {
   API,
@@ -25,6 +26,7 @@ import {
   refresh,
   rows,
   type TestClient,
+  type Tokens,
   userinfo,
 } from './driver.ts'
 
@@ -293,6 +295,27 @@ describe('The token endpoint (RFC 6749, OAuth 2.1)', function () {
     await until(async () => (await ask(last.secret)) === 200)
     expect(await ask(secret)).to.equal(401)
     expect(await ask(old!)).to.equal(401)
+  })
+
+  it('gives a client that is deleted at the same moment nothing that lasts', async () => {
+    for (let round = 0; round < 3; round++) {
+      const fleeting = await addClient(server)
+      const at = await relyingParty(server, fleeting)
+      const parameters = { scope: 'openid offline_access', prompt: 'consent' }
+      const fields = exchangeFields(await authorize(server, at, ada, { alice, parameters }))
+      const [reply] = await Promise.all([
+        token(fields, fleeting),
+        deleteClient(server.parts, fleeting.clientId),
+      ])
+      expect(reply.status).to.be.oneOf([200, 400, 401])
+      const guard = await addGuard(server)
+      await until(async () => (await token(fields, fleeting)).status === 401)
+      if (reply.status !== 200) continue
+      const { access_token, refresh_token } = reply.json<Tokens>()
+      expect((await userinfo(server, access_token)).status).to.equal(401)
+      expectError(await refresh(server, fleeting, refresh_token!), 401, 'invalid_client')
+      expect(await introspect(server, guard, access_token)).to.deep.equal({ active: false })
+    }
   })
 
   it('keeps everybody else out of a grant', async () => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import * as oidc from 'openid-client'
 import { disableAccount } from '../../src/domain/accounts/block_account.ts'
 import {
   type AuthCore,
@@ -282,6 +283,15 @@ describe('Device authorization (RFC 8628)', function () {
     expect(errors).to.deep.equal(['authorization_pending', ...Array(5).fill('slow_down')])
     await approve(user_code)
     expectTokens(await redeem(device_code))
+  })
+
+  it('is how openid-client asks, from the first question to the tokens', async () => {
+    const { configuration } = await relyingParty(server, client)
+    const started = await oidc.initiateDeviceAuthorization(configuration, { scope: 'openid' })
+    expect(started.verification_uri_complete).to.include(started.user_code)
+    const polling = oidc.pollDeviceAuthorizationGrant(configuration, started)
+    await approve(started.user_code)
+    expect((await polling).claims()).to.include({ sub: ada.id })
   })
 
   it('lets nobody guess', async () => {
