@@ -20,10 +20,12 @@ COPY scripts ./scripts
 COPY migrations ./migrations
 COPY views ./views
 COPY src ./src
-# The one place that may be written, and only with the embedded PostgreSQL.
-RUN mkdir /data && chown 1000:1000 /data
+# The one place that may be written, and only with the embedded PostgreSQL; and what follows.
+RUN mkdir /data node_modules/.cache && chown 1000:1000 /data node_modules/.cache
 # The image's user "node", by number so that an orchestrator can see that it is not root.
 USER 1000:1000
+# What Node compiles at a start is kept in the image: a container cannot write it down.
+RUN node --input-type=module --eval 'import { useCompileCache } from "/app/scripts/pinned_node.mjs"; useCompileCache(); for (const part of ["cli/program", "serve", "server", "worker"]) await import(`/app/src/main/${part}.ts`)'
 EXPOSE 5001
 # For web processes; a worker listens to nobody, so switch the check off there.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \

@@ -45,7 +45,15 @@ describe('Dockerfile', () => {
     expect(last).to.match(/^[1-9]\d*(:[1-9]\d*)?$/)
     const names = instructions.map(({ name }) => name)
     expect(names.lastIndexOf('USER')).to.be.above(names.lastIndexOf('FROM'))
-    expect(names.slice(names.lastIndexOf('USER'))).to.not.include('RUN')
+    expect(names.slice(names.lastIndexOf('USER'))).to.not.include('COPY')
+  })
+
+  it('compiles ahead what is there', () => {
+    const [, parts = ''] = /for \(const part of (\[[^\]]*\])\)/.exec(text) ?? []
+    for (const part of JSON.parse(parts) as string[]) {
+      expect(existsSync(path.join(ROOT, `src/main/${part}.ts`)), part).to.equal(true)
+    }
+    expect(read('scripts/pinned_node.mjs')).to.include('export function useCompileCache()')
   })
 
   it('installs what the lock file says, without development dependencies', () => {
