@@ -540,6 +540,20 @@ describe('The pages between a request and its answer', function () {
       expect(await sessionOf(mind)).not.to.equal(after)
     })
 
+    it('lasts as long as the browser is open, and longer only for who asked for that', async () => {
+      for (const remember of [undefined, 'yes']) {
+        const mind = browser()
+        const { page } = await open(mind)
+        const fields = { ...credentials(), ...(remember ? { remember } : {}) }
+        await finish(mind, await mind.submit(page, fields))
+        const cookies = await mind.jar.getCookies(server.issuer)
+        const session = cookies.find(({ key }) => key === 'authcore_session')!
+        const days = (session.expiryTime()! - Date.now()) / 86_400_000
+        if (remember) expect(days).to.be.closeTo(14, 0.1)
+        else expect(days).to.equal(Number.POSITIVE_INFINITY)
+      }
+    })
+
     it('takes no name that somebody else chose', async () => {
       const mind = browser()
       const cookie = 'authcore_session=chosen-by-somebody-else'

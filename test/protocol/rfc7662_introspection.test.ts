@@ -1,8 +1,20 @@
 import { expect } from 'chai'
-import { decodeJwt } from 'jose'
+import {
+  type CryptoKey,
+  decodeJwt,
+  decodeProtectedHeader,
+  importJWK,
+  type JWK,
+  SignJWT,
+} from 'jose'
 import { disableAccount, enableAccount } from '../../src/domain/accounts/block_account.ts'
 import { deleteAccount } from '../../src/domain/accounts/delete_account.ts'
 import { disableClient } from '../../src/domain/clients/block_client.ts'
+import {
+  retireSigningKey,
+  rotateSigningKeyNow,
+} from '../../src/platform/keys/rotate_signing_keys.ts'
+import { listPublishedSigningKeys } from '../../src/platform/keys/signing_key_store.ts'
 import {
   API,
   type AuthCore,
@@ -123,6 +135,44 @@ describe('Token introspection (RFC 7662)', function () {
     ]) {
       expect(await introspect(server, guard, token), token.slice(0, 40)).to.deep.equal(INACTIVE)
     }
+  })
+
+  it('looks at every word of a JWT that our own key signed', async () => {
+    const { jwt } = await tokensOf(await addPerson(server))
+    const claims = decodeJwt(jwt)
+    const keys = await listPublishedSigningKeys(server.parts.db, server.parts.keyring)
+    const { kid, privateJwk } = keys.find(
+      ({ algorithm, state }) => algorithm === 'ES256' && state === 'current',
+    )!
+    const key = (await importJWK(privateJwk as JWK, 'ES256')) as CryptoKey
+    const sign = (changes: object, typ = 'at+jwt') =>
+      new SignJWT({ ...claims, ...changes })
+        .setProtectedHeader({ alg: 'ES256', kid, typ })
+        .sign(key)
+    expect(await introspect(server, guard, await sign({}))).to.include({ active: true })
+    for (const token of [
+      await sign({ exp: Math.floor(Date.now() / 1000) - 5 }),
+      await sign({ nbf: Math.floor(Date.now() / 1000) + 300 }),
+      await sign({ iss: 'https://elsewhere.test' }),
+      await sign({ client_id: 'nobody' }),
+      await sign({ gid: Buffer.alloc(32).toString('base64url') }),
+      await sign({ sub: '01900000-0000-7000-8000-000000000000' }),
+      await sign({}, 'JWT'),
+      await sign({}, 'logout+jwt'),
+    ]) {
+      expect(await introspect(server, guard, token)).to.deep.equal(INACTIVE)
+    }
+  })
+
+  it('ends with the key that signed, when that is withdrawn', async () => {
+    const { jwt } = await tokensOf(await addPerson(server))
+    const { kid } = decodeProtectedHeader(jwt)
+    await rotateSigningKeyNow(server.parts, 'ES256')
+    await server.parts.runtime.refresh()
+    expect(await introspect(server, guard, jwt)).to.include({ active: true })
+    await retireSigningKey(server.parts, String(kid))
+    await server.parts.runtime.refresh()
+    expect(await introspect(server, guard, jwt)).to.deep.equal(INACTIVE)
   })
 
   it('is never stored', async () => {
