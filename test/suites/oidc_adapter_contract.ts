@@ -274,6 +274,26 @@ export function describeAdapterContract(running: () => AuthCore): void {
       expect(await adapterOf('Session').findByUid(uid)).to.equal(undefined)
     })
 
+    it('removes ten thousand tokens of a grant in a moment', async () => {
+      const { db, codec } = running().parts
+      const grantId = randomToken()
+      for (const model of ['AccessToken', 'RefreshToken']) {
+        await query(
+          db,
+          `INSERT INTO oidc_record (model, id_hash, grant_hash, payload)
+           SELECT $1, decode(md5($2 || n::text), 'hex'), $3, '{}' FROM generate_series(1, 5000) AS n`,
+          [model, grantId, codec.idHash(grantId)],
+        )
+      }
+      const startedAt = performance.now()
+      await adapterOf('AccessToken').revokeByGrantId(grantId)
+      expect(performance.now() - startedAt).to.be.below(3_000)
+      const left = await query(db, 'SELECT 1 FROM oidc_record WHERE grant_hash = $1', [
+        codec.idHash(grantId),
+      ])
+      expect(left).to.deep.equal([])
+    })
+
     it('removes everything of a grant in one statement, whatever the engine asks for', async () => {
       const grantId = randomToken()
       const ids: [ModelName, string][] = (

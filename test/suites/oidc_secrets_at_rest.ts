@@ -83,6 +83,20 @@ export function describeSecretsAtRest(running: () => AuthCore): void {
       await expectNowhere(server, secrets)
     })
 
+    it('lets everything in Redis end by itself', async () => {
+      const before = new Set((await keysInRedis(server)).map(({ key }) => key))
+      const alice = browser()
+      const { url, checks } = await authorizationRequest(party)
+      const open = await alice.followAll(await alice.get(url.href))
+      const other = await authorizationRequest(party)
+      await alice.get(other.url.href)
+      const callback = await goThrough(alice, open, person, server.issuer)
+      await oidc.authorizationCodeGrant(party.configuration, callback, checks)
+      const added = (await keysInRedis(server)).filter(({ key }) => !before.has(key))
+      if (server.parts.redis) expect(added.length).to.be.above(1)
+      for (const { key, ttlS } of added) expect(ttlS, key).to.be.within(1, 31 * 86_400)
+    })
+
     it('holds no request_uri, state or nonce of a pushed request', async () => {
       const { url } = await authorizationRequest(party, { state: 'pushed-state-of-somebody' })
       const fields = Object.fromEntries(url.searchParams)
@@ -142,16 +156,25 @@ async function dumpDatabase({ parts }: AuthCore): Promise<string> {
     .join('\n')
 }
 
-async function dumpRedis({ parts: { redis } }: AuthCore): Promise<string> {
-  if (!redis) return ''
+async function dumpRedis(server: AuthCore): Promise<string> {
+  const keys = await keysInRedis(server)
+  return keys.map(({ key, value }) => `${key} ${value}`).join('\n')
+}
+
+async function keysInRedis({ parts: { redis } }: AuthCore) {
+  if (!redis) return []
   const nodes = 'nodes' in redis ? (redis as Cluster).nodes('master') : [redis as Redis]
-  const lines = await Promise.all(
+  const found = await Promise.all(
     nodes.map(async (node) => {
       const keys = await node.keys('*')
       return await Promise.all(
-        keys.map(async (key) => `${key} ${(await node.dumpBuffer(key))?.toString('latin1')}`),
+        keys.map(async (key) => ({
+          key,
+          value: (await node.dumpBuffer(key))?.toString('latin1'),
+          ttlS: await node.ttl(key),
+        })),
       )
     }),
   )
-  return lines.flat().join('\n')
+  return found.flat()
 }
