@@ -23,6 +23,7 @@ export type OidcMount = {
   throttle: Middleware
 }
 
+const RETRY_AFTER_S = '2'
 const TOKEN_LOOKUPS: ReadonlySet<string> = new Set([PATHS.introspection, PATHS.revocation])
 const ENDPOINT_PREFIXES = Object.values(PATHS)
 
@@ -65,6 +66,7 @@ async function serve(
     if (!MACHINE_PATHS.has(ctx.path)) throw error
     answerInOAuth(ctx, error)
   }
+  if (ctx.status === 503) ctx.set('Retry-After', RETRY_AFTER_S)
   ctx.state.route ??= ctx.oidc?.route
   showOwnForm(ctx, pages)
   endFormChain(ctx, pages)
@@ -96,7 +98,6 @@ function answerInOAuth(ctx: Context, error: unknown): void {
   }
   if (known.statusCode !== 503) throw error
   ctx.status = 503
-  ctx.set('Retry-After', '2')
   ctx.body = { error: known.error, error_description: known.error_description }
 }
 

@@ -10,12 +10,25 @@ import { keyOf, type OidcRecord, type RecordKey } from './record.ts'
 
 const redisKey = (key: RecordKey) => `authcore:{${keyOf(key)}}`
 
+/** When a Redis that did not answer is asked again. */
+const awayUntil = new WeakMap<RedisClient, number>()
+const AWAY_MS = 3_000
+
 /**
- * Not now: while the connection is being made again, a command would wait in its queue for as long
- * as a person waits for a page.
+ * Runs the command, or fails at once: while the connection is being made again a command would wait
+ * in its queue, and where Redis hangs each would wait for its time-out. One request finds that out,
+ * the others of the next moments do not wait for it.
  */
-function assertReachable(redis: RedisClient): void {
-  if (redis.status !== 'ready') throw new Error(`Redis is away (${redis.status})`)
+async function ask<T>(redis: RedisClient, command: () => Promise<T>): Promise<T> {
+  if (redis.status !== 'ready' || performance.now() < (awayUntil.get(redis) ?? 0)) {
+    throw new Error(`Redis is away (${redis.status})`)
+  }
+  try {
+    return await command()
+  } catch (error) {
+    awayUntil.set(redis, performance.now() + AWAY_MS)
+    throw error
+  }
 }
 
 type Stored = {
@@ -32,13 +45,11 @@ export async function findRedisRecord(
   redis: RedisClient,
   key: RecordKey,
 ): Promise<OidcRecord | undefined> {
-  assertReachable(redis)
-  const text = await redis.get(redisKey(key))
+  const text = await ask(redis, () => redis.get(redisKey(key)))
   return text === null ? undefined : recordOf(key, JSON.parse(text) as Stored)
 }
 
 export async function upsertRedisRecord(redis: RedisClient, record: OidcRecord): Promise<void> {
-  assertReachable(redis)
   const base64 = (bytes: Buffer | undefined) => bytes?.toString('base64')
   const text = JSON.stringify({
     grantHash: base64(record.grantHash),
@@ -50,13 +61,14 @@ export async function upsertRedisRecord(redis: RedisClient, record: OidcRecord):
     expiresAt: record.expiresAt?.getTime(),
   })
   const key = redisKey(record)
-  if (record.expiresAt) await redis.set(key, text, 'PXAT', record.expiresAt.getTime())
-  else await redis.set(key, text)
+  const endsAt = record.expiresAt?.getTime()
+  await ask(redis, () =>
+    endsAt === undefined ? redis.set(key, text) : redis.set(key, text, 'PXAT', endsAt),
+  )
 }
 
 export async function deleteRedisRecord(redis: RedisClient, key: RecordKey): Promise<void> {
-  assertReachable(redis)
-  await redis.del(redisKey(key))
+  await ask(redis, () => redis.del(redisKey(key)))
 }
 
 function recordOf(key: { model: ModelName; idHash: Buffer }, stored: Stored): OidcRecord {
