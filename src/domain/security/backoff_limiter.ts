@@ -1,6 +1,6 @@
 import { createBlockedKeys } from './blocked_keys.ts'
 import { type Counter, type CounterStores, createCounter } from './counter.ts'
-import type { Limiter, Verdict } from './limiter.ts'
+import { type Limiter, refused, type Verdict } from './limiter.ts'
 import type { BackoffLimit } from './limits.ts'
 import { deleteRateLimits } from './rate_limit_store.ts'
 
@@ -36,10 +36,10 @@ export function createBackoffLimiter(
   }
   return {
     async consume(key) {
-      const blockedMs = blocked.remainingMs(key)
-      if (blockedMs > 0) return { allowed: false, retryAfterS: Math.ceil(blockedMs / 1000) }
+      const remembered = blocked.find(key)
+      if (remembered) return remembered
       const verdict = await consume(key)
-      if (!verdict.allowed) blocked.block(key, Math.min(verdict.retryAfterS * 1000, MEMORY_MS))
+      if (!verdict.allowed) blocked.block(key, verdict, MEMORY_MS)
       return verdict
     },
     async refund(key) {
@@ -49,7 +49,7 @@ export function createBackoffLimiter(
       await counters.level.add(key, -1)
       await counters.gate.delete(key)
     },
-    peekBlocked: (key) => Math.ceil(blocked.remainingMs(key) / 1000),
+    peekBlocked: (key) => blocked.find(key)?.retryAfterS ?? 0,
     async reset(key) {
       blocked.forget(key)
       await deleteAll(stores, counters, key)
@@ -72,22 +72,20 @@ async function passGate(
   key: string,
 ): Promise<Verdict> {
   const taken = await gate.add(key, 1)
-  if (taken.points > 1) return refused(taken.endsInMs, taken.points > EXHAUSTED)
+  if (taken.points > 1) {
+    const refusal = refused(taken.endsInMs)
+    return taken.points > EXHAUSTED ? { ...refusal, exhausted: true } : refusal
+  }
   // From here on this attempt is alone with the key until the gate ends.
   const passed = await level.add(key, 1)
   if (limit.free - 1 + passed.points > limit.total) {
     await level.add(key, -1)
     await gate.set(key, EXHAUSTED, Math.max(1, Math.ceil(passed.endsInMs / 1000)))
-    return refused(passed.endsInMs, true)
+    return { ...refused(passed.endsInMs), exhausted: true }
   }
   const delayS = Math.min(limit.firstDelayS * 2 ** (passed.points - 1), limit.maxDelayS)
   if (passed.points > 1) await gate.set(key, 1, delayS)
   return { allowed: true, remaining: 0 }
-}
-
-function refused(ms: number, exhausted: boolean): Verdict {
-  const retryAfterS = Math.max(1, Math.ceil(ms / 1000))
-  return { allowed: false, retryAfterS, ...(exhausted ? { exhausted } : {}) }
 }
 
 async function deleteAll(stores: CounterStores, counters: Counters, key: string): Promise<void> {

@@ -1,29 +1,38 @@
 import { LRUCache } from 'lru-cache'
+import type { Refusal } from './limiter.ts'
 
 /**
  * What this process remembers about keys that were refused, so that a flood of further attempts costs
  * no statement. Forgetting early is harmless: the counter knows.
  */
 export type BlockedKeys = {
-  block(key: string, ms: number): void
-  /** Milliseconds left, or 0. */
-  remainingMs(key: string): number
+  /** @param memoryMs how long to answer from memory; no longer than the refusal itself lasts */
+  block(key: string, refusal: Refusal, memoryMs?: number): void
+  /** The refusal with what is left of its time, or nothing. */
+  find(key: string): Refusal | undefined
   forget(key: string): void
 }
 
+type Entry = { refusal: Refusal; endsAt: number; forgottenAt: number }
+
 export function createBlockedKeys(max = 20_000): BlockedKeys {
-  const until = new LRUCache<string, number>({ max })
+  const entries = new LRUCache<string, Entry>({ max })
   return {
-    block(key, ms) {
-      if (ms > 0) until.set(key, performance.now() + ms)
+    block(key, refusal, memoryMs = Number.POSITIVE_INFINITY) {
+      const now = performance.now()
+      const endsAt = now + refusal.retryAfterS * 1000
+      entries.set(key, { refusal, endsAt, forgottenAt: Math.min(endsAt, now + memoryMs) })
     },
-    remainingMs(key) {
-      const end = until.get(key)
-      if (end === undefined) return 0
-      const left = end - performance.now()
-      if (left <= 0) until.delete(key)
-      return Math.max(left, 0)
+    find(key) {
+      const entry = entries.get(key)
+      if (!entry) return undefined
+      const now = performance.now()
+      if (now < entry.forgottenAt) {
+        return { ...entry.refusal, retryAfterS: Math.ceil((entry.endsAt - now) / 1000) }
+      }
+      entries.delete(key)
+      return undefined
     },
-    forget: (key) => void until.delete(key),
+    forget: (key) => void entries.delete(key),
   }
 }

@@ -46,6 +46,14 @@ function describeLimiters(
         expect(refused).to.have.property('retryAfterS').within(1, 60)
       })
 
+      it('tells everybody after the first who is refused the same', async () => {
+        const limiter = make('attempts', 1)
+        for (let i = 0; i < 2; i++) await limiter.consume(key, 1)
+        expect(await limiter.consume(key, 1))
+          .to.have.property('retryAfterS')
+          .within(50, 60)
+      })
+
       it('keeps keys apart', async () => {
         const limiter = make('attempts', 1)
         await limiter.consume(key, 1)
