@@ -2,7 +2,14 @@ import { expect } from 'chai'
 import type { Page } from 'playwright-core'
 import { type AuthCore, addPerson, type Person, startAuthCore } from '../support/authcore.ts'
 import { type ClientSite, startClientSite } from './client_site.ts'
-import { browserTests, expectHeading, fillInLogin, type NewVisitor, signIn } from './visitor.ts'
+import {
+  browserTests,
+  expectHeading,
+  fillInLogin,
+  type NewVisitor,
+  signIn,
+  signInHere,
+} from './visitor.ts'
 
 const CONSENT = 'Lantern Books would like to access your account'
 
@@ -43,6 +50,19 @@ describe('Signing in with a browser', function () {
       await page.locator('#allow').click()
       await expectHeading(page, `Welcome ${person.id}`)
       expect(site.tokens().claims()).to.include({ sub: person.id })
+    })
+
+    test(`lasts beyond the browser for who asks for that, ${how}`, async (newVisitor) => {
+      const page = await newVisitor({ javaScriptEnabled })
+      await page.goto(site.startUri)
+      await page.getByLabel('Keep me signed in').check()
+      await fillInLogin(page, { ...ada, password: 'not this one' })
+      await page.getByRole('alert').waitFor()
+      expect(await page.getByLabel('Keep me signed in').isChecked()).to.equal(true)
+      await signInHere(page, ada)
+      const cookies = await page.context().cookies(server.issuer)
+      const session = cookies.find(({ name }) => name === 'authcore_session')!
+      expect(session.expires - Date.now() / 1000).to.be.above(13 * 86_400)
     })
 
     test(`posts the answer where the client asks for form_post, ${how}`, async (newVisitor) => {

@@ -36,7 +36,7 @@ export const samples: Samples = {
   'interactions/login': {
     minimal: login,
     states: {
-      full: { ...login, client, login: 'amira@example.com', restart },
+      full: { ...login, client, login: 'amira@example.com', remember: true, restart },
       refused: { ...login, client, login: 'amira@example.com', error: 'invalid_credentials' },
       refused_empty: { ...login, error: 'invalid_credentials' },
       missing_login: { ...login, error: 'missing_fields' },

@@ -59,6 +59,8 @@ export type LoginLocals = Form & {
   client: ClientView
   /** What was typed before, or the `login_hint`; may be empty. */
   login: string
+  /** "Keep me signed in" was ticked before. */
+  remember?: boolean | undefined
   error?: 'invalid_credentials' | 'missing_fields' | 'too_many_attempts' | undefined
   retryAfterS?: number | undefined
   /** Posting here gives up and returns to the client. */

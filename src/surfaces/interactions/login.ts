@@ -25,7 +25,7 @@ const loginForm = z.object({
   remember: z.enum(['yes']).optional(),
 })
 
-type Refusal = Pick<Views['interactions/login'], 'error' | 'retryAfterS'> & { login: string }
+type Filled = Pick<Views['interactions/login'], 'login' | 'remember' | 'error' | 'retryAfterS'>
 
 export async function showLogin(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
@@ -37,15 +37,17 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
   const form = parseForm(loginForm, await readForm(ctx))
   checkForm(deps, interaction, [interaction.uid], form.csrf)
   const { login, password } = form
+  const remember = form.remember === 'yes'
+  const filled = { login, remember }
   if (login.trim() === '' || password === '') {
-    return sendLogin(deps, ctx, interaction, { login, error: 'missing_fields' }, 422)
+    return sendLogin(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
   }
   const result = await signInWithPassword(deps, {
     identifier: login,
     password,
     interactionUid: interaction.uid,
     clientId: interaction.client.clientId,
-    remember: form.remember === 'yes',
+    remember,
     deviceTrustedFor: verifyDeviceCookie(deps.keyring, ctx.cookies.get(DEVICE_COOKIE)),
     origin: originOf(ctx),
   })
@@ -56,7 +58,7 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
       return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
     case 'refused':
       deps.onSignIn?.('failed')
-      return sendLogin(deps, ctx, interaction, { login, error: 'invalid_credentials' }, 422)
+      return sendLogin(deps, ctx, interaction, { ...filled, error: 'invalid_credentials' }, 422)
     case 'throttled':
       deps.onSignIn?.('throttled')
       ctx.set('Retry-After', String(Math.ceil(result.retryAfterS)))
@@ -64,7 +66,7 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
         deps,
         ctx,
         interaction,
-        { login, error: 'too_many_attempts', retryAfterS: result.retryAfterS },
+        { ...filled, error: 'too_many_attempts', retryAfterS: result.retryAfterS },
         429,
       )
     default:
@@ -76,7 +78,7 @@ function sendLogin(
   deps: InteractionDeps,
   ctx: Context,
   interaction: Interaction,
-  { login, error, retryAfterS }: Refusal,
+  { login, remember, error, retryAfterS }: Filled,
   status = 200,
 ): void {
   const path = `/interaction/${interaction.uid}`
@@ -89,6 +91,7 @@ function sendLogin(
       cancelAction: `${path}/cancel`,
       csrf: issueCsrf(csrfKey(deps), [interaction.uid]),
       login: login.slice(0, 320),
+      remember,
       error,
       retryAfterS,
     },

@@ -39,7 +39,7 @@ export const tokensSection = z.strictObject({
   }),
   sessionS: setting(durationS(300, 365 * day).default(14 * day), {
     env: 'AUTHCORE_TTL_SESSION',
-    doc: 'Longest life of a sign-in session from its last use, with "keep me signed in".',
+    doc: 'Longest life of a sign-in session from its last use. A browser whose person did not choose "Keep me signed in" forgets it when it closes.',
   }),
   deviceCodeS: setting(durationS(60, 1800).default(600), {
     env: 'AUTHCORE_TTL_DEVICE_CODE',
