@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pino } from 'pino'
+import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { createAccount } from '../../src/domain/accounts/create_account.ts'
 import { type ClientToCreate, createClient } from '../../src/domain/clients/create_client.ts'
 import { createResourceServer } from '../../src/domain/clients/create_resource_server.ts'
@@ -34,6 +35,8 @@ export type AuthCoreOptions = {
   env?: EnvironmentVariables
   /** Runs the worker too; otherwise nothing leaves the outbox. */
   worker?: boolean
+  /** What time it is for us; the engine asks `Date.now()`. */
+  clock?: Clock
 }
 
 export const PASSWORD = 'correct horse battery staple'
@@ -42,6 +45,7 @@ export const API = 'https://api.example.test'
 export async function startAuthCore({
   env = {},
   worker = false,
+  clock = systemClock,
 }: AuthCoreOptions = {}): Promise<AuthCore> {
   const [database, port] = await Promise.all([testDatabase(), freePort()])
   const dataDir = mkdtempSync(path.join(tmpdir(), 'authcore-test-'))
@@ -68,7 +72,7 @@ export async function startAuthCore({
     },
   )
   const storage = await openStorage(config, { log: () => {} })
-  const parts = await compose({ config, log, metrics: createMetrics(), storage })
+  const parts = await compose({ config, log, metrics: createMetrics(), storage, clock })
   const web = await startWebServer(parts)
   parts.jobs.start(worker ? 'all' : 'web')
   const started = worker ? await startWorker(parts) : undefined

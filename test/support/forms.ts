@@ -4,18 +4,26 @@
  */
 
 export type Form = {
+  id: string
   /** As written; empty means the page's own address. */
   action: string
   method: 'get' | 'post'
   /** What a browser would send if nobody touched the form, without any button. */
   fields: URLSearchParams
-  buttons: { name: string; value: string; text: string; formaction: string | undefined }[]
+  buttons: {
+    id: string
+    name: string
+    value: string
+    text: string
+    formaction: string | undefined
+  }[]
 }
 
 export function parseForms(html: string): Form[] {
   return [...html.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)].map(([, tag = '', content = '']) => {
-    const { action = '', method = 'get' } = attributes(tag)
+    const { id = '', action = '', method = 'get' } = attributes(tag)
     return {
+      id,
       action,
       method: method.toLowerCase() === 'post' ? 'post' : 'get',
       fields: new URLSearchParams(fields(content)),
@@ -71,8 +79,8 @@ function chosen(html: string): string {
 
 function buttons(html: string): Form['buttons'] {
   return [...html.matchAll(/<button\b([^>]*)>(.*?)<\/button>/gs)].map(([, tag = '', text = '']) => {
-    const { name = '', value = '', formaction } = attributes(tag)
-    return { name, value, text: textOf(text), formaction }
+    const { id = '', name = '', value = '', formaction } = attributes(tag)
+    return { id, name, value, text: textOf(text), formaction }
   })
 }
 

@@ -43,7 +43,7 @@ export type Fields = URLSearchParams | Record<string, string | string[]>
 export type SubmitOptions = SendOptions & {
   /** The form's place on the page, or a test for it; the first form otherwise. */
   form?: number | ((form: Form) => boolean)
-  /** Name, value or text of the button to press. */
+  /** Id, name, value or text of the button to press. */
   button?: string
 }
 
@@ -154,7 +154,7 @@ function findForm(page: Reply, which: SubmitOptions['form'] = 0): Form {
 }
 
 function findButton(form: Form, label: string): Form['buttons'][number] {
-  const button = form.buttons.find((b) => [b.name, b.value, b.text].includes(label))
+  const button = form.buttons.find((b) => [b.id, b.name, b.value, b.text].includes(label))
   if (button) return button
   throw new Error(`no button "${label}" among: ${form.buttons.map((b) => b.text).join(', ')}`)
 }

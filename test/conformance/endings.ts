@@ -1,0 +1,51 @@
+import type { Ending } from './support/outcome.ts'
+
+/**
+ * Modules that end otherwise than with PASSED, and why that stands. A module that ends better than it
+ * says here fails too, so that no row outlives its reason.
+ */
+type Row = { plans: RegExp; modules: RegExp; ends: Ending; why: string }
+
+export const ENDINGS: readonly Row[] = [
+  {
+    plans: /^oidcc-/,
+    modules: /^oidcc-(prompt-login|max-age-1)$/,
+    ends: 'review',
+    why: 'a human looks at the second login page',
+  },
+  {
+    plans: /^oidcc-/,
+    modules: /^oidcc-ensure-registered-redirect-uri$/,
+    ends: 'review',
+    why: 'an address that is not registered gets a page and no redirect (RFC 6749 §4.1.2.1)',
+  },
+  {
+    plans: /^oidcc-(basic|formpost-basic)$/,
+    modules: /^oidcc-ensure-post-request-succeeds$/,
+    ends: 'warning',
+    why: 'authorization requests come by GET, so that session cookies can stay SameSite=Lax',
+  },
+  {
+    plans: /^oidcc-(?!dynamic)/,
+    modules: /^oidcc-(idtoken-(signature|unsigned)|request-uri-unsigned-supported-.*)$/,
+    ends: 'skipped',
+    why: 'for clients that register themselves; those of this plan are registered by an operator',
+  },
+  {
+    plans: /^oidcc-/,
+    modules: /^oidcc-(unsigned-request-object-.*|ensure-request-object-with-redirect-uri)$/,
+    ends: 'skipped',
+    why: 'request objects of alg none are not offered (RFC 9101 §10.2); they are refused instead',
+  },
+  {
+    plans: /^oidcc-rp-initiated-logout$/,
+    modules: /-(bad-.*|modified-.*|no-id-token-hint|no-params|no-post-.*|only-state|query-.*)$/,
+    ends: 'review',
+    why: 'a human looks at the page that ends the logout or refuses it',
+  },
+]
+
+export function endingOf(plan: string, module: string): { ends: Ending; why: string } {
+  const row = ENDINGS.find(({ plans, modules }) => plans.test(plan) && modules.test(module))
+  return row ?? { ends: 'passed', why: '' }
+}

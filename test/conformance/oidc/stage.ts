@@ -1,0 +1,68 @@
+import { randomToken } from '../../../src/core/secrets.ts'
+import type { ClientMetadataInput } from '../../../src/domain/clients/client_metadata.ts'
+import { createClient } from '../../../src/domain/clients/create_client.ts'
+import type { EnvironmentVariables } from '../../../src/platform/config/load_config.ts'
+import { type Op, startOp } from '../support/op.ts'
+import type { Notes } from '../support/outcome.ts'
+import type { Party } from '../support/party.ts'
+
+/** What the modules of OpenID Connect have: the provider and the clients that the suite plays. */
+export type OidcStage = {
+  op: Op
+  /** The two clients of a plan; both say who they are with client_secret_basic. */
+  party: Party
+  second: Party
+  /** Registers a further client of the plan's flow. */
+  register(metadata?: ClientMetadataInput): Promise<Party>
+}
+
+export type OidcTrial = OidcStage & { notes: Notes }
+
+/** The addresses of the suite's callback, as an operator registers them for static clients. */
+const CALLBACK = 'https://suite.example.test/test/a/authcore/callback'
+const SECOND_CALLBACK = `${CALLBACK}?dummy1=lorem&dummy2=ipsum`
+const SCOPE = 'openid profile email'
+
+export type OidcVariant = { responseType?: string; responseMode?: 'form_post' }
+
+export async function startOidc(
+  { responseType = 'code', responseMode }: OidcVariant = {},
+  options: { env?: EnvironmentVariables; worker?: boolean; metadata?: ClientMetadataInput } = {},
+): Promise<OidcStage & { stop(): Promise<void> }> {
+  const op = await startOp(options)
+  const register = async (metadata: ClientMetadataInput = {}): Promise<Party> => {
+    const merged = { ...flowMetadata(responseType), ...options.metadata, ...metadata }
+    const { client, secret } = await createClient(op.server.parts, {
+      name: `Client ${randomToken().slice(0, 6)}`,
+      kind: 'web',
+      metadata: merged,
+    })
+    const method = client.metadata.token_endpoint_auth_method
+    return {
+      op,
+      clientId: client.clientId,
+      credentials: { method: method as 'client_secret_basic', secret: secret ?? '' },
+      redirectUri: client.metadata.redirect_uris[0]!,
+      responseType,
+      responseMode,
+      scope: SCOPE,
+      idTokenAlg: client.metadata.id_token_signed_response_alg,
+    }
+  }
+  const party = await register()
+  const second = await register({ redirect_uris: [SECOND_CALLBACK] })
+  return { op, party, second, register, stop: op.stop }
+}
+
+/** RS256, which every provider of OpenID Connect must offer (Core §15.1). */
+function flowMetadata(responseType: string): ClientMetadataInput {
+  const common = {
+    redirect_uris: [CALLBACK],
+    id_token_signed_response_alg: 'RS256' as const,
+  }
+  if (responseType === 'code') return common
+  const grants = responseType.includes('code')
+    ? ['authorization_code', 'implicit', 'refresh_token']
+    : ['implicit']
+  return { ...common, grant_types: grants, response_types: [responseType] } as ClientMetadataInput
+}

@@ -1,0 +1,74 @@
+import type { Person } from '../../support/authcore.ts'
+import type { Form } from '../../support/forms.ts'
+import type { Browser, Fields, Reply } from '../../support/http.ts'
+
+/**
+ * Stands in for the person at the browser that the suite drives: reads which page it is by the stable
+ * ids of its forms, fills it in, and stops where the browser would leave for the client.
+ */
+
+/** What the browser brings to the client, or the page of ours at which it ends. */
+export type Journey = {
+  /** The pages seen, by the id of their form: `login-form`, `consent-form`, … */
+  seen: string[]
+  /** Where and how the browser leaves; undefined where it stays with us. */
+  leaves: Departure | undefined
+  /** The page the browser is at, or the reply that sends it away. */
+  last: Reply
+}
+
+export type Departure = {
+  uri: URL
+  /** Of a form that posts itself (`form_post`); undefined for a redirect. */
+  posted: URLSearchParams | undefined
+}
+
+export type Conduct = {
+  person: Person
+  /** Ids of forms at which the person does something else than go on. */
+  cancelsAt?: 'login-form' | 'consent-form'
+  /** Comes no further than this page. */
+  stopsAt?: string
+}
+
+type Walk = { browser: Browser; issuer: string; conduct: Conduct }
+
+export async function walk({ browser, issuer, conduct }: Walk, start: Reply): Promise<Journey> {
+  const isOurs = (uri: string) => new URL(uri).origin === new URL(issuer).origin
+  const follow = (reply: Reply) => browser.followAll(reply, (next) => !isOurs(next))
+  const seen: string[] = []
+  let last = await follow(start)
+  for (let step = 0; step < 12; step++) {
+    if (last.location && !isOurs(last.location)) {
+      return { seen, leaves: { uri: new URL(last.location), posted: undefined }, last }
+    }
+    const form = last.forms().find(({ id }) => id in STEPS || id === 'submit-form')
+    if (!form) return { seen, leaves: undefined, last }
+    if (form.id === 'submit-form' && !isOurs(form.action)) {
+      return { seen, leaves: { uri: new URL(form.action), posted: form.fields }, last }
+    }
+    seen.push(form.id)
+    if (form.id === conduct.stopsAt) return { seen, leaves: undefined, last }
+    last = await follow(await answer(browser, last, form, conduct))
+  }
+  throw new Error(`no end at ${last.url}: ${last.text().slice(0, 300)}`)
+}
+
+async function answer(browser: Browser, page: Reply, { id }: Form, conduct: Conduct) {
+  const cancels = conduct.cancelsAt === id
+  const { fields, button } = STEPS[id]?.(conduct) ?? { fields: {}, button: 'continue' }
+  const reply = cancels
+    ? await browser.submit(page, {}, { form: (form) => form.id === 'cancel-form' })
+    : await browser.submit(page, fields, { form: (form) => form.id === id, button })
+  if (reply.status < 400) return reply
+  throw new Error(`${reply.status} at ${page.url}: ${reply.text().slice(0, 300)}`)
+}
+
+const STEPS: Record<string, (conduct: Conduct) => { fields: Fields; button: string }> = {
+  'login-form': ({ person }) => ({
+    fields: { login: person.email, password: person.password },
+    button: 'sign-in',
+  }),
+  'consent-form': () => ({ fields: {}, button: 'allow' }),
+  'logout-form': () => ({ fields: {}, button: 'logout' }),
+}
