@@ -43,6 +43,31 @@ export const ENDINGS: readonly Row[] = [
     ends: 'review',
     why: 'a human looks at the page that ends the logout or refuses it',
   },
+  {
+    plans: /^fapi2-/,
+    modules: /-par-attempt-(reuse-request_uri|to-use-.*)$/,
+    ends: 'review',
+    why: 'a request_uri that is gone or of another client leaves nobody to redirect to',
+  },
+  {
+    plans: /^fapi2-.*plain_oauth/,
+    modules:
+      /-(test-claims-parameter-identity-claims|ensure-authorization-request-with-long-nonce)$/,
+    ends: 'skipped',
+    why: 'claims and nonces belong to OpenID Connect',
+  },
+  {
+    plans: /^fapi2-.*plain_oauth/,
+    modules: /-dpop-negative-tests$/,
+    ends: 'skipped',
+    why: 'the API is of an application; in the other variant UserInfo answers the same probes',
+  },
+  {
+    plans: /^fapi2-.*plain_oauth/,
+    modules: /-attempt-reuse-authorization-code-after-one-second$/,
+    ends: 'warning',
+    why: 'an API that verifies JWTs by itself learns of a revocation when it asks, or after minutes',
+  },
 ]
 
 export function endingOf(plan: string, module: string): { ends: Ending; why: string } {

@@ -8,7 +8,7 @@
  */
 
 /** P: the server must do it. N: it must refuse. R: the suite may want a human to look at the page. */
-type Kind = 'P' | 'N' | 'P,R' | 'N,R' | 'P/N' | 'P/N,R' | 'manual'
+export type Kind = 'P' | 'N' | 'P,R' | 'N,R' | 'P/N' | 'P/N,R' | 'manual'
 
 export type ChecklistRow = { name: string; kind: Kind }
 
@@ -113,7 +113,7 @@ const OIDC_PLANS = {
   'oidcc-backchannel-rp-initiated-logout': 'BL',
 } as const
 
-type OidcPlan = keyof typeof OIDC_PLANS
+export type OidcPlan = keyof typeof OIDC_PLANS
 
 const NONCE_MAY_MISS = 'oidcc-ensure-request-without-nonce-succeeds-for-code-flow'
 const NONCE_MUST_NOT_MISS = 'oidcc-ensure-request-without-nonce-fails'
@@ -137,22 +137,6 @@ export function oidcModules(plan: OidcPlan, responseType = 'code'): ChecklistRow
   return OIDC.filter(([name]) => !leavesOut.has(name))
     .filter(([, plans]) => plans.split(' ').includes(OIDC_PLANS[plan]))
     .map(([name, , kind]) => ({ name, kind }))
-}
-
-/** Every plan with the rows of its fullest variant. */
-export const ALL_PLANS: readonly { plan: string; rows: ChecklistRow[] }[] = (
-  Object.keys(OIDC_PLANS) as OidcPlan[]
-).map((plan) => ({ plan, rows: oidcModules(plan) }))
-
-/** Plans that no file asks, and what the server lacks for them. */
-export const NOT_ASKED: Readonly<Record<string, string>> = {
-  'oidcc-implicit': 'response types with tokens in front are not offered',
-  'oidcc-hybrid': 'response types with tokens in front are not offered',
-  'oidcc-formpost-implicit': 'response types with tokens in front are not offered',
-  'oidcc-formpost-hybrid': 'response types with tokens in front are not offered',
-  'oidcc-dynamic': 'clients cannot register themselves',
-  'oidcc-3rdparty-init-login': 'clients cannot register themselves',
-  'oidcc-frontchannel-rp-initiated-logout': 'front-channel logout is not offered',
 }
 
 /** Every name of the checklist, for a test that counts them. */

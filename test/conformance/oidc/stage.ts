@@ -19,8 +19,8 @@ export type OidcStage = {
 export type OidcTrial = OidcStage & { notes: Notes }
 
 /** The addresses of the suite's callback, as an operator registers them for static clients. */
-const CALLBACK = 'https://suite.example.test/test/a/authcore/callback'
-const SECOND_CALLBACK = `${CALLBACK}?dummy1=lorem&dummy2=ipsum`
+export const CALLBACK = 'https://suite.example.test/test/a/authcore/callback'
+export const SECOND_CALLBACK = `${CALLBACK}?dummy1=lorem&dummy2=ipsum`
 const SCOPE = 'openid profile email'
 
 export type OidcVariant = { responseType?: string; responseMode?: 'form_post' }

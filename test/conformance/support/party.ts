@@ -107,7 +107,7 @@ export type Deviation = {
 }
 
 /** A form to the token, PAR or another endpoint, with the client's authentication and proof. */
-async function machinePost(
+export async function machinePost(
   party: Party,
   uri: string,
   fields: Fields,

@@ -1,0 +1,86 @@
+import { randomToken } from '../../../src/core/secrets.ts'
+import type { ClientMetadataInput } from '../../../src/domain/clients/client_metadata.ts'
+import { createClient } from '../../../src/domain/clients/create_client.ts'
+import { type SigningParty, signingParty } from '../../protocol/driver.ts'
+import { API, addApi } from '../../support/authcore.ts'
+import { CALLBACK, SECOND_CALLBACK } from '../oidc/stage.ts'
+import { type Op, startOp } from '../support/op.ts'
+import type { Notes } from '../support/outcome.ts'
+import type { Party } from '../support/party.ts'
+import type { Module } from '../support/plan.ts'
+import type { FapiVariant } from './modules.ts'
+import { type Resource, standInApi, userInfoResource } from './resource.ts'
+
+/** What the modules of FAPI 2.0 have: two clients with keys of their own, and what they protect. */
+export type FapiStage = {
+  op: Op
+  variant: FapiVariant
+  party: FapiParty
+  second: FapiParty
+  /** Where access tokens are used. */
+  resource: Resource
+}
+
+export type FapiTrial = FapiStage & { notes: Notes }
+export type FapiModule = Module<FapiStage>
+
+/** A client whose tokens are bound and whose requests are pushed. */
+export type FapiParty = Party & {
+  key: SigningParty
+  dpop: SigningParty
+  openid: boolean
+  /** Sent with every request besides what the variant says: the API of plain OAuth. */
+  always: Record<string, string>
+}
+
+export async function startFapi(
+  variant: FapiVariant,
+): Promise<FapiStage & { stop(): Promise<void> }> {
+  const op = await startOp()
+  await addApi(op.server)
+  // One of each algorithm that FAPI 2.0 §5.4.1 allows and our keys can be of.
+  const party = await register(op, variant, 'PS256', CALLBACK)
+  const second = await register(op, variant, 'ES256', SECOND_CALLBACK)
+  const resource = variant.openid === 'openid_connect' ? userInfoResource(op) : await standInApi(op)
+  return { op, variant, party, second, resource, stop: () => stop(op, resource) }
+}
+
+async function stop(op: Op, resource: Resource): Promise<void> {
+  resource.stop()
+  await op.stop()
+}
+
+async function register(
+  op: Op,
+  { openid }: FapiVariant,
+  alg: 'PS256' | 'ES256',
+  redirectUri: string,
+): Promise<FapiParty> {
+  const key = await signingParty(alg)
+  const metadata: ClientMetadataInput = {
+    redirect_uris: [redirectUri],
+    token_endpoint_auth_method: 'private_key_jwt',
+    token_endpoint_auth_signing_alg: alg,
+    jwks: { keys: [{ ...key.jwk, alg, use: 'sig', kid: `${alg}-${randomToken().slice(0, 8)}` }] },
+    id_token_signed_response_alg: 'ES256',
+    require_pushed_authorization_requests: true,
+    dpop_bound_access_tokens: true,
+  }
+  const name = `FAPI client ${alg}`
+  const { client } = await createClient(op.server.parts, { name, kind: 'web', metadata })
+  const isOpenId = openid === 'openid_connect'
+  return {
+    op,
+    clientId: client.clientId,
+    credentials: { method: 'private_key_jwt', key },
+    key,
+    dpop: await signingParty('ES256'),
+    redirectUri,
+    responseType: 'code',
+    responseMode: undefined,
+    scope: isOpenId ? 'openid email offline_access' : 'read offline_access',
+    openid: isOpenId,
+    always: isOpenId ? {} : { resource: API },
+    idTokenAlg: 'ES256',
+  }
+}
