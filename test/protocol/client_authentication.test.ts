@@ -68,7 +68,7 @@ describe('Client authentication (RFC 6749 §2.3, RFC 7523)', function () {
     it('takes one with characters that must be encoded', async () => {
       const secret = 'a:b%c+d e&f=ü'.normalize().replace(/[^\x21-\x7e]/g, '~')
       const odd = await addClient(server, {
-        kind: 'service',
+        preset: 'service',
         clientId: 'a:client+with%characters',
         secret: `${secret}0123456789`,
         metadata: SERVICE,
@@ -126,7 +126,7 @@ describe('Client authentication (RFC 6749 §2.3, RFC 7523)', function () {
     it('refuses a method that the client is not registered for', async () => {
       const assertion = await clientAssertion(server, client.clientId, key)
       expectRefused(await withForm(assertion))
-      const open = await addClient(server, { kind: 'spa' })
+      const open = await addClient(server, { preset: 'spa' })
       expectRefused(await withHeader(basic({ clientId: open.clientId, secret: 'x' })))
     })
 
@@ -338,7 +338,7 @@ describe('Client authentication (RFC 6749 §2.3, RFC 7523)', function () {
 
   describe('of a public client', () => {
     it('is its client_id alone', async () => {
-      const { clientId } = await addClient(server, { kind: 'spa' })
+      const { clientId } = await addClient(server, { preset: 'spa' })
       const reply = await withForm({
         client_id: clientId,
         grant_type: 'refresh_token',
@@ -348,7 +348,7 @@ describe('Client authentication (RFC 6749 §2.3, RFC 7523)', function () {
     })
 
     it('is refused where a secret comes along', async () => {
-      const { clientId } = await addClient(server, { kind: 'spa' })
+      const { clientId } = await addClient(server, { preset: 'spa' })
       expectRefused(await withForm({ client_id: clientId, client_secret: 'x' }))
     })
 

@@ -108,7 +108,7 @@ describe('Discovery (RFC 8414, OpenID Connect Discovery 1.0)', function () {
             expect(new URL(uri).origin, name).to.equal(server.issuer)
           }
         }
-        const device = await addClient(server, { kind: 'device' })
+        const device = await addClient(server, { preset: 'device' })
         const started = await post(server, '/device_authorization', device, {}, { headers })
         expect(started.body).not.to.match(/evil|gopher|666/)
         const logout = await get('/logout', headers)
