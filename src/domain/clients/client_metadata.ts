@@ -175,6 +175,8 @@ export const clientMetadataShape = z.strictObject({
   // it may introspect.
   resource_scopes: z.record(z.string().max(2_000), distinct(scopeToken, 200)).optional(),
   introspection: z.enum(['own', 'any']).optional(),
+  // Whoever signs in at this client does it at least like this, whatever the request says.
+  minimum_acr: acr.optional(),
 })
 
 export type ClientMetadata = z.output<typeof clientMetadataShape>

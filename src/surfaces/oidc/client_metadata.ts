@@ -18,6 +18,7 @@ export const EXTRA_CLIENT_METADATA = [
   'preset',
   'resource_scopes',
   'introspection',
+  'minimum_acr',
 ] as const
 
 type GrantType = (typeof GRANT_TYPES)[number]
