@@ -57,7 +57,8 @@ export function createApp(parts: Parts, health: Health): Koa {
   app.use(serveFiles('/assets', parts.renderer.assets))
   mountHome(app, parts)
   if (config.environment !== 'production') mountDevInbox(app, parts)
-  mountOidc(app, { runtime, stores, pages, throttle: createThrottle(parts) })
+  const posts = config.protocols.authorizationPost
+  mountOidc(app, { runtime, stores, pages, throttle: createThrottle(parts), posts })
   mountInteractions(app, {
     ...parts,
     issuer,

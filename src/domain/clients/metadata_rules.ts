@@ -15,6 +15,7 @@ const RULES: readonly Rule[] = [
   redirectUrisAreExact,
   codeFlowHasRedirectUri,
   responseTypeFollowsGrant,
+  implicitIsForTheWeb,
   refreshTokenHasAnOrigin,
   confidentialGrantsAuthenticate,
   privateKeyJwtHasKeys,
@@ -63,6 +64,21 @@ function responseTypeFollowsGrant({
   return implicit
     ? fault('grant_types', 'must hold implicit for these response_types')
     : fault('response_types', 'must hold token or id_token for the implicit grant')
+}
+
+/** OpenID Connect Registration §2, application_type: "MUST only register URLs using the https scheme". */
+function implicitIsForTheWeb({
+  grant_types,
+  application_type,
+  redirect_uris,
+}: ClientMetadata): MetadataFault[] {
+  if (!grant_types.includes('implicit') || application_type !== 'web') return []
+  return redirect_uris.flatMap((uri, index) => {
+    const url = URL.parse(uri)
+    return url?.protocol === 'https:' && url.hostname !== 'localhost'
+      ? []
+      : [{ path: ['redirect_uris', index], message: 'must be https, not localhost, for implicit' }]
+  })
 }
 
 /** Grants that give no refresh token. */

@@ -63,7 +63,8 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       ui_locales_supported: deps.locales,
       service_documentation: undefined,
     } as never,
-    enableHttpPostMethods: config.protocols.authorizationPost,
+    // `post_as_get.ts` takes them.
+    enableHttpPostMethods: false,
     enabledJWA: {
       clientAuthSigningAlgValues: [...ASSERTION],
       dPoPSigningAlgValues: [...ASYMMETRIC],
@@ -85,7 +86,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
     jwks: deps.jwks as never,
     loadExistingGrant: createLoadExistingGrant(db),
-    pkce: { required: (_ctx, client) => requiresPkce(client) },
+    pkce: { required: (_ctx, client) => requiresPkce(client, config.protocols) },
     renderError: createRenderError(deps) as never,
     responseTypes: config.protocols.legacyClients ? [...RESPONSE_TYPES] : ['code'],
     rotateRefreshToken: (ctx) => !isRepeatedRefresh(ctx) && rotatesRefreshTokens(ctx.oidc.client!),

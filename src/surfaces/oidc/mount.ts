@@ -7,6 +7,7 @@ import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { inUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
 import { showOwnForm } from './engine_forms.ts'
 import { MACHINE_PATHS, PATHS } from './paths.ts'
+import { takePosts } from './post_as_get.ts'
 import type { ProviderRuntime } from './provider_runtime.ts'
 import { SIGNED_INTROSPECTION } from './structured_tokens.ts'
 
@@ -21,13 +22,16 @@ export type OidcMount = {
   pages: Pages
   /** Limits on what comes in; runs before anything is read. */
   throttle: Middleware
+  /** Whether requests of browsers may come as forms. */
+  posts: boolean
 }
 
 const RETRY_AFTER_S = '2'
 const TOKEN_LOOKUPS: ReadonlySet<string> = new Set([PATHS.introspection, PATHS.revocation])
 const ENDPOINT_PREFIXES = Object.values(PATHS)
 
-export function mountOidc(app: Koa, { runtime, stores, pages, throttle }: OidcMount): void {
+export function mountOidc(app: Koa, { runtime, stores, pages, throttle, posts }: OidcMount): void {
+  if (posts) app.use(takePosts(new Set([PATHS.authorization, PATHS.end_session])))
   const guardBody = guardProviderBody()
   app.use(async (ctx, next) => {
     if (!isEndpoint(ctx.path)) return await next()
@@ -55,7 +59,7 @@ function acceptOfMachine(ctx: Context): string {
 async function serve(
   ctx: Context,
   next: () => Promise<unknown>,
-  { runtime, stores, pages }: Omit<OidcMount, 'throttle'>,
+  { runtime, stores, pages }: Omit<OidcMount, 'throttle' | 'posts'>,
 ): Promise<void> {
   try {
     await inUnitOfWork(stores, async (unit) => {

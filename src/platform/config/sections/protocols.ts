@@ -10,9 +10,9 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_LEGACY_CLIENTS',
     doc: 'Allows clients of the preset `legacy`: implicit and hybrid response types, and for those that authenticate, the code flow without PKCE. RFC 9700 advises against it.',
   }),
-  authorizationPost: setting(flag.default(false), {
+  authorizationPost: setting(flag.default(true), {
     env: 'AUTHCORE_AUTHORIZATION_POST',
-    doc: 'Takes authorization requests by HTTP POST too (OpenID Connect Core §3.1.2.1). Cookies are then sent along with requests from other sites, which https makes possible; a session is not.',
+    doc: 'Takes authorization and logout requests as forms too (OpenID Connect Core §3.1.2.1): each is sent on as the GET that it stands for.',
   }),
   requirePushedRequests: setting(flag.default(false), {
     env: 'AUTHCORE_REQUIRE_PUSHED_REQUESTS',
