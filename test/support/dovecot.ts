@@ -29,6 +29,8 @@ export function available(): Availability {
 export type DovecotOptions = {
   /** Lines of Dovecot's oauth2 passdb: `['introspection_mode = post', …]`. */
   oauth2: string[]
+  /** The only one that is offered: curl has a preference of its own, whatever it is told. */
+  mechanism: Mechanism
 }
 
 export type Mechanism = 'XOAUTH2' | 'OAUTHBEARER'
@@ -42,17 +44,20 @@ export type Dovecot = {
   stop(): Promise<void>
 }
 
-export type MailLogin = { user: string; token: string; mechanism: Mechanism }
+export type MailLogin = { user: string; token: string }
 /** `code` is curl's: 0, or 67 where the login was refused. */
 export type MailAnswer = { code: number; output: string }
 
-export async function startDovecot({ oauth2 }: DovecotOptions): Promise<Dovecot> {
+export async function startDovecot({ oauth2, mechanism }: DovecotOptions): Promise<Dovecot> {
   const folder = temporaryFolder('dovecot')
   const port = await freePort()
   const owner = mailOwner()
   for (const name of ['run', 'state', 'mail']) mkdirSync(path.join(folder, name))
   writeFileSync(path.join(folder, 'oauth2.conf'), `${oauth2.join('\n')}\n`)
-  writeFileSync(path.join(folder, 'dovecot.conf'), configuration(folder, port, owner))
+  writeFileSync(
+    path.join(folder, 'dovecot.conf'),
+    configuration({ folder, port, owner, mechanism }),
+  )
   const command = [findProgram('dovecot')!, '-F', '-c', path.join(folder, 'dovecot.conf')]
   const [program = '', ...args] = [...asOwner(folder, owner), ...command]
   const component = startComponent(program, args, { logFile: path.join(folder, 'log') })
@@ -70,11 +75,11 @@ export async function startDovecot({ oauth2 }: DovecotOptions): Promise<Dovecot>
   }
 }
 
-async function curl({ user, token, mechanism }: MailLogin, args: string[]): Promise<MailAnswer> {
-  const how = ['--oauth2-bearer', token, '--login-options', `AUTH=${mechanism}`]
+async function curl({ user, token }: MailLogin, args: string[]): Promise<MailAnswer> {
+  const who = ['--user', user, '--oauth2-bearer', token]
   const always = ['--silent', '--show-error', '--max-time', '30', '--noproxy', '*']
   try {
-    const { stdout } = await run('curl', [...always, '--user', user, ...how, ...args])
+    const { stdout } = await run('curl', [...always, ...who, ...args])
     return { code: 0, output: stdout }
   } catch (error) {
     const { code, stderr } = error as { code: number; stderr: string }
@@ -96,7 +101,9 @@ function asOwner(folder: string, { name, group }: Owner): string[] {
   return ['setpriv', `--reuid=${name}`, `--regid=${group}`, '--clear-groups']
 }
 
-function configuration(folder: string, port: number, { name, group }: Owner): string {
+type Settings = { folder: string; port: number; owner: Owner; mechanism: Mechanism }
+
+function configuration({ folder, port, owner: { name, group }, mechanism }: Settings): string {
   // Without root nothing can be locked into a folder or given away to another user.
   const rootless = ['anvil', 'imap-login', 'stats']
   return `
@@ -114,10 +121,10 @@ default_login_user = ${name}
 first_valid_uid = 1
 first_valid_gid = 0
 mail_location = maildir:${folder}/mail/%u
-auth_mechanisms = xoauth2 oauthbearer
+auth_mechanisms = ${mechanism.toLowerCase()}
 passdb {
   driver = oauth2
-  mechanisms = xoauth2 oauthbearer
+  mechanisms = ${mechanism.toLowerCase()}
   args = ${folder}/oauth2.conf
 }
 userdb {
