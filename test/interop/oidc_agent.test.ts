@@ -24,7 +24,7 @@ describe('oidc-agent', function () {
     requires(this, oidcAgent.available())
     server = await startAuthCore()
     ada = await addPerson(server)
-    const { clientId } = await addClient(server, { kind: 'device', name: 'The command line' })
+    const { clientId } = await addClient(server, { preset: 'device', name: 'The command line' })
     client = { issuer: server.issuer, clientId, scope: 'openid profile offline_access' }
     agent = await oidcAgent.startOidcAgent()
   })

@@ -26,7 +26,7 @@ describe('passport with passport-openidconnect', function () {
   let ada: Person
   const apps: PassportApp[] = []
   before(async () => {
-    server = await startAuthCore()
+    server = await startAuthCore({ env: { AUTHCORE_LEGACY_CLIENTS: 'true' } })
     ada = await addPerson(server)
   })
   after(async () => {
@@ -34,10 +34,14 @@ describe('passport with passport-openidconnect', function () {
     await server?.stop()
   })
 
-  async function start(strategy: PassportOptions['strategy']): Promise<PassportApp> {
+  async function start(
+    strategy: PassportOptions['strategy'],
+    preset: 'web' | 'legacy' = 'web',
+  ): Promise<PassportApp> {
     const port = await freePort()
     const { clientId, secret } = await addClient(server, {
       name: 'The editor',
+      preset,
       metadata: {
         redirect_uris: [callbackOf(port)],
         // All that the strategy knows.
@@ -55,22 +59,28 @@ describe('passport with passport-openidconnect', function () {
     return app
   }
 
-  it('signs a person in, and has their profile from UserInfo', async () => {
-    const app = await start(PkceStrategy)
-    const alice = browser()
-    expect((await alice.get(app.url)).status).to.equal(401)
-    const sentAway = await alice.get(`${app.url}/auth/strategy`)
-    const callback = await goThrough(alice, sentAway, ada, server.issuer)
-    const home = await alice.followAll(await alice.get(callback.href))
-    expect([home.url, home.status], home.body).to.deep.equal([`${app.url}/`, 200])
-    expect(home.json()).to.deep.include({
-      id: ada.id,
-      displayName: 'Ada Example',
-      emails: [{ value: ada.email }],
+  const ways = [
+    ['with PKCE', PkceStrategy, 'web'],
+    ['as it is, as a client of old', Strategy, 'legacy'],
+  ] as const
+  for (const [how, strategy, preset] of ways) {
+    it(`signs a person in, and has their profile from UserInfo, ${how}`, async () => {
+      const app = await start(strategy, preset)
+      const alice = browser()
+      expect((await alice.get(app.url)).status).to.equal(401)
+      const sentAway = await alice.get(`${app.url}/auth/strategy`)
+      const callback = await goThrough(alice, sentAway, ada, server.issuer)
+      const home = await alice.followAll(await alice.get(callback.href))
+      expect([home.url, home.status], home.body).to.deep.equal([`${app.url}/`, 200])
+      expect(home.json()).to.deep.include({
+        id: ada.id,
+        displayName: 'Ada Example',
+        emails: [{ value: ada.email }],
+      })
+      expect((await browser().get(app.url)).status, 'anybody else').to.equal(401)
+      expect((await browser().get(callback.href)).status, 'in another browser').to.equal(403)
     })
-    expect((await browser().get(app.url)).status, 'anybody else').to.equal(401)
-    expect((await browser().get(callback.href)).status, 'in another browser').to.equal(403)
-  })
+  }
 
   it('is told that PKCE is missing where it is left as it is', async () => {
     const app = await start(Strategy)

@@ -352,7 +352,7 @@ describe('Client authentication (RFC 6749 §2.3, RFC 7523)', function () {
       let header: string
       let clientId: string
       before(async () => {
-        clientId = (await addClient(server, { kind: 'device', clientId: 'a:tool+of%mine' }))
+        clientId = (await addClient(server, { preset: 'device', clientId: 'a:tool+of%mine' }))
           .clientId
         header = basic({ clientId })
       })
@@ -394,7 +394,7 @@ describe('Client authentication (RFC 6749 §2.3, RFC 7523)', function () {
       })
 
       it('is refused where the form names another client, or two', async () => {
-        const other = await addClient(server, { kind: 'spa' })
+        const other = await addClient(server, { preset: 'spa' })
         expectRefused(await send({ client_id: other.clientId }), 'invalid_request')
         const twice = { ...fields, client_id: [clientId, other.clientId] }
         const headers = { authorization: header }
@@ -408,7 +408,7 @@ describe('Client authentication (RFC 6749 §2.3, RFC 7523)', function () {
 
       it('is not believed when it is a client that has to prove itself, unknown or disabled', async () => {
         const confidential = await addService(server, SERVICE)
-        const disabled = await addClient(server, { kind: 'spa' })
+        const disabled = await addClient(server, { preset: 'spa' })
         await disableClient(server.parts, disabled.clientId)
         for (const name of [confidential.clientId, 'nobody']) {
           expectRefused(await send({}, '/token', basic({ clientId: name })), 'invalid_request')
