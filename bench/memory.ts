@@ -106,7 +106,7 @@ async function prepare(env: Record<string, string>): Promise<string> {
     const { secret } = await createClient(deps, {
       clientId: 'bench',
       name: 'Measurement',
-      kind: 'web',
+      preset: 'web',
       firstParty: true,
       metadata: { redirect_uris: [REDIRECT_URI] },
     })

@@ -133,7 +133,7 @@ export async function compose(input: {
     adapterFactory: createAdapterFactory({
       stores,
       codec,
-      findClient: async (id) => engineMetadata(await clients.find(id)),
+      findClient: async (id) => engineMetadata(await clients.find(id), config.protocols),
       refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
     }),
     fetch: async (url, options) => (await outbound.get()).fetch(url, options),

@@ -38,7 +38,7 @@ export async function startWebServer(parts: Parts): Promise<WebServer> {
 }
 
 export function createApp(parts: Parts, health: Health): Koa {
-  const { config, log, metrics, pages, runtime, stores } = parts
+  const { clients, config, log, metrics, pages, runtime, stores } = parts
   const { issuer, trustedProxies } = config.server
   const app = createWebApp({
     issuer,
@@ -57,7 +57,8 @@ export function createApp(parts: Parts, health: Health): Koa {
   app.use(serveFiles('/assets', parts.renderer.assets))
   mountHome(app, parts)
   if (config.environment !== 'production') mountDevInbox(app, parts)
-  mountOidc(app, { runtime, stores, pages, throttle: createThrottle(parts) })
+  const posts = config.protocols.authorizationPost
+  mountOidc(app, { runtime, stores, clients, pages, throttle: createThrottle(parts), posts })
   mountInteractions(app, {
     ...parts,
     issuer,

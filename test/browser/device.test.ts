@@ -13,7 +13,7 @@ describe('Connecting a device with a browser (RFC 8628)', function () {
   let television: RelyingParty
   before(async () => {
     server = await startAuthCore()
-    const client = await addClient(server, { kind: 'device', name: 'Television', metadata: {} })
+    const client = await addClient(server, { preset: 'device', name: 'Television', metadata: {} })
     television = await relyingParty(server, client)
   })
   const test = browserTests()

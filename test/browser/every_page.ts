@@ -41,7 +41,7 @@ export async function startWorld(): Promise<World> {
     },
   })
   const client = await addClient(server, {
-    kind: 'device',
+    preset: 'device',
     name: 'Lantern Television',
     metadata: {},
   })

@@ -18,7 +18,7 @@ describe('A native application with a scheme of its own (RFC 8252 §7.1)', funct
   before(async () => {
     server = await startAuthCore()
     const client = await addClient(server, {
-      kind: 'native',
+      preset: 'native',
       metadata: { redirect_uris: [CALLBACK], post_logout_redirect_uris: [BYE] },
     })
     party = await relyingParty(server, client, { redirectUri: CALLBACK })

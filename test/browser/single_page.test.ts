@@ -78,7 +78,7 @@ describe('A single-page application', function () {
     let page = ''
     site = await serve(() => page)
     const { clientId } = await addClient(server, {
-      kind: 'spa',
+      preset: 'spa',
       name: 'Lantern Reader',
       metadata: { redirect_uris: [site.url], dpop_bound_access_tokens: true },
     })

@@ -74,10 +74,10 @@ describe('oauth4webapi', function () {
   const newDPoP = async (client: oauth.Client) =>
     oauth.DPoP(client, await oauth.generateKeyPair('ES256'))
 
-  for (const kind of ['web', 'spa'] as const) {
-    it(`completes code, PKCE and DPoP as a ${kind} application (RFC 9449)`, async () => {
+  for (const preset of ['web', 'spa'] as const) {
+    it(`completes code, PKCE and DPoP as a ${preset} application (RFC 9449)`, async () => {
       const { clientId, secret } = await addClient(server, {
-        kind,
+        preset,
         metadata: { dpop_bound_access_tokens: true },
       })
       const client: oauth.Client = { client_id: clientId, id_token_signed_response_alg: 'ES256' }

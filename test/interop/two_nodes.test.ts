@@ -144,7 +144,7 @@ describe('Two nodes behind haproxy', function () {
 
   it('know of a rotated key within a second, and sign with it', async () => {
     const { clientId, secret } = await addClient(nodes[0]!, {
-      kind: 'service',
+      preset: 'service',
       metadata: { resource_scopes: { [API]: ['read'] } },
     })
     await addApi(nodes[0]!)

@@ -511,7 +511,7 @@ describe('Bad input', function () {
 
   describe('of browsers from elsewhere', () => {
     it('lets an application in the browser exchange its code, from its own origin only', async () => {
-      const open = await addClient(server, { kind: 'spa' })
+      const open = await addClient(server, { preset: 'spa' })
       const fields = { grant_type: 'refresh_token', refresh_token: 'x' }
       const preflight = await browser().request('OPTIONS', `${server.issuer}/token`, {
         headers: {

@@ -290,7 +290,7 @@ export function addService(
   server: AuthCore,
   metadata: NonNullable<Parameters<typeof addClient>[1]>['metadata'] = {},
 ) {
-  return addClient(server, { kind: 'service', metadata })
+  return addClient(server, { preset: 'service', metadata })
 }
 
 /** A guard of APIs: it may look at everybody's tokens. */

@@ -234,7 +234,7 @@ describe('Consent (OpenID Connect Core §3.1.2.4)', function () {
     const native = await relyingParty(
       server,
       await addClient(server, {
-        kind: 'native',
+        preset: 'native',
         metadata: { redirect_uris: ['https://rp.example.test/callback'] },
       }),
     )
@@ -259,9 +259,9 @@ describe('Consent (OpenID Connect Core §3.1.2.4)', function () {
   describe('of an application of the house', () => {
     it('is nobody asked for, whatever the prompt says, and it has what it asked for', async () => {
       const ada = await addPerson(server)
-      for (const kind of ['web', 'spa', 'native'] as const) {
+      for (const preset of ['web', 'spa', 'native'] as const) {
         const house = await addClient(server, {
-          kind,
+          preset,
           firstParty: true,
           metadata: { redirect_uris: ['https://rp.example.test/callback'] },
         })
@@ -272,7 +272,7 @@ describe('Consent (OpenID Connect Core §3.1.2.4)', function () {
         })
         const fields = exchangeFields({ callback, checks })
         const tokens = expectTokens(await post(server, '/token', house, fields))
-        expect(tokens.refresh_token, kind).to.be.a('string')
+        expect(tokens.refresh_token, preset).to.be.a('string')
         const api = {
           grant_type: 'refresh_token',
           refresh_token: tokens.refresh_token!,

@@ -36,7 +36,7 @@ describe('Refresh tokens (RFC 6749 §6, RFC 9700 §4.14)', function () {
     server = await startAuthCore({ env: { AUTHCORE_REFRESH_RETRY_WINDOW: `${WINDOW_S}s` } })
     ada = await addPerson(server)
     clients.confidential = await addClient(server)
-    clients.open = await addClient(server, { kind: 'spa' })
+    clients.open = await addClient(server, { preset: 'spa' })
     for (const kind of ['confidential', 'open'] as const) {
       parties[kind] = await relyingParty(server, clients[kind])
     }
@@ -205,8 +205,8 @@ describe('Refresh tokens (RFC 6749 §6, RFC 9700 §4.14)', function () {
     const strict = await startAuthCore({ env: { AUTHCORE_REFRESH_RETRY_WINDOW: '0' } })
     try {
       const person = await addPerson(strict)
-      for (const kind of ['web', 'spa'] as const) {
-        const client = await addClient(strict, { kind })
+      for (const preset of ['web', 'spa'] as const) {
+        const client = await addClient(strict, { preset })
         const party = await relyingParty(strict, client)
         const parameters = { scope: 'openid offline_access', prompt: 'consent' }
         const signedIn = await authorize(strict, party, person, { parameters })

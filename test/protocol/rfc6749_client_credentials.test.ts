@@ -112,7 +112,7 @@ describe('Client credentials (RFC 6749 §4.4)', function () {
   it('is for confidential clients that are registered for it', async () => {
     const web = await addClient(server)
     expectError(await ask({}, web), 400, 'invalid_request')
-    const open = await addClient(server, { kind: 'spa' })
+    const open = await addClient(server, { preset: 'spa' })
     expectError(await ask({}, open), 400, 'invalid_request')
   })
 

@@ -41,7 +41,7 @@ describe('Token revocation (RFC 7009)', function () {
     await addApi(server, 'opaque', 'https://opaque.example.test')
     ada = await addPerson(server)
     client = await addClient(server)
-    open = await addClient(server, { kind: 'spa' })
+    open = await addClient(server, { preset: 'spa' })
     guard = await addGuard(server)
     alice = (await authorize(server, await relyingParty(server, open), ada)).alice
   })

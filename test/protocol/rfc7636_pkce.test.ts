@@ -52,7 +52,7 @@ describe('PKCE (RFC 7636)', function () {
     ]
     for (const [title, parameters] of REFUSED) {
       it(`refuses ${title}`, async () => {
-        for (const who of [client, await addClient(server, { kind: 'spa' })]) {
+        for (const who of [client, await addClient(server, { preset: 'spa' })]) {
           const uri = await authorizationUri(server, who, {
             code_challenge_method: S256,
             ...parameters,

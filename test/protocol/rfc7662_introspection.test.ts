@@ -202,7 +202,7 @@ describe('Token introspection (RFC 7662)', function () {
     await expectAll(tokens, true, client)
     await expectAll(tokens, false, await addClient(server))
     await expectAll(tokens, false, await addService(server))
-    const open = await addClient(server, { kind: 'spa' })
+    const open = await addClient(server, { preset: 'spa' })
     await expectAll(await tokensOf(ada, open), false, open)
   })
 

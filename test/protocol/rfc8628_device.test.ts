@@ -37,8 +37,8 @@ describe('Device authorization (RFC 8628)', function () {
   before(async () => {
     server = await startAuthCore({ env: BEHIND_PROXY })
     ada = await addPerson(server)
-    client = await addClient(server, { kind: 'device', name: 'The television' })
-    const party = await relyingParty(server, await addClient(server, { kind: 'spa' }))
+    client = await addClient(server, { preset: 'device', name: 'The television' })
+    const party = await relyingParty(server, await addClient(server, { preset: 'spa' }))
     alice = (await authorize(server, party, ada)).alice
   })
   after(() => server?.stop())
@@ -171,7 +171,7 @@ describe('Device authorization (RFC 8628)', function () {
   })
 
   it('tells the device when the person says no at the consent page', async () => {
-    const other = await addClient(server, { kind: 'device' })
+    const other = await addClient(server, { preset: 'device' })
     const { device_code, user_code } = await startDevice(server, other)
     const consent = await alice.followAll(await press(await enter(user_code), 'confirm'))
     const denied = await alice.submit(
@@ -213,7 +213,7 @@ describe('Device authorization (RFC 8628)', function () {
   it('keeps the codes of one client from another, and from nobody’s guess', async () => {
     const { device_code, user_code } = await startDevice(server, client)
     await approve(user_code)
-    const other = await addClient(server, { kind: 'device' })
+    const other = await addClient(server, { preset: 'device' })
     expectError(await redeem(device_code, other), 400, 'invalid_grant')
     expectError(await redeem('nobody'), 400, 'invalid_grant')
     expectError(await redeem(user_code), 400, 'invalid_grant')
@@ -222,7 +222,7 @@ describe('Device authorization (RFC 8628)', function () {
 
   it('gives nothing to a device whose person was disabled meanwhile', async () => {
     const eve = await addPerson(server)
-    const party = await relyingParty(server, await addClient(server, { kind: 'spa' }))
+    const party = await relyingParty(server, await addClient(server, { preset: 'spa' }))
     const hers = (await authorize(server, party, eve)).alice
     const { device_code, user_code } = await startDevice(server, client)
     await approve(user_code, hers)

@@ -85,7 +85,7 @@ describe('Pushed authorization requests (RFC 9126)', function () {
   })
 
   it('takes requests of public clients too', async () => {
-    const open = await addClient(server, { kind: 'spa' })
+    const open = await addClient(server, { preset: 'spa' })
     const { fields } = await parametersOf()
     const reply = await post(server, '/par', open, { ...fields, client_id: open.clientId })
     expect(reply.status).to.equal(201)

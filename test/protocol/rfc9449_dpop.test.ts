@@ -45,7 +45,7 @@ describe('Proof of possession (RFC 9449)', function () {
     server = await startAuthCore()
     ada = await addPerson(server)
     await addApi(server)
-    open = await addClient(server, { kind: 'spa' })
+    open = await addClient(server, { preset: 'spa' })
     party = await relyingParty(server, open)
     service = await addService(server, { resource_scopes: { [API]: ['read'] } })
     guard = await addGuard(server)

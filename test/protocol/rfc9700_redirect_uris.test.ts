@@ -128,7 +128,7 @@ describe('Redirect URIs (RFC 9700 §2.1, RFC 8252)', function () {
 
   it('take the port of the moment on loopback, for native applications, and nothing else', async () => {
     const native = await addClient(server, {
-      kind: 'native',
+      preset: 'native',
       metadata: {
         redirect_uris: ['http://127.0.0.1/cb', 'http://[::1]/cb', 'com.example.app:/callback'],
       },

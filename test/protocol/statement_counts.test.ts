@@ -201,7 +201,7 @@ for (const [name, start] of [
     })
 
     it('a device that begins, and that asks whether its person is done: 1 each', async () => {
-      const device = await addClient(server, { kind: 'device' })
+      const device = await addClient(server, { preset: 'device' })
       await startDevice(server, device)
       const { device_code } = await cost(() => startDevice(server, device), 1)
       const fields = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code }

@@ -143,6 +143,29 @@ export function describeAdapterContract(running: () => AuthCore): void {
       }
     })
 
+    it('lets one of ten claim a device code, whatever text its request carried', async () => {
+      const id = randomToken()
+      const { accountId: _, ...unclaimed } = payloadOf('DeviceCode')
+      const payload: AdapterPayload = { ...unclaimed, scope: 'a\u0000b' }
+      await adapterOf('DeviceCode').upsert(id, payload, 60)
+      const barrier = Promise.withResolvers<void>()
+      let readers = 0
+      const claims = Array.from({ length: 10 }, () =>
+        inUnit(async () => {
+          const found = await adapterOf('DeviceCode').find(id)
+          if (++readers === 10) barrier.resolve()
+          await barrier.promise
+          await adapterOf('DeviceCode').upsert(id, { ...found, inFlight: true }, 60)
+        }),
+      )
+      const outcomes = await Promise.allSettled(claims)
+      const lost = outcomes.filter((outcome) => outcome.status === 'rejected')
+      expect(lost.map(({ reason }) => (reason as Error).name)).to.deep.equal(
+        Array(9).fill('AlreadyUsedError'),
+      )
+      expect(await adapterOf('DeviceCode').find(id)).to.include({ inFlight: true })
+    })
+
     it('consumes nothing that is not there', async () => {
       for (const model of SINGLE_USE) {
         const consuming = adapterOf(model).consume(randomToken())

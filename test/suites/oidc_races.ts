@@ -57,8 +57,8 @@ export function describeOidcRaces(running: () => AuthCore): void {
       server = running()
       ada = await addPerson(server)
       await addApi(server).catch(() => {})
-      clients.confidential = await addClient(server, { kind: 'web' })
-      clients.open = await addClient(server, { kind: 'spa' })
+      clients.confidential = await addClient(server, { preset: 'web' })
+      clients.open = await addClient(server, { preset: 'spa' })
       for (const kind of ['confidential', 'open'] as const) {
         parties[kind] = await relyingParty(server, clients[kind])
       }
@@ -153,7 +153,7 @@ export function describeOidcRaces(running: () => AuthCore): void {
     })
 
     repeatedly('gives tokens to one of 10 for a device code', async () => {
-      const device = await addClient(server, { kind: 'device', firstParty: true })
+      const device = await addClient(server, { preset: 'device', firstParty: true })
       const { device_code, user_code } = await startDevice(server, device)
       await approve(server, alice, user_code)
       const replies = await atOnce(10, (gate) =>
@@ -165,7 +165,7 @@ export function describeOidcRaces(running: () => AuthCore): void {
     repeatedly('accepts a client assertion from one of 20', async () => {
       const key = await signingParty()
       const service = await addClient(server, {
-        kind: 'service',
+        preset: 'service',
         metadata: {
           token_endpoint_auth_method: 'private_key_jwt',
           jwks: { keys: [{ ...key.jwk }] },
@@ -186,7 +186,7 @@ export function describeOidcRaces(running: () => AuthCore): void {
 
     repeatedly('accepts a DPoP proof from one of 20', async () => {
       const service = await addClient(server, {
-        kind: 'service',
+        preset: 'service',
         metadata: { resource_scopes: { [API]: ['read'] } },
       })
       const dpop = await dpopProof(await signingParty(), 'POST', `${server.issuer}/token`)
@@ -270,7 +270,7 @@ export function describeOidcRaces(running: () => AuthCore): void {
     })
 
     repeatedly('lets one of two people have a device code, and the tokens are theirs', async () => {
-      const device = await addClient(server, { kind: 'device', firstParty: true })
+      const device = await addClient(server, { preset: 'device', firstParty: true })
       const { device_code, user_code } = await startDevice(server, device)
       const bob = await addPerson(server)
       const other = (await authorize(server, parties.open, bob)).alice
@@ -303,7 +303,7 @@ export function describeOidcRaces(running: () => AuthCore): void {
     repeatedly(
       'holds one of yes and no, where a device is confirmed and denied at once',
       async () => {
-        const device = await addClient(server, { kind: 'device', firstParty: true })
+        const device = await addClient(server, { preset: 'device', firstParty: true })
         const { device_code, user_code } = await startDevice(server, device)
         const bob = await addPerson(server)
         const minds = [alice, (await authorize(server, parties.open, bob)).alice]

@@ -59,7 +59,7 @@ export function describeSecretsAtRest(running: () => AuthCore): void {
     })
 
     it('holds no device code and no user code, at any step', async () => {
-      const device = await addClient(server, { kind: 'device' })
+      const device = await addClient(server, { preset: 'device' })
       const { device_code, user_code } = await startDevice(server, device)
       const secrets = new Map([
         ['device code', device_code],

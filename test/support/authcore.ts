@@ -115,13 +115,13 @@ export async function addPerson(
 
 /** A registered client; `redirect_uris` defaults to an address at which nobody listens. */
 export async function addClient({ parts }: AuthCore, input: Partial<ClientToCreate> = {}) {
-  const kind = input.kind ?? 'web'
+  const preset = input.preset ?? 'web'
   const { client, secret } = await createClient(parts, {
     name: 'Example application',
     ...input,
-    kind,
+    preset,
     metadata: {
-      ...(kind === 'service' ? {} : { redirect_uris: [CALLBACK] }),
+      ...(preset === 'service' ? {} : { redirect_uris: [CALLBACK] }),
       ...input.metadata,
     },
   })

@@ -1,4 +1,5 @@
 import type { ClientMetadata } from './client_metadata.ts'
+import type { ClientPreset } from './client_presets.ts'
 
 /**
  * Clients: the relying parties and services that may ask for tokens, the resource servers they ask
@@ -11,6 +12,8 @@ export type Client = {
   readonly status: ClientStatus
   /** Belongs to the house: nobody is asked for consent. */
   readonly firstParty: boolean
+  /** Null for clients that were registered before there were presets. */
+  readonly preset: ClientPreset | null
   readonly metadata: ClientMetadata
   /** Those that have not expired, newest first; at most two. */
   readonly secrets: readonly StoredClientSecret[]

@@ -10,19 +10,40 @@ import { OPENID_SCOPES } from './openid_scopes.ts'
  */
 
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+export const TOKEN_EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
+export const JWT_BEARER_GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+export const CIBA_GRANT = 'urn:openid:params:grant-type:ciba'
 export const GRANT_TYPES = [
   'authorization_code',
   'refresh_token',
   'client_credentials',
+  'implicit',
   DEVICE_CODE_GRANT,
+  TOKEN_EXCHANGE_GRANT,
+  JWT_BEARER_GRANT,
+  CIBA_GRANT,
+] as const
+/** OAuth 2.0 Multiple Response Type Encoding Practices; all but `code` for the preset `legacy` only. */
+export const RESPONSE_TYPES = [
+  'code',
+  'id_token',
+  'id_token token',
+  'code id_token',
+  'code token',
+  'code id_token token',
 ] as const
 export const AUTH_METHODS = [
   'client_secret_basic',
   'client_secret_post',
   'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
   'none',
 ] as const
 const SIGNING_ALGS = ['ES256', 'RS256', 'EdDSA'] as const
+/** RFC 7518 without what is old: no RSA1_5, no RSA-OAEP with SHA-1, no CBC, no direct keys. */
+const KEY_ENCRYPTION_ALGS = ['ECDH-ES', 'ECDH-ES+A256KW', 'RSA-OAEP-256'] as const
+const CONTENT_ENCRYPTION_ALGS = ['A256GCM', 'A128GCM'] as const
 /** Clients may sign their assertions with the older and the PSS algorithms too; never with HMAC. */
 const ASSERTION_ALGS = [
   'ES256',
@@ -54,6 +75,9 @@ const distinct = <T extends z.ZodType>(element: T, max: number) =>
     .refine((list) => new Set(list).size === list.length, { error: 'must not repeat an entry' })
 
 const webUri = checked(clientUriFault)
+const httpsUri = webUri.refine((uri) => uri.startsWith('https:'), {
+  error: 'must begin with https://',
+})
 /** Whether they are acceptable depends on application_type: see the rules. */
 const redirectUris = distinct(z.string(), MAX_URIS).default([])
 
@@ -94,7 +118,7 @@ export const clientMetadataShape = z.strictObject({
   redirect_uris: redirectUris,
   post_logout_redirect_uris: redirectUris,
   grant_types: distinct(z.enum(GRANT_TYPES), 10).default(['authorization_code']),
-  response_types: distinct(z.literal('code'), 1).default(['code']),
+  response_types: distinct(z.enum(RESPONSE_TYPES), 6).default(['code']),
   token_endpoint_auth_method: z.enum(AUTH_METHODS).default('client_secret_basic'),
   token_endpoint_auth_signing_alg: z.enum(ASSERTION_ALGS).optional(),
   jwks: jwks.optional(),
@@ -117,14 +141,42 @@ export const clientMetadataShape = z.strictObject({
   dpop_bound_access_tokens: z.boolean().optional(),
   require_pushed_authorization_requests: z.boolean().optional(),
   // OpenID Connect Registration §2: "initiate_login_uri … MUST use the https scheme".
-  initiate_login_uri: webUri
-    .refine((uri) => uri.startsWith('https:'), { error: 'must begin with https://' })
-    .optional(),
+  initiate_login_uri: httpsUri.optional(),
   subject_type: z.literal('public').default('public'),
+  sector_identifier_uri: httpsUri.optional(),
+  // RFC 9101
+  request_object_signing_alg: z.enum(ASSERTION_ALGS).optional(),
+  require_signed_request_object: z.boolean().optional(),
+  request_uris: distinct(webUri, MAX_URIS).optional(),
+  // JARM
+  authorization_signed_response_alg: z.enum(SIGNING_ALGS).optional(),
+  // RFC 8705
+  tls_client_auth_subject_dn: z.string().min(1).max(1_000).optional(),
+  tls_client_auth_san_dns: z.string().min(1).max(255).optional(),
+  tls_client_auth_san_uri: z.string().min(1).max(2_000).optional(),
+  tls_client_auth_san_ip: z.string().min(1).max(45).optional(),
+  tls_client_auth_san_email: z.string().min(1).max(254).optional(),
+  tls_client_certificate_bound_access_tokens: z.boolean().optional(),
+  // JSON Web Encryption (RFC 7516) of what we issue
+  id_token_encrypted_response_alg: z.enum(KEY_ENCRYPTION_ALGS).optional(),
+  id_token_encrypted_response_enc: z.enum(CONTENT_ENCRYPTION_ALGS).optional(),
+  userinfo_encrypted_response_alg: z.enum(KEY_ENCRYPTION_ALGS).optional(),
+  userinfo_encrypted_response_enc: z.enum(CONTENT_ENCRYPTION_ALGS).optional(),
+  // RFC 9396
+  authorization_details_types: distinct(z.string().min(1).max(255), 50).optional(),
+  // OpenID Connect CIBA Core §4
+  backchannel_token_delivery_mode: z.enum(['poll', 'ping']).optional(),
+  backchannel_client_notification_endpoint: httpsUri.optional(),
+  backchannel_authentication_request_signing_alg: z.enum(ASSERTION_ALGS).optional(),
+  // OpenID Connect Front-Channel Logout §2
+  frontchannel_logout_uri: webUri.optional(),
+  frontchannel_logout_session_required: z.boolean().optional(),
   // Not of any RFC: the scopes of each resource server that this client may have, and whose tokens
   // it may introspect.
   resource_scopes: z.record(z.string().max(2_000), distinct(scopeToken, 200)).optional(),
   introspection: z.enum(['own', 'any']).optional(),
+  // Whoever signs in at this client does it at least like this, whatever the request says.
+  minimum_acr: acr.optional(),
 })
 
 export type ClientMetadata = z.output<typeof clientMetadataShape>

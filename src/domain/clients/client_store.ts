@@ -2,12 +2,14 @@ import { DomainError } from '../../core/errors.ts'
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
 import { type Client, type ClientStatus, isClientId } from './client.ts'
 import type { ClientMetadata } from './client_metadata.ts'
+import type { ClientPreset } from './client_presets.ts'
 
 type ClientRow = {
   client_id: string
   name: string
   status: ClientStatus
   first_party: boolean
+  preset: ClientPreset | null
   metadata: ClientMetadata
   created_at: Date
   updated_at: Date
@@ -15,7 +17,8 @@ type ClientRow = {
 }
 
 const CLIENT_COLUMNS = `
-  client.client_id, client.name, client.status, client.first_party, client.metadata,
+  client.client_id, client.name, client.status, client.first_party, client.preset,
+  client.metadata,
   client.created_at, client.updated_at,
   coalesce((
     SELECT json_agg(json_build_object('id', s.id, 'hash', encode(s.hash, 'hex'),
@@ -31,6 +34,7 @@ function clientFromRow(row: ClientRow): Client {
     name: row.name,
     status: row.status,
     firstParty: row.first_party,
+    preset: row.preset,
     metadata: row.metadata,
     secrets: row.secrets.map((secret) => ({
       id: secret.id,
@@ -91,13 +95,15 @@ export async function listClients(
 export async function insertClient(tx: Db, client: Omit<Client, 'secrets'>): Promise<void> {
   await query(
     tx,
-    `INSERT INTO client (client_id, name, status, first_party, metadata, created_at, updated_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    `INSERT INTO client (client_id, name, status, first_party, preset, metadata, created_at,
+                         updated_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
     [
       client.clientId,
       client.name,
       client.status,
       client.firstParty,
+      client.preset,
       JSON.stringify(client.metadata),
       client.createdAt,
       client.updatedAt,
@@ -107,16 +113,17 @@ export async function insertClient(tx: Db, client: Omit<Client, 'secrets'>): Pro
 
 export async function updateClientRow(
   tx: Db,
-  client: Pick<Client, 'clientId' | 'name' | 'firstParty' | 'metadata' | 'updatedAt'>,
+  client: Pick<Client, 'clientId' | 'name' | 'firstParty' | 'preset' | 'metadata' | 'updatedAt'>,
 ): Promise<void> {
   await query(
     tx,
-    `UPDATE client SET name = $2, first_party = $3, metadata = $4, updated_at = $5
+    `UPDATE client SET name = $2, first_party = $3, preset = $4, metadata = $5, updated_at = $6
       WHERE client_id = $1`,
     [
       client.clientId,
       client.name,
       client.firstParty,
+      client.preset,
       JSON.stringify(client.metadata),
       client.updatedAt,
     ],

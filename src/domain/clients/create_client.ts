@@ -9,11 +9,11 @@ import { type Db, inTransaction, type Transaction } from '../../platform/persist
 import type { Client } from './client.ts'
 import { type ClientMetadata, type ClientMetadataInput, needsSecret } from './client_metadata.ts'
 import { assertClientName } from './client_name.ts'
+import { type ClientPreset, presetDefaults } from './client_presets.ts'
 import { generateClientSecret, hashClientSecret } from './client_secret.ts'
 import { insertClientSecret } from './client_secret_store.ts'
 import { insertClient } from './client_store.ts'
 import { parseClientMetadata } from './parse_client_metadata.ts'
-import { type ClientKind, presetMetadata } from './preset_metadata.ts'
 
 export type ClientDeps = { db: Db; keyring: Keyring; clock: Clock }
 
@@ -21,7 +21,7 @@ export type ClientToCreate = {
   clientId?: string | undefined
   name: string
   firstParty?: boolean | undefined
-  kind: ClientKind
+  preset: ClientPreset
   metadata?: ClientMetadataInput | undefined
   /** For configured and imported clients; otherwise one is generated where the client needs it. */
   secret?: string | undefined
@@ -40,7 +40,10 @@ export async function createClient(
   input: ClientToCreate,
   tx?: Transaction,
 ): Promise<ClientWithSecret> {
-  const metadata = parseClientMetadata({ ...presetMetadata(input.kind), ...input.metadata })
+  const metadata = parseClientMetadata(
+    { ...presetDefaults(input.preset), ...input.metadata },
+    input.preset,
+  )
   const secret = secretFor(metadata, input.secret)
   const client = newClient(deps.clock.now(), input, metadata)
   const create = async (tx: Transaction): Promise<ClientWithSecret> => {
@@ -64,7 +67,9 @@ function newClient(
     throw new DomainError('invalid_input', 'client_id must be printable ASCII without spaces.')
   }
   assertClientName(name)
-  return { clientId, name, status: 'active', firstParty, metadata, createdAt: now, updatedAt: now }
+  const { preset } = input
+  const times = { createdAt: now, updatedAt: now }
+  return { clientId, name, status: 'active', firstParty, preset, metadata, ...times }
 }
 
 function secretFor(metadata: ClientMetadata, given: string | undefined): string | undefined {

@@ -1,4 +1,9 @@
-import type { ClientMetadata } from './client_metadata.ts'
+import {
+  CIBA_GRANT,
+  type ClientMetadata,
+  JWT_BEARER_GRANT,
+  TOKEN_EXCHANGE_GRANT,
+} from './client_metadata.ts'
 import { redirectUriFault } from './client_uri.ts'
 
 /** The rules between the members of client metadata: one check each, and the table that orders them. */
@@ -10,8 +15,9 @@ const RULES: readonly Rule[] = [
   redirectUrisAreExact,
   codeFlowHasRedirectUri,
   responseTypeFollowsGrant,
+  implicitIsForTheWeb,
   refreshTokenHasAnOrigin,
-  clientCredentialsAuthenticate,
+  confidentialGrantsAuthenticate,
   privateKeyJwtHasKeys,
   assertionAlgHasUse,
   logoutSessionHasUri,
@@ -41,33 +47,75 @@ function codeFlowHasRedirectUri({ grant_types, redirect_uris }: ClientMetadata):
     : []
 }
 
+/** OpenID Connect Registration §2: which grants each response type stands for. */
 function responseTypeFollowsGrant({
   grant_types,
   response_types,
 }: ClientMetadata): MetadataFault[] {
-  const code = grant_types.includes('authorization_code')
-  if (code === response_types.includes('code')) return []
-  return code
-    ? fault('response_types', 'must hold code for the authorization_code grant')
-    : fault('response_types', 'must be empty without the authorization_code grant')
+  const parts = new Set(response_types.flatMap((type) => type.split(' ')))
+  const code = parts.has('code')
+  const implicit = parts.has('token') || parts.has('id_token')
+  if (grant_types.includes('authorization_code') !== code) {
+    return code
+      ? fault('response_types', 'must not hold code without the authorization_code grant')
+      : fault('response_types', 'must hold code for the authorization_code grant')
+  }
+  if (grant_types.includes('implicit') === implicit) return []
+  return implicit
+    ? fault('grant_types', 'must hold implicit for these response_types')
+    : fault('response_types', 'must hold token or id_token for the implicit grant')
 }
+
+/** OpenID Connect Registration §2, application_type: "MUST only register URLs using the https scheme". */
+function implicitIsForTheWeb({
+  grant_types,
+  application_type,
+  redirect_uris,
+}: ClientMetadata): MetadataFault[] {
+  if (!grant_types.includes('implicit') || application_type !== 'web') return []
+  return redirect_uris.flatMap((uri, index) => {
+    const url = URL.parse(uri)
+    return url?.protocol === 'https:' && url.hostname !== 'localhost'
+      ? []
+      : [{ path: ['redirect_uris', index], message: 'must be https, not localhost, for implicit' }]
+  })
+}
+
+/** Grants that give no refresh token. */
+const WITHOUT_REFRESH: ReadonlySet<string> = new Set([
+  'refresh_token',
+  'client_credentials',
+  'implicit',
+  TOKEN_EXCHANGE_GRANT,
+  JWT_BEARER_GRANT,
+])
 
 function refreshTokenHasAnOrigin({ grant_types }: ClientMetadata): MetadataFault[] {
   if (grant_types.length === 0) return fault('grant_types', 'must hold a grant')
-  const beginning = grant_types.some(
-    (grant) => grant !== 'refresh_token' && grant !== 'client_credentials',
-  )
+  const beginning = grant_types.some((grant) => !WITHOUT_REFRESH.has(grant))
   return grant_types.includes('refresh_token') && !beginning
-    ? fault('grant_types', 'must hold authorization_code or the device grant besides refresh_token')
+    ? fault('grant_types', 'must hold a grant that gives refresh tokens besides refresh_token')
     : []
 }
 
-/** RFC 6749 §4.4: "MUST only be used by confidential clients". */
-function clientCredentialsAuthenticate(metadata: ClientMetadata): MetadataFault[] {
-  return metadata.grant_types.includes('client_credentials') &&
-    metadata.token_endpoint_auth_method === 'none'
-    ? fault('token_endpoint_auth_method', 'must not be none for the client_credentials grant')
+/** RFC 6749 §4.4 ("MUST only be used by confidential clients"), RFC 8693 §5, CIBA Core §4. */
+const CONFIDENTIAL_GRANTS = [
+  'client_credentials',
+  TOKEN_EXCHANGE_GRANT,
+  JWT_BEARER_GRANT,
+  CIBA_GRANT,
+] as const
+
+function confidentialGrantsAuthenticate(metadata: ClientMetadata): MetadataFault[] {
+  if (metadata.token_endpoint_auth_method !== 'none') return []
+  const grant = CONFIDENTIAL_GRANTS.find((each) => metadata.grant_types.includes(each))
+  return grant
+    ? fault('token_endpoint_auth_method', `must not be none for the ${shortGrant(grant)} grant`)
     : []
+}
+
+function shortGrant(grant: string): string {
+  return grant.split(':').at(-1)!
 }
 
 function privateKeyJwtHasKeys(metadata: ClientMetadata): MetadataFault[] {

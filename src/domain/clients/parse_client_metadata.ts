@@ -1,18 +1,22 @@
 import { DomainError } from '../../core/errors.ts'
 import { type ClientMetadata, clientMetadataShape } from './client_metadata.ts'
+import { type ClientPreset, presetFaults } from './client_presets.ts'
 import { metadataFaults } from './metadata_rules.ts'
 
 const MAX_BYTES = 32_768
 
-const clientMetadata = clientMetadataShape.superRefine((metadata, ctx) => {
-  for (const { path, message } of metadataFaults(metadata)) {
-    ctx.addIssue({ code: 'custom', path, message })
-  }
-})
+const clientMetadata = (preset: ClientPreset | null) =>
+  clientMetadataShape.superRefine((metadata, ctx) => {
+    const faults = [...metadataFaults(metadata), ...presetFaults(preset, metadata)]
+    for (const { path, message } of faults) ctx.addIssue({ code: 'custom', path, message })
+  })
 
-/** @throws DomainError `invalid_input` naming the first member that is not acceptable, `too_large` */
-export function parseClientMetadata(input: unknown): ClientMetadata {
-  const result = clientMetadata.safeParse(input)
+/**
+ * @param preset null for clients of before presets, which keep to the rules for everybody
+ * @throws DomainError `invalid_input` naming the first member that is not acceptable, `too_large`
+ */
+export function parseClientMetadata(input: unknown, preset: ClientPreset | null): ClientMetadata {
+  const result = clientMetadata(preset).safeParse(input)
   if (!result.success) {
     const [issue] = result.error.issues
     const member = issue?.path.join('.') || 'The metadata'

@@ -5,6 +5,7 @@ import { inTransaction } from '../../platform/persistence/db.ts'
 import type { Client } from './client.ts'
 import { type ClientMetadataInput, needsSecret } from './client_metadata.ts'
 import { assertClientName } from './client_name.ts'
+import type { ClientPreset } from './client_presets.ts'
 import { generateClientSecret } from './client_secret.ts'
 import { deleteOtherClientSecrets } from './client_secret_store.ts'
 import { getClient, getClientForUpdate, updateClientRow } from './client_store.ts'
@@ -14,6 +15,7 @@ import { parseClientMetadata } from './parse_client_metadata.ts'
 export type ClientChanges = {
   name?: string | undefined
   firstParty?: boolean | undefined
+  preset?: ClientPreset | undefined
   /** Goes over what is there; null takes a member away (RFC 7396). */
   metadata?: { [Member in keyof ClientMetadataInput]?: ClientMetadataInput[Member] | null }
   by?: string | undefined
@@ -43,13 +45,14 @@ export async function updateClient(
 }
 
 function changed(before: Client, changes: ClientChanges, updatedAt: Date): Client {
-  const { name = before.name, firstParty = before.firstParty } = changes
+  const { name = before.name, firstParty = before.firstParty, preset = before.preset } = changes
   assertClientName(name)
   const merged = Object.entries({ ...before.metadata, ...changes.metadata })
   const metadata = parseClientMetadata(
     Object.fromEntries(merged.filter(([, value]) => value !== null)),
+    preset,
   )
-  return { ...before, name, firstParty, metadata, updatedAt }
+  return { ...before, name, firstParty, preset, metadata, updatedAt }
 }
 
 async function alignSecrets(

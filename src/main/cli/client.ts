@@ -8,9 +8,13 @@ import {
 } from '../../domain/clients/block_client.ts'
 import type { Client } from '../../domain/clients/client.ts'
 import type { ClientMetadataInput } from '../../domain/clients/client_metadata.ts'
+import {
+  assertPresetAllowed,
+  CLIENT_PRESETS,
+  type ClientPreset,
+} from '../../domain/clients/client_presets.ts'
 import { getClient, listClients } from '../../domain/clients/client_store.ts'
 import { createClient } from '../../domain/clients/create_client.ts'
-import type { ClientKind } from '../../domain/clients/preset_metadata.ts'
 import { rotateClientSecret } from '../../domain/clients/rotate_client_secret.ts'
 import { type ClientChanges, updateClient } from '../../domain/clients/update_client.ts'
 import type { Db } from '../../platform/persistence/db.ts'
@@ -25,7 +29,6 @@ import { clientAnswer, clientListAnswer } from './present_client.ts'
 
 /** `authcore client`: registering applications and services, and taking their access away. */
 
-const KINDS = ['web', 'spa', 'native', 'service', 'device'] satisfies ClientKind[]
 const DAY_S = 86_400
 const PAGE = 500
 
@@ -44,12 +47,12 @@ function defineCreate(group: CliCommand): void {
       .command('create')
       .summary('register a client')
       .description(
-        'Registers a client. Its type gives it the usual grants and way to authenticate; a client that authenticates with a secret gets one, printed once.',
+        'Registers a client. Its preset gives it the usual grants and way to authenticate, and refuses what is weaker; a client that authenticates with a secret gets one, printed once.',
       )
       .requiredOption('--name <name>', 'the name people read')
       .addOption(
-        new Option('--type <type>', 'what kind of application it is')
-          .choices(KINDS)
+        new Option('--preset <preset>', 'what kind of application it is')
+          .choices(CLIENT_PRESETS)
           .makeOptionMandatory(),
       )
       .option('--id <client_id>', 'its client_id (default: a new UUID)')
@@ -57,9 +60,9 @@ function defineCreate(group: CliCommand): void {
       .option('--secret-file <file>', 'a secret it has already, instead of a new one'),
   )
     .examples(
-      'authcore client create --name Shop --type web --redirect-uri https://shop.example/callback',
-      'authcore client create --name Reports --type service --resource https://api.example.com=read',
-      'authcore client create --name Phone --type native --redirect-uri com.example.phone:/callback',
+      'authcore client create --name Shop --preset web --redirect-uri https://shop.example/callback',
+      'authcore client create --name Reports --preset service --resource https://api.example.com=read',
+      'authcore client create --name Phone --preset native --redirect-uri com.example.phone:/callback',
     )
     .answers((_, options: CreateOptions) => create(options))
 }
@@ -82,6 +85,11 @@ function defineUpdate(group: CliCommand): void {
         'Changes what is given and leaves the rest; a list takes the place of the old one. A running server knows at once.',
       )
       .option('--name <name>', 'the name people read')
+      .addOption(
+        new Option('--preset <preset>', 'what kind of application it is from now on').choices(
+          CLIENT_PRESETS,
+        ),
+      )
       .option('--first-party', 'belongs to the house: nobody is asked for consent')
       .option('--no-first-party', 'people are asked for consent'),
   )
@@ -143,19 +151,20 @@ function defineAccess(group: CliCommand): void {
 
 type CreateOptions = ClientOptions & {
   name: string
-  type: ClientKind
+  preset: ClientPreset
   id?: string
   firstParty?: boolean
   secretFile?: string
 }
 
 async function create(options: CreateOptions): Promise<Answer> {
-  const { name, type: kind, id: clientId, firstParty, secretFile } = options
+  const { name, preset, id: clientId, firstParty, secretFile } = options
   const given = secretFile === undefined ? undefined : readSecretFile('--secret-file', secretFile)
   // The domain reads metadata with a schema; what a person wrote needs no type before.
   const metadata = metadataOf(options) as ClientMetadataInput
   return await withDatabase(async (place) => {
-    const input = { clientId, name, kind, firstParty, metadata, secret: given, by: BY }
+    assertPresetAllowed(preset, place.config.protocols)
+    const input = { clientId, name, preset, firstParty, metadata, secret: given, by: BY }
     const { client, secret } = await createClient(depsOf(place), input).catch((error) => {
       throw taken(error, clientId)
     })
@@ -184,18 +193,30 @@ async function everyClient(db: Db): Promise<Client[]> {
   }
 }
 
-type UpdateOptions = ClientOptions & { name?: string; firstParty?: boolean }
+type UpdateOptions = ClientOptions & {
+  name?: string
+  preset?: ClientPreset
+  firstParty?: boolean
+}
 
 async function update(id: string, options: UpdateOptions): Promise<Answer> {
-  const { name, firstParty } = options
+  const { name, firstParty, preset } = options
   const metadata = withoutOtherKeys(metadataOf(options))
-  if (name === undefined && firstParty === undefined && Object.keys(metadata).length === 0) {
+  const others = [name, firstParty, preset]
+  if (others.every((each) => each === undefined) && Object.keys(metadata).length === 0) {
     throw new DomainError('invalid_input', 'Nothing to change was given.', {
       hint: 'See: authcore client update --help',
     })
   }
   return await withDatabase(async (place) => {
-    const changes = { name, firstParty, metadata: metadata as ClientChanges['metadata'], by: BY }
+    if (preset) assertPresetAllowed(preset, place.config.protocols)
+    const changes = {
+      name,
+      firstParty,
+      preset,
+      metadata: metadata as ClientChanges['metadata'],
+      by: BY,
+    }
     const { client, secret } = await updateClient(depsOf(place), id, changes as ClientChanges)
     return clientAnswer(client, secret)
   })

@@ -41,6 +41,7 @@ function clientData(client: Client) {
     name: client.name,
     status: client.status,
     first_party: client.firstParty,
+    preset: client.preset,
     metadata: client.metadata,
     secrets: client.secrets.map(({ id, createdAt, expiresAt }) => ({
       id,
@@ -58,6 +59,7 @@ function clientText(client: Client): string {
     ['name', client.name],
     ['status', client.status],
     ['first_party', client.firstParty],
+    ['preset', client.preset],
     ...Object.entries(client.metadata).map(([member, value]) => [member, shown(value)] as const),
     [
       'secrets',

@@ -75,7 +75,7 @@ async function seedWebClient({ db, keyring, clock, config }: Parts): Promise<voi
     {
       clientId: 'demo-web',
       name: 'Demo application',
-      kind: 'spa',
+      preset: 'spa',
       metadata: {
         ...addresses,
         grant_types: [
@@ -98,7 +98,7 @@ async function seedServiceClient(
     {
       clientId: 'demo-service',
       name: 'Demo service',
-      kind: 'service',
+      preset: 'service',
       secret: clientSecret,
       metadata: { resource_scopes: { [DEMO_API]: ['read', 'write'] }, introspection: 'any' },
     },

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { brandSection, demoSection } from './sections/presentation.ts'
+import { protocolsSection } from './sections/protocols.ts'
 import { securitySection } from './sections/security.ts'
 import { serverSection } from './sections/server.ts'
 import { storageSection } from './sections/storage.ts'
@@ -11,6 +12,7 @@ export const configSchema = z.strictObject({
   storage: storageSection.prefault({}),
   security: securitySection.prefault({}),
   tokens: tokensSection.prefault({}),
+  protocols: protocolsSection.prefault({}),
   brand: brandSection.prefault({}),
   demo: demoSection.prefault({}),
 })
@@ -31,6 +33,7 @@ export type Config = {
     cookieKeys: Buffer[]
   }
   readonly tokens: Written['tokens']
+  readonly protocols: Written['protocols']
   readonly brand: Written['brand']
   readonly demo: Written['demo'] & { enabled: boolean }
 }

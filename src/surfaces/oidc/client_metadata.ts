@@ -1,24 +1,68 @@
 import type { Client } from '../../domain/clients/client.ts'
+import {
+  CIBA_GRANT,
+  DEVICE_CODE_GRANT,
+  type GRANT_TYPES,
+  JWT_BEARER_GRANT,
+  TOKEN_EXCHANGE_GRANT,
+} from '../../domain/clients/client_metadata.ts'
+import type { Config } from '../../platform/config/schema.ts'
 import type { Payload } from './adapters/codec.ts'
 
 /**
  * Our own names among the client metadata, beside those of RFC 7591. The engine validates clients
  * anew when this changes, so nothing goes in that it does not need.
  */
-export const EXTRA_CLIENT_METADATA = ['first_party', 'resource_scopes', 'introspection'] as const
+export const EXTRA_CLIENT_METADATA = [
+  'first_party',
+  'preset',
+  'resource_scopes',
+  'introspection',
+  'minimum_acr',
+] as const
+
+type GrantType = (typeof GRANT_TYPES)[number]
 
 /** Stands where the engine insists on a client secret; the real ones are only known by their hashes. */
 const KEPT_AS_HASH = 'kept as a hash'
 
-/** The registered client as the engine wants it, or undefined for one that may not be used. */
-export function engineMetadata(client: Client | undefined): Payload | undefined {
+/**
+ * The registered client as the engine wants it, or undefined for one that may not be used. What the
+ * deployment has switched off is left out: the engine would refuse the whole client for it.
+ */
+export function engineMetadata(
+  client: Client | undefined,
+  protocols: Config['protocols'],
+): Payload | undefined {
   if (client?.status !== 'active') return undefined
   const method = client.metadata.token_endpoint_auth_method ?? 'client_secret_basic'
   return {
     ...client.metadata,
+    grant_types: client.metadata.grant_types.filter((grant) => isOffered(grant, protocols)),
+    response_types: client.metadata.response_types.filter(
+      (type) => type === 'code' || protocols.legacyClients,
+    ),
     client_id: client.clientId,
     client_name: client.name,
     first_party: client.firstParty,
+    preset: client.preset,
     ...(method.startsWith('client_secret') ? { client_secret: KEPT_AS_HASH } : {}),
   } as Payload
+}
+
+/** What each grant depends on. */
+const OFFERED: Readonly<Record<GrantType, keyof Config['protocols'] | boolean>> = {
+  authorization_code: true,
+  refresh_token: true,
+  client_credentials: true,
+  implicit: 'legacyClients',
+  [DEVICE_CODE_GRANT]: 'deviceFlow',
+  [TOKEN_EXCHANGE_GRANT]: false,
+  [JWT_BEARER_GRANT]: false,
+  [CIBA_GRANT]: false,
+}
+
+function isOffered(grant: GrantType, protocols: Config['protocols']): boolean {
+  const offered = OFFERED[grant]
+  return typeof offered === 'boolean' ? offered : Boolean(protocols[offered])
 }

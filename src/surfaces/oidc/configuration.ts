@@ -1,24 +1,26 @@
 import type { Configuration } from 'oidc-provider'
 import { ACR_VALUES } from '../../domain/authentication/assurance.ts'
+import { RESPONSE_TYPES } from '../../domain/clients/client_metadata.ts'
 import { CLAIMS_BY_SCOPE } from './claims.ts'
 import { createAssertionPolicy } from './client_authentication.ts'
 import { EXTRA_CLIENT_METADATA } from './client_metadata.ts'
 import type { ProviderDeps } from './create_provider.ts'
 import { isOriginOfClient } from './cross_origin.ts'
-import { createDevicePages, createLogoutPages, createRenderError } from './engine_pages.ts'
+import { createRenderError } from './engine_pages.ts'
 import { createExtraTokenClaims } from './extra_claims.ts'
+import { engineFeatures } from './features.ts'
 import { createFindAccount } from './find_account.ts'
 import { isRepeatedRefresh } from './grants/token_requests.ts'
 import { createInteractionPolicy } from './interaction_policy.ts'
-import { createIntrospectionPolicy } from './introspection_policy.ts'
 import { createLoadExistingGrant } from './load_grant.ts'
 import { INTERACTION_PATH, PATHS } from './paths.ts'
-import { createResourceIndicators } from './resource_servers.ts'
+import { requiresPkce, rotatesRefreshTokens } from './presets.ts'
 import { lifetimes } from './ttl.ts'
 
 /**
  * The engine's configuration: OAuth 2.1 and RFC 9700 by default. Code flow only, PKCE for every
- * client, exact redirect URIs, refresh tokens that rotate, no secret that could be read back.
+ * client, exact redirect URIs, refresh tokens that rotate, no secret that could be read back. What a
+ * deployment switches on or off is in `features.ts`, what a preset of clients changes in `presets.ts`.
  * `security_stance.ts` checks at start that what is in force is what is written here.
  */
 
@@ -61,6 +63,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       ui_locales_supported: deps.locales,
       service_documentation: undefined,
     } as never,
+    // `post_as_get.ts` takes them.
     enableHttpPostMethods: false,
     enabledJWA: {
       clientAuthSigningAlgValues: [...ASSERTION],
@@ -71,7 +74,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     },
     extraClientMetadata: { properties: [...EXTRA_CLIENT_METADATA] },
     extraTokenClaims: createExtraTokenClaims(codec) as never,
-    features: features(deps),
+    features: engineFeatures(deps),
     fetch: deps.fetch as never,
     fetchResponseBodyLimits: { jwks_uri: 65_536, sector_identifier_uri: 65_536 },
     findAccount: createFindAccount(db),
@@ -83,52 +86,13 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
     jwks: deps.jwks as never,
     loadExistingGrant: createLoadExistingGrant(db),
-    pkce: { required: () => true },
+    pkce: { required: (_ctx, client) => requiresPkce(client, config.protocols) },
     renderError: createRenderError(deps) as never,
-    responseTypes: ['code'],
-    rotateRefreshToken: (ctx) => !isRepeatedRefresh(ctx),
+    responseTypes: config.protocols.legacyClients ? [...RESPONSE_TYPES] : ['code'],
+    rotateRefreshToken: (ctx) => !isRepeatedRefresh(ctx) && rotatesRefreshTokens(ctx.oidc.client!),
     routes: PATHS,
     scopes: ['openid', 'offline_access'],
     subjectTypes: ['public'],
     ttl: lifetimes(config.tokens, clock) as never,
-  }
-}
-
-function features(deps: ProviderDeps): NonNullable<Configuration['features']> {
-  const { config, db, pages } = deps
-  return {
-    devInteractions: { enabled: false },
-    backchannelLogout: { enabled: true },
-    claimsParameter: { enabled: true },
-    clientCredentials: { enabled: true },
-    deviceFlow: {
-      enabled: true,
-      charset: 'base-20',
-      mask: '****-****',
-      ...(createDevicePages(deps) as object),
-    },
-    dPoP: {
-      enabled: true,
-      nonceSecret: deps.keyring.derive('dpop_nonce'),
-      requireNonce: () => false,
-    },
-    introspection: {
-      enabled: true,
-      allowedPolicy: createIntrospectionPolicy(db) as never,
-    },
-    jwtIntrospection: { enabled: true },
-    jwtUserinfo: { enabled: true },
-    pushedAuthorizationRequests: { enabled: true },
-    resourceIndicators: createResourceIndicators(
-      deps.resourceServers,
-      config.tokens.accessTokenS,
-    ) as never,
-    revocation: {
-      enabled: true,
-      // RFC 7009 §2.1: the token of another client is not touched, and the answer does not say so.
-      allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
-    },
-    rpInitiatedLogout: { enabled: true, ...createLogoutPages(pages, db) },
-    userinfo: { enabled: true },
   }
 }

@@ -49,7 +49,7 @@ const CLIENTS_KEPT = 10_000
 export function createProvider(deps: ProviderDeps): Provider {
   const provider = new Provider(deps.config.server.issuer, engineConfiguration(deps))
   provider.proxy = true
-  assertSecurityStance(provider)
+  assertSecurityStance(provider, deps.config.protocols)
   resizeClientCache(provider, CLIENTS_KEPT)
   useHashedSecrets(provider, deps)
   useDurableReplayDetection(provider, deps)

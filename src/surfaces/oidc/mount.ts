@@ -1,12 +1,15 @@
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
+import type { ClientCache } from '../../domain/clients/client_cache.ts'
 import { guardProviderBody } from '../../web/guard_provider_body.ts'
 import type { Pages } from '../../web/pages.ts'
 import { allowOpener } from '../../web/security_headers.ts'
 import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { inUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
+import { takeEmptyBasic } from './empty_basic.ts'
 import { showOwnForm } from './engine_forms.ts'
 import { MACHINE_PATHS, PATHS } from './paths.ts'
+import { takePosts } from './post_as_get.ts'
 import type { ProviderRuntime } from './provider_runtime.ts'
 import { SIGNED_INTROSPECTION } from './structured_tokens.ts'
 
@@ -18,16 +21,21 @@ import { SIGNED_INTROSPECTION } from './structured_tokens.ts'
 export type OidcMount = {
   runtime: ProviderRuntime
   stores: RecordStores
+  clients: ClientCache
   pages: Pages
   /** Limits on what comes in; runs before anything is read. */
   throttle: Middleware
+  /** Whether requests of browsers may come as forms. */
+  posts: boolean
 }
 
 const RETRY_AFTER_S = '2'
 const TOKEN_LOOKUPS: ReadonlySet<string> = new Set([PATHS.introspection, PATHS.revocation])
 const ENDPOINT_PREFIXES = Object.values(PATHS)
 
-export function mountOidc(app: Koa, { runtime, stores, pages, throttle }: OidcMount): void {
+export function mountOidc(app: Koa, mount: OidcMount): void {
+  const { throttle, posts } = mount
+  if (posts) app.use(takePosts(new Set([PATHS.authorization, PATHS.end_session])))
   const guardBody = guardProviderBody()
   app.use(async (ctx, next) => {
     if (!isEndpoint(ctx.path)) return await next()
@@ -36,7 +44,7 @@ export function mountOidc(app: Koa, { runtime, stores, pages, throttle }: OidcMo
     if (MACHINE_PATHS.has(ctx.path)) ctx.req.headers.accept = acceptOfMachine(ctx)
     await throttle(ctx, async () => {
       await guardBody(ctx, async () => {
-        await serve(ctx, next, { runtime, stores, pages })
+        await serve(ctx, next, mount)
       })
     })
   })
@@ -55,9 +63,10 @@ function acceptOfMachine(ctx: Context): string {
 async function serve(
   ctx: Context,
   next: () => Promise<unknown>,
-  { runtime, stores, pages }: Omit<OidcMount, 'throttle'>,
+  { runtime, stores, clients, pages }: OidcMount,
 ): Promise<void> {
   try {
+    await takeEmptyBasic(ctx, clients)
     await inUnitOfWork(stores, async (unit) => {
       unit.lookForAnyToken = TOKEN_LOOKUPS.has(ctx.path)
       await runtime.handler()(ctx, next as never)

@@ -29,5 +29,14 @@ export const MACHINE_PATHS: ReadonlySet<string> = new Set([
   ...DISCOVERY_PATHS,
 ])
 
+/** Endpoints where clients say who they are. */
+export const CLIENT_PATHS: ReadonlySet<string> = new Set([
+  PATHS.token,
+  PATHS.introspection,
+  PATHS.revocation,
+  PATHS.pushed_authorization_request,
+  PATHS.device_authorization,
+])
+
 /** Where a person's interaction with an authorization request is. */
 export const INTERACTION_PATH = '/interaction'

@@ -1,4 +1,5 @@
 import type Provider from 'oidc-provider'
+import type { Config } from '../../platform/config/schema.ts'
 import { effectiveConfiguration } from './internals.ts'
 
 /**
@@ -8,7 +9,18 @@ import { effectiveConfiguration } from './internals.ts'
  */
 
 type Effective = ReturnType<typeof effectiveConfiguration>
-type Stance = { name: string; holds: (configuration: Effective) => boolean }
+type Stance = {
+  name: string
+  holds: (configuration: Effective, protocols: Protocols) => boolean
+}
+/** What the deployment has switched on against our advice. */
+type Protocols = Pick<Config['protocols'], 'legacyClients'>
+
+/** Any client but those of the preset `legacy`. */
+const MODERN_CLIENTS = [
+  { preset: null, clientAuthMethod: 'none' },
+  { preset: 'web', clientAuthMethod: 'client_secret_basic' },
+]
 
 const feature = (configuration: Effective, name: string) =>
   configuration.features[name] as { enabled?: boolean } & Record<string, unknown>
@@ -20,11 +32,15 @@ const STANCE: readonly Stance[] = [
   },
   {
     name: 'the code flow is the only one',
-    holds: (c) => JSON.stringify(c['responseTypes']) === '["code"]',
+    holds: (c, { legacyClients }) =>
+      legacyClients || JSON.stringify(c['responseTypes']) === '["code"]',
   },
   {
     name: 'PKCE is required of every client',
-    holds: (c) => (c['pkce'] as { required(): boolean }).required() === true,
+    holds: (c) => {
+      const { required } = c['pkce'] as { required(ctx: unknown, client: unknown): boolean }
+      return MODERN_CLIENTS.every((client) => required({}, client) === true)
+    },
   },
   {
     name: 'a redirect URI is always sent',
@@ -50,7 +66,12 @@ const STANCE: readonly Stance[] = [
   },
   {
     name: 'authorization codes live for a minute at most',
-    holds: (c) => ((c['ttl'] as Record<string, unknown>)['AuthorizationCode'] as number) <= 60,
+    holds: (c) => {
+      const { AuthorizationCode: ttl } = c['ttl'] as { AuthorizationCode: unknown }
+      return MODERN_CLIENTS.every(
+        (client) => (typeof ttl === 'function' ? ttl({}, {}, client) : ttl) <= 60,
+      )
+    },
   },
   {
     name: 'a grant outlives its refresh tokens',
@@ -64,27 +85,28 @@ const STANCE: readonly Stance[] = [
       ),
   },
   {
-    name: 'grant types are known ones',
-    holds: (c) => !(c['grantTypes'] as Set<string>).has('implicit'),
+    name: 'the implicit grant is gone',
+    holds: (c, { legacyClients }) =>
+      legacyClients || !(c['grantTypes'] as Set<string>).has('implicit'),
   },
   {
-    name: 'dynamic registration is off',
+    name: 'nobody registers a client unasked',
     holds: (c) => feature(c, 'registration').enabled === false,
   },
 ]
 
 /** @throws Error naming everything that does not hold */
-export function assertSecurityStance(provider: Provider): void {
-  const broken = brokenStances(effectiveConfiguration(provider))
+export function assertSecurityStance(provider: Provider, protocols: Protocols): void {
+  const broken = brokenStances(effectiveConfiguration(provider), protocols)
   if (broken.length > 0) {
     throw new Error(`the provider's configuration breaks the security stance: ${broken.join('; ')}`)
   }
 }
 
-export function brokenStances(configuration: Effective): string[] {
+export function brokenStances(configuration: Effective, protocols: Protocols): string[] {
   return STANCE.filter(({ holds }) => {
     try {
-      return !holds(configuration)
+      return !holds(configuration, protocols)
     } catch {
       // A setting that is not of the kind we write is not what we wrote.
       return true

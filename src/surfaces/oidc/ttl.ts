@@ -1,17 +1,26 @@
+import type { Client } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../../core/clock.ts'
 import type { Config } from '../../platform/config/schema.ts'
+import { lifetimesOf } from './presets.ts'
 
 /** How long everything lives. The engine wants whole positive seconds from each function. */
 
 type Rotated = { iiat?: number; resourceServer?: { accessTokenTTL?: number } }
 
 export function lifetimes(tokens: Config['tokens'], clock: Clock) {
-  const accessTokenTtl = (_ctx: unknown, token: Rotated) =>
-    token.resourceServer?.accessTokenTTL ?? tokens.accessTokenS
+  const accessTokenTtl = (_ctx: unknown, token: Rotated, client: Client) =>
+    Math.min(
+      token.resourceServer?.accessTokenTTL ?? tokens.accessTokenS,
+      lifetimesOf(client).accessTokenS ?? Number.POSITIVE_INFINITY,
+    )
   return {
     AccessToken: accessTokenTtl,
     ClientCredentials: accessTokenTtl,
-    AuthorizationCode: tokens.authorizationCodeS,
+    AuthorizationCode: (_ctx: unknown, _code: unknown, client: Client) =>
+      Math.min(
+        tokens.authorizationCodeS,
+        lifetimesOf(client).authorizationCodeS ?? tokens.authorizationCodeS,
+      ),
     DeviceCode: tokens.deviceCodeS,
     IdToken: tokens.idTokenS,
     Interaction: tokens.interactionS,

@@ -67,7 +67,7 @@ async function register(
     dpop_bound_access_tokens: true,
   }
   const name = `FAPI client ${alg}`
-  const { client } = await createClient(op.server.parts, { name, kind: 'web', metadata })
+  const { client } = await createClient(op.server.parts, { name, preset: 'web', metadata })
   const isOpenId = openid === 'openid_connect'
   return {
     op,

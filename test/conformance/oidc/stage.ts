@@ -34,7 +34,7 @@ export async function startOidc(
     const merged = { ...flowMetadata(responseType), ...options.metadata, ...metadata }
     const { client, secret } = await createClient(op.server.parts, {
       name: `Client ${randomToken().slice(0, 6)}`,
-      kind: 'web',
+      preset: 'web',
       metadata: merged,
     })
     const method = client.metadata.token_endpoint_auth_method

@@ -25,7 +25,7 @@ describe('domain/clients/client_cache', function () {
   const deps = () => ({ db, keyring, clock: movableClock(new Date()) })
   const newClient = async () => {
     const metadata = { redirect_uris: ['https://a.example/cb'] }
-    return (await createClient(deps(), { name: 'A', kind: 'spa', metadata })).client.clientId
+    return (await createClient(deps(), { name: 'A', preset: 'spa', metadata })).client.clientId
   }
 
   before(async () => {

@@ -1,15 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { expect } from 'chai'
 import type { ClientMetadataInput } from '../../../src/domain/clients/client_metadata.ts'
+import { CLIENT_PRESETS, presetDefaults } from '../../../src/domain/clients/client_presets.ts'
 import { parseClientMetadata } from '../../../src/domain/clients/parse_client_metadata.ts'
-import { type ClientKind, presetMetadata } from '../../../src/domain/clients/preset_metadata.ts'
 
 const WEB: ClientMetadataInput = { redirect_uris: ['https://app.example/cb'] }
 
 /** The sentence with which this is refused, or undefined. */
 function refusal(metadata: unknown): string | undefined {
   try {
-    parseClientMetadata(metadata)
+    parseClientMetadata(metadata, null)
     return undefined
   } catch (error) {
     expect((error as { code: string }).code).to.match(/invalid_input|too_large/)
@@ -29,7 +29,7 @@ const publicJwk = (type: 'ec' | 'ed25519' | 'rsa', bits = 2048) => {
 
 describe('domain/clients/client_metadata', () => {
   it('fills in the defaults of RFC 7591, and ES256 for the ID token', () => {
-    expect(parseClientMetadata(WEB)).to.deep.equal({
+    expect(parseClientMetadata(WEB, null)).to.deep.equal({
       redirect_uris: ['https://app.example/cb'],
       post_logout_redirect_uris: [],
       grant_types: ['authorization_code'],
@@ -42,14 +42,16 @@ describe('domain/clients/client_metadata', () => {
   })
 
   it('does not change what it has accepted', () => {
-    const accepted = parseClientMetadata(WEB)
-    expect(parseClientMetadata(JSON.parse(JSON.stringify(accepted)))).to.deep.equal(accepted)
+    const accepted = parseClientMetadata(WEB, null)
+    expect(parseClientMetadata(JSON.parse(JSON.stringify(accepted)), null)).to.deep.equal(accepted)
   })
 
-  for (const kind of ['web', 'spa', 'native', 'service', 'device'] satisfies ClientKind[]) {
-    it(`has a preset for a ${kind} client that holds`, () => {
-      const uris = ['web', 'spa', 'native'].includes(kind) ? WEB : {}
-      expect(refusal({ ...presetMetadata(kind), ...uris })).to.equal(undefined)
+  for (const preset of CLIENT_PRESETS) {
+    it(`has defaults for the preset ${preset} that hold`, () => {
+      const defaults = presetDefaults(preset)
+      const uris = defaults.response_types?.length ? WEB : {}
+      const keys = preset === 'fapi2' ? { jwks: { keys: [publicJwk('ec')] } } : {}
+      parseClientMetadata({ ...defaults, ...uris, ...keys }, preset)
     })
   }
 
@@ -244,7 +246,7 @@ describe('domain/clients/client_metadata', () => {
     const cases: [string, Record<string, unknown>, RegExp][] = [
       [
         'client_credentials without authentication',
-        { ...presetMetadata('service'), token_endpoint_auth_method: 'none' },
+        { ...presetDefaults('service'), token_endpoint_auth_method: 'none' },
         /token_endpoint_auth_method/,
       ],
       [
@@ -265,7 +267,7 @@ describe('domain/clients/client_metadata', () => {
       ],
       ['the code grant without its response', { ...WEB, response_types: [] }, /response_types/],
       ['the code grant without redirect URI', {}, /redirect_uris/],
-      ['implicit', { ...WEB, grant_types: ['implicit'] }, /grant_types/],
+      ['implicit', { ...WEB, grant_types: ['implicit'], response_types: ['id_token'] }, /legacy/],
       ['the password grant', { ...WEB, grant_types: ['password'] }, /grant_types/],
       ['a token response', { ...WEB, response_types: ['token'] }, /response_types/],
       [

@@ -25,7 +25,7 @@ import {
 
 const WEB: ClientToCreate = {
   name: 'Shop',
-  kind: 'web',
+  preset: 'web',
   metadata: { redirect_uris: ['https://shop.example/cb'] },
 }
 
@@ -60,7 +60,7 @@ describe('domain/clients', function () {
   })
 
   it('makes no secret for a client that has none, and takes none', async () => {
-    const spa: ClientToCreate = { ...WEB, kind: 'spa' }
+    const spa: ClientToCreate = { ...WEB, preset: 'spa' }
     const { client, secret } = await createClient(deps(), spa)
     expect(secret).to.equal(undefined)
     expect(client.secrets).to.be.empty
@@ -141,12 +141,14 @@ describe('domain/clients', function () {
   })
 
   it('gives a secret to a client that begins to need one, and takes it when it ceases to', async () => {
-    const { client } = await createClient(deps(), { ...WEB, kind: 'spa' })
-    const method = (token_endpoint_auth_method: 'none' | 'client_secret_post') =>
-      updateClient(deps(), client.clientId, { metadata: { token_endpoint_auth_method } })
-    const { client: confidential, secret } = await method('client_secret_post')
+    const { client } = await createClient(deps(), { ...WEB, preset: 'spa' })
+    const change = (
+      preset: 'spa' | 'web',
+      token_endpoint_auth_method: 'none' | 'client_secret_post',
+    ) => updateClient(deps(), client.clientId, { preset, metadata: { token_endpoint_auth_method } })
+    const { client: confidential, secret } = await change('web', 'client_secret_post')
     expect(matchesClientSecret(keyring, confidential, secret!, new Date())).to.equal(true)
-    expect((await method('none')).client.secrets).to.be.empty
+    expect((await change('spa', 'none')).client.secrets).to.be.empty
   })
 
   it('loses none of the changes made at once', async () => {
@@ -211,7 +213,7 @@ describe('domain/clients', function () {
     })
 
     it('is refused for a client without secret, and for an overlap that is none', async () => {
-      const { client } = await createClient(deps(), { ...WEB, kind: 'spa' })
+      const { client } = await createClient(deps(), { ...WEB, preset: 'spa' })
       expect(
         await codeOf(() => rotateClientSecret(deps(), client.clientId, { overlapS: 0 })),
       ).to.equal('invalid_input')

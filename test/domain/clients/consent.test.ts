@@ -59,7 +59,7 @@ describe('domain/clients/consent_store', function () {
     db = database.db
     accountId = (await createAccount(deps(), { username: 'consenting' })).id
     const metadata = { redirect_uris: ['https://a.example/cb'] }
-    const client = { name: 'A', kind: 'spa' as const, metadata }
+    const client = { name: 'A', preset: 'spa' as const, metadata }
     clientId = (await createClient({ ...deps(), keyring }, client)).client.clientId
   })
   after(() => database?.close())

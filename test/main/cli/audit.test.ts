@@ -35,8 +35,8 @@ describe('authcore audit', function () {
   }
 
   it('lists the end of the trail and proves that it is intact', async () => {
-    await place.run('client create --name A --type service --id a')
-    await place.run('client create --name B --type service --id b')
+    await place.run('client create --name A --preset service --id a')
+    await place.run('client create --name B --preset service --id b')
     await place.run('client disable b')
     await deliver()
     const all = (await place.run('audit list --json')).json().entries

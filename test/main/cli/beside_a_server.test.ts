@@ -59,7 +59,7 @@ describe('commands beside a running server', function () {
     // The server has looked for it, and remembers that it is not there.
     expect(await serviceToken('reports', 'x'.repeat(20))).to.include({ error: 'invalid_client' })
     const created = await run(
-      'client create --name Reports --type service --id reports --resource https://api.example.com=read --introspection any',
+      'client create --name Reports --preset service --id reports --resource https://api.example.com=read --introspection any',
     )
     const secret = created.json().client_secret
     expect(
@@ -69,7 +69,7 @@ describe('commands beside a running server', function () {
     const { access_token: token } = await serviceToken('reports', secret)
 
     const watcher = await addClient(server, {
-      kind: 'service',
+      preset: 'service',
       metadata: { introspection: 'any', resource_scopes: {} },
     })
     const party = await relyingParty(server, watcher)

@@ -34,7 +34,7 @@ describe('authcore client', function () {
   it('registers one of each type with its usual metadata, and prints a secret once', async () => {
     const resources = '--resource https://api.example.com=read,write --resource urn:b=x'
     const created = await place.run(
-      `client create --name "My shop" --type web --id shop --redirect-uri https://shop.example/a --redirect-uri https://shop.example/b --post-logout-redirect-uri https://shop.example/ --backchannel-logout-uri https://shop.example/logout --first-party ${resources} --json`,
+      `client create --name "My shop" --preset web --id shop --redirect-uri https://shop.example/a --redirect-uri https://shop.example/b --post-logout-redirect-uri https://shop.example/ --backchannel-logout-uri https://shop.example/logout --first-party ${resources} --json`,
     )
     expect(created.stderr).to.equal('')
     const shop = created.json()
@@ -50,7 +50,7 @@ describe('authcore client', function () {
     })
 
     const human = await place.run(
-      'client create --name Reports --type service --id reports --introspection any',
+      'client create --name Reports --preset service --id reports --introspection any',
     )
     expect(human.code).to.equal(0)
     expect(human.stdout).to.match(/^client_id: +reports$/m)
@@ -77,7 +77,7 @@ describe('authcore client', function () {
   it('takes a secret, keys and metadata from files', async () => {
     const secret = file('secret', 'a-secret-of-the-old-system\n')
     const own = await place.run(
-      `client create --name Old --type service --id old --secret-file ${secret} --json`,
+      `client create --name Old --preset service --id old --secret-file ${secret} --json`,
     )
     expect(own.code).to.equal(0)
     expect(own.json()).not.to.have.property('client_secret')
@@ -89,7 +89,7 @@ describe('authcore client', function () {
     })
     const jwk = publicJwk()
     const keyed = await place.run(
-      `client create --name Keyed --type service --id keyed --auth-method private_key_jwt --jwks-file ${file('jwk.json', jwk)} --metadata-file ${metadata} --json`,
+      `client create --name Keyed --preset service --id keyed --auth-method private_key_jwt --jwks-file ${file('jwk.json', jwk)} --metadata-file ${metadata} --json`,
     )
     expect(keyed.json().metadata).to.deep.include({
       jwks: { keys: [jwk] },
@@ -98,7 +98,7 @@ describe('authcore client', function () {
     })
 
     const device = await place.run(
-      'client create --name TV --type web --id tv --auth-method none --grant device_code --grant refresh_token --json',
+      'client create --name TV --preset device --id tv --grant device_code --grant refresh_token --json',
     )
     expect(device.json().metadata).to.deep.include({
       grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
@@ -109,38 +109,44 @@ describe('authcore client', function () {
   it('refuses what contradicts itself or is not acceptable, and changes nothing', async () => {
     const jwks = file('jwks.json', { keys: [publicJwk()] })
     const calls: [line: string, code: string, message: RegExp][] = [
-      ['create --name A --type web', 'invalid_input', /redirect_uris must hold an address/],
-      ['create --name A --type pigeon', 'invalid_input', /Allowed choices are web, spa, native/],
+      ['create --name A --preset web', 'invalid_input', /redirect_uris must hold an address/],
+      ['create --name A --preset pigeon', 'invalid_input', /Allowed choices are web, spa, native/],
       [
-        'create --name A --type web --id shop --redirect-uri https://a.example/',
+        'create --name A --preset web --id shop --redirect-uri https://a.example/',
         'conflict',
         /a client shop already/,
       ],
       [
-        `create --name A --type service --jwks-file ${jwks} --jwks-uri https://a.example/k`,
+        `create --name A --preset service --jwks-file ${jwks} --jwks-uri https://a.example/k`,
         'invalid_input',
         /cannot be used with option '--jwks-uri/,
       ],
       [
-        'create --name A --type service --jwks-file /nowhere',
+        'create --name A --preset service --jwks-file /nowhere',
         'invalid_input',
         /--jwks-file cannot be read \(ENOENT\)/,
       ],
       [
-        `create --name A --type service --metadata-file ${file('bad.json', '[1')}`,
+        `create --name A --preset service --metadata-file ${file('bad.json', '[1')}`,
         'invalid_input',
         /not a JSON object/,
       ],
       [
-        'create --name A --type service --resource https://a.example',
+        'create --name A --preset service --resource https://a.example',
         'invalid_input',
         /https:\/\/api\.example\.com=read/,
       ],
       [
-        'create --name A --type service --grant password',
+        'create --name A --preset service --grant password',
         'invalid_input',
         /Allowed choices are authorization_code/,
       ],
+      [
+        'create --name A --preset spa --redirect-uri https://a.example/ --auth-method client_secret_post',
+        'invalid_input',
+        /must be none for the preset spa/,
+      ],
+      ['update shop --preset service', 'invalid_input', /for the preset service/],
       ['show nobody', 'not_found', /no such client/],
       ['update nobody --name B', 'not_found', /no such client/],
       ['update shop', 'invalid_input', /Nothing to change/],
@@ -172,7 +178,9 @@ describe('authcore client', function () {
       'client update keyed --jwks-uri https://keyed.example/jwks --json',
     )
     expect(moved.json().metadata).to.not.have.property('jwks')
-    const secretive = await place.run('client update tv --auth-method client_secret_basic --json')
+    const secretive = await place.run(
+      'client update tv --preset device --auth-method client_secret_basic --json',
+    )
     expect(secretive.json().client_secret).to.match(/^acs_/)
   })
 

@@ -67,7 +67,7 @@ describe('the command line', function () {
       [
         'user create --email a@example.com --password=hunter2',
         'user set-password a@example.com hunter2',
-        'client create --name a --type web --secret hunter2',
+        'client create --name a --preset web --secret hunter2',
       ].map(run),
     )
     for (const { code, stdout, stderr } of runs) {

@@ -4,6 +4,8 @@ import { effectiveConfiguration } from '../../../src/surfaces/oidc/internals.ts'
 import { brokenStances } from '../../../src/surfaces/oidc/security_stance.ts'
 import { type AuthCore, startAuthCore } from '../../support/authcore.ts'
 
+const STRICT = { legacyClients: false }
+
 describe('surfaces/oidc/security_stance', function () {
   this.timeout(30_000)
   let server: AuthCore
@@ -15,12 +17,12 @@ describe('surfaces/oidc/security_stance', function () {
   const ours = () => effectiveConfiguration(server.parts.runtime.provider())
 
   it('holds for the provider that serves', () => {
-    expect(brokenStances(ours())).to.deep.equal([])
+    expect(brokenStances(ours(), STRICT)).to.deep.equal([])
   })
 
   it('does not hold for an engine that is left to its defaults', () => {
     const provider = new Provider('https://op.example.test', { adapter: (() => ({})) as never })
-    const broken = brokenStances(effectiveConfiguration(provider))
+    const broken = brokenStances(effectiveConfiguration(provider), STRICT)
     expect(broken).to.include.members([
       'the engine serves no pages of its own',
       'the code flow is the only one',
@@ -45,7 +47,7 @@ describe('surfaces/oidc/security_stance', function () {
   ]
   for (const [name, change] of changes) {
     it(`notices when it no longer holds that ${name}`, () => {
-      expect(brokenStances({ ...ours(), ...change } as never)).to.include(name)
+      expect(brokenStances({ ...ours(), ...change } as never, STRICT)).to.include(name)
     })
   }
 })

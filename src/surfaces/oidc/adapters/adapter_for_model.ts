@@ -71,7 +71,8 @@ function recordAdapter(deps: AdapterDeps, model: ModelName): Adapter {
     async upsert(id, payload, expiresIn) {
       const record = codec.encode(model, id, payload as Payload, expiresIn)
       if (model === 'DeviceCode' && isClaim(payload as Payload)) {
-        if (!(await claimDeviceCode(stores.db, record))) throw userCodeAlreadyUsed()
+        const read = await inUnit((unit) => unit.find(record))
+        if (!(await claimDeviceCode(stores.db, record, read?.sealed))) throw userCodeAlreadyUsed()
         return
       }
       await inUnit(async (unit) => unit.upsert(record, model === 'Session' && !isLogout()))

@@ -354,15 +354,22 @@ export async function consumeRecord(db: Db, { model, idHash }: RecordKey): Promi
   return (await queryOne(db, text, [idHash])) !== undefined
 }
 
-/** Claims a device code for the one browser that answers it; false where another one was first. */
-export async function claimDeviceCode(db: Db, record: OidcRecord): Promise<boolean> {
+/**
+ * Claims a device code for the one browser that answers it; false where another one was first. The
+ * seal is new with every write: while it is the one that was read, nobody wrote in between. Nothing
+ * is read out of the payload here, because `->` fails on what a request may carry (U+0000).
+ */
+export async function claimDeviceCode(
+  db: Db,
+  record: OidcRecord,
+  readSeal: Buffer | undefined,
+): Promise<boolean> {
   const row = await queryOne(
     db,
     `UPDATE oidc_record SET payload = $2::json, sealed = $3
-      WHERE model = 'DeviceCode' AND id_hash = $1 AND consumed_at IS NULL
-        AND payload -> 'inFlight' IS NULL AND payload -> 'error' IS NULL
+      WHERE model = 'DeviceCode' AND id_hash = $1 AND sealed = $4 AND consumed_at IS NULL
       RETURNING 1 AS one`,
-    [record.idHash, JSON.stringify(record.payload), record.sealed ?? null],
+    [record.idHash, JSON.stringify(record.payload), record.sealed ?? null, readSeal ?? null],
   )
   return row !== undefined
 }

@@ -1,0 +1,25 @@
+import { z } from 'zod'
+import { flag, setting } from '../setting.ts'
+
+/**
+ * Which protocols the deployment offers. What is on is still narrowed by each client's metadata; what
+ * is off is neither served nor advertised.
+ */
+export const protocolsSection = z.strictObject({
+  legacyClients: setting(flag.default(false), {
+    env: 'AUTHCORE_LEGACY_CLIENTS',
+    doc: 'Allows clients of the preset `legacy`: implicit and hybrid response types, and for those that authenticate, the code flow without PKCE. RFC 9700 advises against it.',
+  }),
+  authorizationPost: setting(flag.default(true), {
+    env: 'AUTHCORE_AUTHORIZATION_POST',
+    doc: 'Takes authorization and logout requests as forms too (OpenID Connect Core §3.1.2.1): each is sent on as the GET that it stands for.',
+  }),
+  requirePushedRequests: setting(flag.default(false), {
+    env: 'AUTHCORE_REQUIRE_PUSHED_REQUESTS',
+    doc: 'Requires pushed authorization requests (RFC 9126) of every client, and not only of those registered so.',
+  }),
+  deviceFlow: setting(flag.default(true), {
+    env: 'AUTHCORE_DEVICE_FLOW',
+    doc: 'Lets clients that are registered for it connect devices with a code (RFC 8628).',
+  }),
+})

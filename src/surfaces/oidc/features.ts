@@ -1,0 +1,54 @@
+import type { Configuration } from 'oidc-provider'
+import type { ProviderDeps } from './create_provider.ts'
+import { createDevicePages, createLogoutPages } from './engine_pages.ts'
+import { createIntrospectionPolicy } from './introspection_policy.ts'
+import { fapiProfile } from './presets.ts'
+import { createResourceIndicators } from './resource_servers.ts'
+
+/**
+ * What of the engine is switched on. A feature that is on is still narrowed by the metadata of each
+ * client; one that is off is neither served nor advertised.
+ */
+export function engineFeatures(deps: ProviderDeps): NonNullable<Configuration['features']> {
+  const { config, db, pages } = deps
+  const { protocols } = config
+  return {
+    devInteractions: { enabled: false },
+    backchannelLogout: { enabled: true },
+    claimsParameter: { enabled: true },
+    clientCredentials: { enabled: true },
+    deviceFlow: {
+      enabled: protocols.deviceFlow,
+      charset: 'base-20',
+      mask: '****-****',
+      ...(createDevicePages(deps) as object),
+    },
+    dPoP: {
+      enabled: true,
+      nonceSecret: deps.keyring.derive('dpop_nonce'),
+      requireNonce: () => false,
+    },
+    introspection: {
+      enabled: true,
+      allowedPolicy: createIntrospectionPolicy(db) as never,
+    },
+    fapi: { enabled: true, profile: (_ctx, client) => fapiProfile(client) },
+    jwtIntrospection: { enabled: true },
+    jwtUserinfo: { enabled: true },
+    pushedAuthorizationRequests: {
+      enabled: true,
+      requirePushedAuthorizationRequests: protocols.requirePushedRequests,
+    },
+    resourceIndicators: createResourceIndicators(
+      deps.resourceServers,
+      config.tokens.accessTokenS,
+    ) as never,
+    revocation: {
+      enabled: true,
+      // RFC 7009 §2.1: the token of another client is not touched, and the answer does not say so.
+      allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
+    },
+    rpInitiatedLogout: { enabled: true, ...createLogoutPages(pages, db) },
+    userinfo: { enabled: true },
+  }
+}
