@@ -20,12 +20,6 @@ export const ENDINGS: readonly Row[] = [
     why: 'an address that is not registered gets a page and no redirect (RFC 6749 §4.1.2.1)',
   },
   {
-    plans: /^oidcc-(basic|formpost-basic)$/,
-    modules: /^oidcc-ensure-post-request-succeeds$/,
-    ends: 'warning',
-    why: 'authorization requests come by GET, so that session cookies can stay SameSite=Lax',
-  },
-  {
     plans: /^oidcc-(?!dynamic)/,
     modules: /^oidcc-(idtoken-(signature|unsigned)|request-uri-unsigned-supported-.*)$/,
     ends: 'skipped',

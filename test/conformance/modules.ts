@@ -2,9 +2,6 @@
  * The checklist: every module of the OpenID Connect plans of the official conformance suite (5.2.4), by
  * the suite's own names. A plan is a selection of rows; `endings.ts` has the modules that end otherwise
  * than with PASSED. No test file lists modules, so that none can be lost there.
- *
- * One thing is done otherwise than by the suite: it sends PKCE where a module is about it, our stand-in
- * with every request, as this server requires of every client.
  */
 
 /** P: the server must do it. N: it must refuse. R: the suite may want a human to look at the page. */
@@ -124,12 +121,22 @@ const ONLY_CODE_ID_TOKEN = [
   'oidcc-ensure-request-with-valid-pkce-succeeds',
 ]
 
+const WITH_ACCESS_TOKEN = [
+  'oidcc-userinfo-get',
+  'oidcc-userinfo-post-header',
+  'oidcc-userinfo-post-body',
+]
+
 /** What the suite does not ask of this response type. */
 function leftOut(responseType: string): Set<string> {
   const types = responseType.split(' ')
   const ofNonce = types.includes('id_token') ? NONCE_MAY_MISS : NONCE_MUST_NOT_MISS
   const fewer = types.includes('code') && types.includes('token')
-  return new Set([ofNonce, ...(fewer ? ONLY_CODE_ID_TOKEN : [])])
+  return new Set([
+    ofNonce,
+    ...(fewer ? ONLY_CODE_ID_TOKEN : []),
+    ...(responseType === 'id_token' ? WITH_ACCESS_TOKEN : []),
+  ])
 }
 
 export function oidcModules(plan: OidcPlan, responseType = 'code'): ChecklistRow[] {

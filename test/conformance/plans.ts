@@ -58,16 +58,11 @@ const MESSAGE_SIGNING: Plan = {
 
 export const ALL_PLANS: readonly Plan[] = [...OIDC, ...FAPI, MESSAGE_SIGNING]
 
-const FRONT = 'response types with tokens in front are not offered'
 const MTLS = 'mutual TLS is not offered'
 const REGISTRATION = 'clients cannot register themselves'
 
 /** Files that are not there, and what the server lacks for them. */
 export const NOT_ASKED: Readonly<Record<string, string>> = {
-  implicit: FRONT,
-  hybrid: FRONT,
-  form_post_implicit: FRONT,
-  form_post_hybrid: FRONT,
   dynamic: REGISTRATION,
   third_party_initiated_login: REGISTRATION,
   frontchannel_logout: 'front-channel logout is not offered',

@@ -59,15 +59,11 @@ async function register(
   const key = await signingParty(alg)
   const metadata: ClientMetadataInput = {
     redirect_uris: [redirectUri],
-    token_endpoint_auth_method: 'private_key_jwt',
     token_endpoint_auth_signing_alg: alg,
     jwks: { keys: [{ ...key.jwk, alg, use: 'sig', kid: `${alg}-${randomToken().slice(0, 8)}` }] },
-    id_token_signed_response_alg: 'ES256',
-    require_pushed_authorization_requests: true,
-    dpop_bound_access_tokens: true,
   }
   const name = `FAPI client ${alg}`
-  const { client } = await createClient(op.server.parts, { name, preset: 'web', metadata })
+  const { client } = await createClient(op.server.parts, { name, preset: 'fapi2', metadata })
   const isOpenId = openid === 'openid_connect'
   return {
     op,
@@ -81,6 +77,7 @@ async function register(
     scope: isOpenId ? 'openid email offline_access' : 'read offline_access',
     openid: isOpenId,
     always: isOpenId ? {} : { resource: API },
-    idTokenAlg: 'ES256',
+    pkce: true,
+    idTokenAlg: client.metadata.id_token_signed_response_alg,
   }
 }

@@ -36,7 +36,7 @@ const userInfo =
   (where: 'get' | 'header' | 'body'): OidcModule =>
   async ({ op, party, notes }) => {
     const { accessToken, claims } = await flow(party, notes)
-    if (!accessToken) return notes.skip('no access token in this flow')
+    if (!accessToken) throw new Error('no access token in this flow')
     const headers = { accept: 'application/json', authorization: `Bearer ${accessToken}` }
     const uri = op.metadata.userinfo_endpoint
     const client = op.newBrowser()

@@ -71,7 +71,7 @@ const foreignRedirectUri: OidcModule = async ({ party, notes }) => {
 
 const pkce: OidcModule = async ({ op, party, notes }) => {
   expect(op.metadata['code_challenge_methods_supported']).to.include('S256')
-  const { request } = await flow(party, notes)
+  const { request } = await flow({ ...party, pkce: true }, notes)
   expect(request.parameters['code_challenge_method']).to.equal('S256')
 }
 

@@ -23,30 +23,47 @@ export const CALLBACK = 'https://suite.example.test/test/a/authcore/callback'
 export const SECOND_CALLBACK = `${CALLBACK}?dummy1=lorem&dummy2=ipsum`
 const SCOPE = 'openid profile email'
 
-export type OidcVariant = { responseType?: string; responseMode?: 'form_post' }
+export type OidcVariant = {
+  responseType?: string
+  responseMode?: 'form_post'
+  /** `web` sends PKCE and `legacy` does not, as the suite does not. */
+  preset?: 'legacy' | 'web'
+}
+
+/** What a deployment switches on to be certified: clients of old. */
+export const AS_CERTIFIED = { AUTHCORE_LEGACY_CLIENTS: 'true' }
+
+export type OidcOptions = {
+  env?: EnvironmentVariables
+  worker?: boolean
+  metadata?: ClientMetadataInput
+}
 
 export async function startOidc(
-  { responseType = 'code', responseMode }: OidcVariant = {},
-  options: { env?: EnvironmentVariables; worker?: boolean; metadata?: ClientMetadataInput } = {},
+  variant: OidcVariant = {},
+  { metadata = {}, ...options }: OidcOptions = {},
 ): Promise<OidcStage & { stop(): Promise<void> }> {
+  const { responseType = 'code', responseMode, preset = 'web' } = variant
   const op = await startOp(options)
-  const register = async (metadata: ClientMetadataInput = {}): Promise<Party> => {
-    const merged = { ...flowMetadata(responseType), ...options.metadata, ...metadata }
-    const { client, secret } = await createClient(op.server.parts, {
+  const register = async (own: ClientMetadataInput = {}): Promise<Party> => {
+    const { client, secret = '' } = await createClient(op.server.parts, {
       name: `Client ${randomToken().slice(0, 6)}`,
-      preset: 'web',
-      metadata: merged,
+      preset,
+      metadata: { ...flowMetadata(responseType), ...metadata, ...own },
     })
-    const method = client.metadata.token_endpoint_auth_method
+    const { clientId } = client
+    const { token_endpoint_auth_method: method, ...registered } = client.metadata
     return {
       op,
-      clientId: client.clientId,
-      credentials: { method: method as 'client_secret_basic', secret: secret ?? '' },
-      redirectUri: client.metadata.redirect_uris[0]!,
+      clientId,
+      credentials:
+        method === 'none' ? { method } : { method: method as 'client_secret_basic', secret },
+      redirectUri: registered.redirect_uris[0] ?? '',
       responseType,
       responseMode,
       scope: SCOPE,
-      idTokenAlg: client.metadata.id_token_signed_response_alg,
+      pkce: preset === 'web',
+      idTokenAlg: registered.id_token_signed_response_alg,
     }
   }
   const party = await register()

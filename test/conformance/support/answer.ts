@@ -75,7 +75,9 @@ function checkWhoAnswers(
     expect(uri.searchParams.get(name), `${name} of the redirect_uri`).to.equal(value)
   }
   expect(parameters['state'], 'state').to.equal(request.parameters['state'])
-  if (op.metadata['authorization_response_iss_parameter_supported'] === true) {
+  // RFC 9207 §2.3: an ID token in the response says it already.
+  const isTold = 'iss' in parameters || !('id_token' in parameters)
+  if (op.metadata['authorization_response_iss_parameter_supported'] === true && isTold) {
     expect(parameters['iss'], 'iss').to.equal(op.issuer)
   }
 }

@@ -19,6 +19,8 @@ export type Party = {
   responseType: string
   responseMode: string | undefined
   scope: string
+  /** Sends PKCE with every request, as all clients have to that are not of old. */
+  pkce: boolean
   /** Which `alg` its ID tokens must have. */
   idTokenAlg: string
   /** Sender-constrained by this key (RFC 9449). */
@@ -33,14 +35,14 @@ export type Credentials =
 export type Parameters = Record<string, string | undefined>
 
 /** An authorization request; `parameters` are what goes out, undefined was left out. */
-export type AuthorizationRequest = { parameters: Record<string, string>; verifier: string }
+export type AuthorizationRequest = {
+  parameters: Record<string, string>
+  verifier: string | undefined
+}
 
-/**
- * With state, nonce and PKCE (every client of this provider needs it, as the suite's PKCE modules do);
- * `changes` add, replace or, with undefined, take out.
- */
+/** With state and nonce; `changes` add, replace or, with undefined, take out. */
 export function authorizationRequest(party: Party, changes: Parameters = {}): AuthorizationRequest {
-  const verifier = randomToken()
+  const verifier = party.pkce && hasCode(party) ? randomToken() : undefined
   const all: Parameters = {
     client_id: party.clientId,
     redirect_uri: party.redirectUri,
@@ -49,9 +51,7 @@ export function authorizationRequest(party: Party, changes: Parameters = {}): Au
     nonce: randomToken(),
     response_type: party.responseType,
     response_mode: party.responseMode,
-    ...(hasCode(party)
-      ? { code_challenge: challengeOf(verifier), code_challenge_method: 'S256' }
-      : {}),
+    ...(verifier ? { code_challenge: challengeOf(verifier), code_challenge_method: 'S256' } : {}),
     ...changes,
   }
   return { parameters: withoutUndefined(all), verifier }
@@ -171,7 +171,7 @@ function tokenRequest(party: Party, fields: Parameters, deviation?: Deviation): 
 /** The code for tokens; `changes` as in an authorization request. */
 export function redeem(
   party: Party,
-  { code, verifier, ...changes }: { code: string; verifier: string } & Parameters,
+  { code, verifier, ...changes }: { code: string; verifier: string | undefined } & Parameters,
   deviation?: Deviation,
 ): Promise<Reply> {
   const fields = {
