@@ -1,5 +1,6 @@
 import { randomToken } from '../../../src/core/secrets.ts'
 import type { ClientMetadataInput } from '../../../src/domain/clients/client_metadata.ts'
+import type { ClientPreset } from '../../../src/domain/clients/client_presets.ts'
 import { createClient } from '../../../src/domain/clients/create_client.ts'
 import type { EnvironmentVariables } from '../../../src/platform/config/load_config.ts'
 import { type Op, startOp } from '../support/op.ts'
@@ -13,7 +14,7 @@ export type OidcStage = {
   party: Party
   second: Party
   /** Registers a further client of the plan's flow. */
-  register(metadata?: ClientMetadataInput): Promise<Party>
+  register(metadata?: ClientMetadataInput, preset?: ClientPreset): Promise<Party>
 }
 
 export type OidcTrial = OidcStage & { notes: Notes }
@@ -45,10 +46,10 @@ export async function startOidc(
 ): Promise<OidcStage & { stop(): Promise<void> }> {
   const { responseType = 'code', responseMode, preset = 'web' } = variant
   const op = await startOp(options)
-  const register = async (own: ClientMetadataInput = {}): Promise<Party> => {
+  const register = async (own: ClientMetadataInput = {}, kind: ClientPreset = preset) => {
     const { client, secret = '' } = await createClient(op.server.parts, {
       name: `Client ${randomToken().slice(0, 6)}`,
-      preset,
+      preset: kind,
       metadata: { ...flowMetadata(responseType), ...metadata, ...own },
     })
     const { clientId } = client
@@ -62,7 +63,7 @@ export async function startOidc(
       responseType,
       responseMode,
       scope: SCOPE,
-      pkce: preset === 'web',
+      pkce: kind !== 'legacy',
       idTokenAlg: registered.id_token_signed_response_alg,
     }
   }

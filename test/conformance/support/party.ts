@@ -164,7 +164,11 @@ async function authentication(
   }
 }
 
-function tokenRequest(party: Party, fields: Parameters, deviation?: Deviation): Promise<Reply> {
+export function tokenRequest(
+  party: Party,
+  fields: Parameters,
+  deviation?: Deviation,
+): Promise<Reply> {
   return machinePost(party, party.op.metadata.token_endpoint, withoutUndefined(fields), deviation)
 }
 

@@ -70,5 +70,9 @@ const STEPS: Record<string, (conduct: Conduct) => { fields: Fields; button: stri
     button: 'sign-in',
   }),
   'consent-form': () => ({ fields: {}, button: 'allow' }),
+  'select-account-form': () => ({ fields: {}, button: 'account-1' }),
+  // The code is filled in already where the address of the page has it.
+  'device-code-form': () => ({ fields: {}, button: 'submit-code' }),
+  'device-confirm-form': () => ({ fields: {}, button: 'confirm' }),
   'logout-form': () => ({ fields: {}, button: 'logout' }),
 }

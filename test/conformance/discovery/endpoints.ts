@@ -1,0 +1,129 @@
+import { expect } from 'chai'
+import { UnsecuredJWT } from 'jose'
+import { randomToken } from '../../../src/core/secrets.ts'
+import { checkLogoutToken } from '../oidc/backchannel_logout.ts'
+import { logOut } from '../oidc/logout.ts'
+import { answerOf, checkSuccess } from '../support/answer.ts'
+import { fetchJwks } from '../support/checks/jwks.ts'
+import { flow } from '../support/flow.ts'
+import { authorizationRequest, machinePost, type Party, visit } from '../support/party.ts'
+import { type Exercise, STRICT, type Stage } from './exercise.ts'
+
+/** Endpoints, and what is said with yes or no. */
+
+const signsIn: Exercise = async (_, { party }) => void (await flow(party, STRICT))
+
+async function isActive(stage: Stage, token: string): Promise<unknown> {
+  const guard = await stage.register({ introspection: 'any' }, 'service')
+  const uri = String(stage.op.metadata['introspection_endpoint'])
+  const reply = await machinePost(guard, uri, { token })
+  expect(reply.status, reply.body).to.equal(200)
+  return reply.json<{ active: unknown }>().active
+}
+
+export const ENDPOINTS: Readonly<Record<string, Exercise>> = {
+  async issuer(issuer, { op }) {
+    for (const path of ['openid-configuration', 'oauth-authorization-server']) {
+      const reply = await op.newBrowser().get(`${issuer}/.well-known/${path}`)
+      expect(reply.json()).to.deep.equal(op.metadata)
+    }
+  },
+  jwks_uri: async (_, { op }) => void (await fetchJwks(op)),
+  // A sign-in asks all three, and compares what they say.
+  authorization_endpoint: signsIn,
+  token_endpoint: signsIn,
+  userinfo_endpoint: signsIn,
+  async pushed_authorization_request_endpoint(uri, { party }) {
+    const request = authorizationRequest(party)
+    const pushed = await machinePost(party, uri, request.parameters)
+    expect(pushed.status, pushed.body).to.equal(201)
+    const { request_uri } = pushed.json<{ request_uri: string }>()
+    const journey = await visit(party, { client_id: party.clientId, request_uri })
+    checkSuccess(party, request, answerOf(journey), STRICT)
+  },
+  async introspection_endpoint(_, stage) {
+    const { accessToken } = await flow(stage.party, STRICT)
+    expect(await isActive(stage, accessToken!)).to.equal(true)
+    expect(await isActive(stage, randomToken())).to.equal(false)
+  },
+  async revocation_endpoint(uri, stage) {
+    const { accessToken } = await flow(stage.party, STRICT)
+    const revoked = await machinePost(stage.party, uri, { token: accessToken! })
+    expect(revoked.status, revoked.body).to.equal(200)
+    expect(await isActive(stage, accessToken!)).to.equal(false)
+  },
+  async device_authorization_endpoint(uri, { register }) {
+    const party = await register({ redirect_uris: [] }, 'device')
+    const reply = await machinePost(party, uri, { scope: 'openid' })
+    expect(reply.status, reply.body).to.equal(200)
+    expect(reply.json()).to.include.all.keys('device_code', 'user_code', 'verification_uri')
+  },
+  async end_session_endpoint(_, { party }) {
+    const { browser, idToken } = await flow(party, STRICT)
+    await logOut(party, browser, { id_token_hint: idToken })
+    const { parameters } = authorizationRequest(party, { prompt: 'none' })
+    const { parameters: answer } = answerOf(await visit(party, parameters, { browser }))
+    expect(answer['error']).to.equal('login_required')
+  },
+}
+
+/** Endpoints of other servers, and where one would look for them here. */
+export const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  registration_endpoint: ['/register', '/reg', '/registration', '/connect/register'],
+  backchannel_authentication_endpoint: ['/backchannel', '/bc-authorize', '/ciba'],
+  check_session_iframe: ['/session/check', '/check_session', '/connect/checksession'],
+}
+
+async function toldOfLogout({ listener, register }: Stage, withSession: boolean): Promise<void> {
+  const party = await register({
+    backchannel_logout_uri: `${listener.uri}/logged-out`,
+    backchannel_logout_session_required: withSession,
+  })
+  const { browser, idToken, claims } = await flow(party, STRICT)
+  await logOut(party, browser, { id_token_hint: idToken })
+  const { body } = await listener.next()
+  const token = new URLSearchParams(body).get('logout_token')!
+  await checkLogoutToken(party, token, withSession ? claims : { sub: claims.sub })
+}
+
+/** A parameter that would replace the request: refused, and the client told. */
+async function refusesParameter(
+  party: Party,
+  name: 'request' | 'request_uri',
+  value: string,
+): Promise<void> {
+  const request = authorizationRequest(party, { [name]: value })
+  const { leaves, last } = await visit(party, request.parameters)
+  const errors = [`${name}_not_supported`, 'invalid_request', `invalid_${name}`]
+  if (leaves) expect(leaves.uri.searchParams.get('error')).to.be.oneOf(errors)
+  else expect(last.status).to.be.within(400, 499)
+}
+
+type Flag = { yes?: Exercise; no?: Exercise }
+
+/** What stands for true and for false; a member that is not there is false. */
+export const FLAGS: Readonly<Record<string, Flag>> = {
+  authorization_response_iss_parameter_supported: {
+    async yes(_, { op, party }) {
+      const { answer } = await flow(party, STRICT)
+      expect(answer.parameters['iss']).to.equal(op.issuer)
+    },
+  },
+  claims_parameter_supported: {
+    async yes(_, { party }) {
+      const parameters = { scope: 'openid', claims: '{"id_token":{"name":null}}' }
+      const { claims } = await flow(party, STRICT, { parameters, mayHold: ['name'] })
+      expect(claims).to.have.property('name')
+    },
+  },
+  request_parameter_supported: {
+    no: async (_, { party }) =>
+      await refusesParameter(party, 'request', new UnsecuredJWT({ state: 'x' }).encode()),
+  },
+  request_uri_parameter_supported: {
+    no: async (_, { party }) =>
+      await refusesParameter(party, 'request_uri', 'https://suite.example.test/request.jwt'),
+  },
+  backchannel_logout_supported: { yes: (_, stage) => toldOfLogout(stage, false) },
+  backchannel_logout_session_supported: { yes: (_, stage) => toldOfLogout(stage, true) },
+}

@@ -1,0 +1,77 @@
+import { expect } from 'chai'
+import { DEVICE_CODE_GRANT } from '../../../src/domain/clients/client_metadata.ts'
+import { API } from '../../support/authcore.ts'
+import { checkMachineError } from '../support/checks/errors.ts'
+import { checkTokens } from '../support/checks/tokens.ts'
+import { flow } from '../support/flow.ts'
+import { machinePost, refresh, tokenRequest } from '../support/party.ts'
+import { walk } from '../support/stand_in.ts'
+import { type Exercise, type Member, oneOf, STRICT } from './exercise.ts'
+
+/** Every way to a token. */
+
+const OFFLINE = { scope: 'openid offline_access', prompt: 'consent' }
+
+const refreshed: Exercise = async (_, { party }) => {
+  const { tokens } = await flow(party, STRICT, { parameters: OFFLINE })
+  checkTokens(await refresh(party, tokens!.refresh_token!), 'Bearer', STRICT)
+}
+
+const clientCredentials: Exercise = async (grant_type, { register }) => {
+  const party = await register({ resource_scopes: { [API]: ['read'] } }, 'service')
+  const fields = { grant_type, resource: API, scope: 'read' }
+  const tokens = checkTokens(await tokenRequest(party, fields), 'Bearer', STRICT)
+  expect(tokens.scope).to.equal('read')
+}
+
+const device: Exercise = async (grant_type, { op, register }) => {
+  const party = await register({ redirect_uris: [] }, 'device')
+  const uri = String(op.metadata['device_authorization_endpoint'])
+  const started = await machinePost(party, uri, { scope: 'openid' })
+  expect(started.status, started.body).to.equal(200)
+  const { device_code, verification_uri_complete } = started.json<Record<string, string>>()
+  const browser = op.newBrowser()
+  const page = await browser.get(verification_uri_complete!)
+  const { last } = await walk({ browser, issuer: op.issuer, conduct: { person: op.alice } }, page)
+  expect(last.body).to.include('id="device-outcome"')
+  checkTokens(await tokenRequest(party, { grant_type, device_code }), 'Bearer', STRICT)
+}
+
+/** The grant of response types with tokens in front: no token endpoint is asked. */
+const implicit: Exercise = async (_, { register }) => {
+  const metadata = { grant_types: ['implicit'], response_types: ['id_token token'] } as const
+  const party = await register(
+    { grant_types: [...metadata.grant_types], response_types: [...metadata.response_types] },
+    'legacy',
+  )
+  const { accessToken } = await flow({ ...party, responseType: 'id_token token' }, STRICT)
+  expect(accessToken).to.be.a('string')
+}
+
+const grantTypes: Member = {
+  works: oneOf('grant_types_supported', {
+    authorization_code: async (_, { party }) => void (await flow(party, STRICT)),
+    refresh_token: refreshed,
+    client_credentials: clientCredentials,
+    [DEVICE_CODE_GRANT]: device,
+    implicit,
+  }),
+  others: [
+    'password',
+    'implicit',
+    'urn:ietf:params:oauth:grant-type:jwt-bearer',
+    'urn:ietf:params:oauth:grant-type:saml2-bearer',
+    'urn:ietf:params:oauth:grant-type:token-exchange',
+    'urn:openid:params:grant-type:ciba',
+    DEVICE_CODE_GRANT,
+    'made_up',
+  ],
+  async refused(grant_type, { op, party }) {
+    const { email: username, password } = op.alice
+    const fields = { grant_type, username, password, assertion: 'x', auth_req_id: 'x' }
+    const reply = await tokenRequest(party, { ...fields, scope: 'openid' })
+    checkMachineError(reply, ['unsupported_grant_type'], STRICT)
+  },
+}
+
+export const GRANTS: Readonly<Record<string, Member>> = { grant_types_supported: grantTypes }
