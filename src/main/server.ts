@@ -57,8 +57,16 @@ export function createApp(parts: Parts, health: Health): Koa {
   app.use(serveFiles('/assets', parts.renderer.assets))
   mountHome(app, parts)
   if (config.environment !== 'production') mountDevInbox(app, parts)
-  const posts = config.protocols.authorizationPost
-  mountOidc(app, { runtime, stores, clients, pages, throttle: createThrottle(parts), posts })
+  const { authorizationPost: posts, frontchannelLogout } = config.protocols
+  mountOidc(app, {
+    runtime,
+    stores,
+    clients,
+    pages,
+    throttle: createThrottle(parts),
+    posts,
+    frontchannelLogout: frontchannelLogout ? { clients, pages, issuer } : undefined,
+  })
   mountInteractions(app, {
     ...parts,
     issuer,

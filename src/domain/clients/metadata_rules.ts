@@ -134,7 +134,9 @@ function assertionAlgHasUse(metadata: ClientMetadata): MetadataFault[] {
 }
 
 function logoutSessionHasUri(metadata: ClientMetadata): MetadataFault[] {
-  return metadata.backchannel_logout_session_required && !metadata.backchannel_logout_uri
-    ? fault('backchannel_logout_session_required', 'needs a backchannel_logout_uri')
-    : []
+  return (['backchannel', 'frontchannel'] as const).flatMap((channel) =>
+    metadata[`${channel}_logout_session_required`] && !metadata[`${channel}_logout_uri`]
+      ? fault(`${channel}_logout_session_required`, `needs a ${channel}_logout_uri`)
+      : [],
+  )
 }

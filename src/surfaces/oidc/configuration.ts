@@ -62,6 +62,9 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       claim_types_supported: ['normal'],
       ui_locales_supported: deps.locales,
       service_documentation: undefined,
+      ...(config.protocols.frontchannelLogout
+        ? { frontchannel_logout_supported: true, frontchannel_logout_session_supported: true }
+        : {}),
     } as never,
     // `post_as_get.ts` takes them.
     enableHttpPostMethods: false,
