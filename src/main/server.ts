@@ -7,6 +7,7 @@ import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
 import { mountInteractions } from '../surfaces/interactions/mount.ts'
 import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { createEndSession } from '../surfaces/oidc/end_session.ts'
+import { mountLaunch } from '../surfaces/oidc/launch.ts'
 import { mountOidc } from '../surfaces/oidc/mount.ts'
 import { DISCOVERY_PATHS, INTERACTION_PATH, MACHINE_PATHS, PATHS } from '../surfaces/oidc/paths.ts'
 import { createThrottle } from '../surfaces/oidc/throttle.ts'
@@ -67,6 +68,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     posts,
     frontchannelLogout: frontchannelLogout ? { clients, pages, issuer } : undefined,
   })
+  mountLaunch(app, { clients, issuer })
   mountInteractions(app, {
     ...parts,
     issuer,
