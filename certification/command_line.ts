@@ -3,7 +3,7 @@ import path from 'node:path'
 import { InvalidArgumentError, Option } from 'commander'
 import { CliCommand } from '../src/main/cli/cli_command.ts'
 import { wholeNumber } from '../src/main/cli/option_values.ts'
-import type { CertifyOptions } from './certify.ts'
+import type { CertifyOptions } from './options.ts'
 import { PROFILE_NAMES, PROFILES, type ProfileName } from './tables/profiles.ts'
 
 /** What `npm run certify` takes, and how it explains itself. */

@@ -1,3 +1,4 @@
+import { PATHS } from '../../src/surfaces/oidc/paths.ts'
 import type { SeededClient } from '../seeding/seed_clients.ts'
 import { MODULE_SCRIPTS, SCRIPTS, type ScriptName } from '../tables/scripts.ts'
 import type { BrowserEntry, Places } from './browser.ts'
@@ -25,7 +26,7 @@ export function planConfig(
     },
     ...Object.assign({}, ...clients.map(memberOf)),
     ...(clients.some(({ row }) => row.kind === 'fapi2')
-      ? { resource: { resourceUrl: `${at.op}/userinfo` } }
+      ? { resource: { resourceUrl: at.op + PATHS.userinfo } }
       : {}),
     options: { browsercontrol_css_enable: false },
     browser: SCRIPTS.usual(at),

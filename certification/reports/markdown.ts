@@ -1,10 +1,10 @@
 import type { JudgedModule, JudgedPlan, Judgement } from '../judging/judge.ts'
-import { counts, describe, logUrl, outcomeOf } from './summary.ts'
+import { counts, describe, logUrl, outcomeOf, type SuiteName } from './summary.ts'
 
 /** For people: what is to be done first, then what is known, then what somebody has to look at. */
-export function markdown({ plans, stale, good }: Judgement, suite: string): string {
+export function markdown({ plans, stale, good }: Judgement, suite: SuiteName): string {
   const sections = [
-    `# Certification run\n\n${good ? 'As expected.' : 'Not as expected.'} Suite: ${suite}`,
+    `# Certification run\n\n${good ? 'As expected.' : 'Not as expected.'} Suite: ${suite.version} at ${suite.url}`,
     table(plans),
     section(
       'Unexpected',
@@ -39,7 +39,7 @@ function section(title: string, lines: readonly string[]): string {
 
 const isUnexpected = ({ unexpected }: JudgedModule) => unexpected.length > 0
 
-function unexpectedOf({ run, modules }: JudgedPlan, suite: string): string[] {
+function unexpectedOf({ run, modules }: JudgedPlan, suite: SuiteName): string[] {
   const { key } = run.planned
   const lines = modules
     .filter(isUnexpected)
@@ -50,7 +50,7 @@ function unexpectedOf({ run, modules }: JudgedPlan, suite: string): string[] {
   return run.error ? [`- ${key}: ${oneLine(run.error)}`, ...lines] : lines
 }
 
-function reviewsOf({ run, modules }: JudgedPlan, suite: string): string[] {
+function reviewsOf({ run, modules }: JudgedPlan, suite: SuiteName): string[] {
   return modules
     .filter((module) => outcomeOf(module) === 'REVIEW')
     .map((module) => `- ${run.planned.key} / ${link(module, suite)}`)
@@ -65,7 +65,7 @@ function expectedOf({ run, modules }: JudgedPlan): string[] {
   )
 }
 
-function link(module: JudgedModule, suite: string): string {
+function link(module: JudgedModule, suite: SuiteName): string {
   return module.run.id ? `[${module.run.module}](${logUrl(suite, module)})` : module.run.module
 }
 

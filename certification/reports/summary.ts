@@ -2,6 +2,8 @@ import type { JudgedModule, JudgedPlan, Observation } from '../judging/judge.ts'
 
 /** The words that all reports share. */
 
+export type SuiteName = { url: string; version: string }
+
 export type Verdict = 'as expected' | 'unexpected'
 
 export function verdictOf({ unexpected }: JudgedModule): Verdict {
@@ -18,8 +20,8 @@ export function outcomeOf({ run }: JudgedModule): string {
 }
 
 /** Where the suite shows everything about a module. */
-export function logUrl(suite: string, { run }: JudgedModule): string {
-  return `${suite}/log-detail.html?log=${encodeURIComponent(run.id)}`
+export function logUrl(suite: SuiteName, { run }: JudgedModule): string {
+  return `${suite.url}/log-detail.html?log=${encodeURIComponent(run.id)}`
 }
 
 export function counts({ modules }: JudgedPlan): string {

@@ -3,10 +3,10 @@ import path from 'node:path'
 import type { Judgement } from '../judging/judge.ts'
 import { junit } from './junit.ts'
 import { markdown } from './markdown.ts'
-import { logUrl, outcomeOf, verdictOf } from './summary.ts'
+import { logUrl, outcomeOf, type SuiteName, verdictOf } from './summary.ts'
 
 /** @returns the file that people read first */
-export function writeReports(folder: string, judgement: Judgement, suite: string): string {
+export function writeReports(folder: string, judgement: Judgement, suite: SuiteName): string {
   mkdirSync(folder, { recursive: true })
   const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text)
   write('report.xml', junit(judgement))
@@ -15,7 +15,7 @@ export function writeReports(folder: string, judgement: Judgement, suite: string
   return path.join(folder, 'report.md')
 }
 
-function forPrograms({ plans, stale, good }: Judgement, suite: string) {
+function forPrograms({ plans, stale, good }: Judgement, suite: SuiteName) {
   return {
     good,
     suite,

@@ -17,27 +17,25 @@ export type SeededClient = {
 type Registered = { client_id: string; metadata: Record<string, unknown> }
 type Wanted = SeededClient & { isNew: boolean; metadata: Record<string, unknown> }
 
+/** Seeds the clients of one plan after another, knowing what is there. */
+export type ClientSeeder = (planned: Planned) => Promise<SeededClient[]>
+
 /** What is there and right is left alone, so that a second run changes nothing. */
-export async function seedClients(
+export async function clientSeeder(
   cli: AuthcoreCli,
-  plans: readonly Planned[],
-  { folder, suite }: { folder: string; suite: string },
-): Promise<Map<Planned, SeededClient[]>> {
+  place: { folder: string; suite: string },
+): Promise<ClientSeeder> {
   const { clients } = await cli<{ clients: Registered[] }>('client', 'list')
   const there = new Map(clients.map((client) => [client.client_id, client]))
-  const seeded = new Map<Planned, SeededClient[]>()
-  for (const planned of plans) {
-    const wanted: Wanted[] = []
+  return async (planned) => {
+    const seeded: SeededClient[] = []
     for (const row of clientsOf(planned.definition.clients, planned.variant)) {
-      const client = await wantedClient(planned, row, { folder, suite })
-      await settle(cli, client, there.get(client.clientId), folder)
-      // Plans on one alias may share a client.
-      there.set(client.clientId, { client_id: client.clientId, metadata: client.metadata })
-      wanted.push(client)
+      const wanted = await wantedClient(planned, row, place)
+      await settle(cli, wanted, there.get(wanted.clientId), place.folder)
+      seeded.push(wanted)
     }
-    seeded.set(planned, wanted)
+    return seeded
   }
-  return seeded
 }
 
 const SUFFIXES: Readonly<Record<ClientMember, string>> = {

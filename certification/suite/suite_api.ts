@@ -84,7 +84,9 @@ export function createSuite({ url, token, ca, timeoutMs = 30_000, pauseMs = 500 
 
   return {
     url,
-    server: () => read<{ version?: string }>('api/server'),
+    async version(): Promise<string> {
+      return (await read<{ version?: string }>('api/server')).version ?? 'of no version'
+    },
     async availablePlans(): Promise<string[]> {
       const plans = await read<{ planName: string }[]>('api/plan/available')
       return plans.map(({ planName }) => planName)
@@ -127,10 +129,11 @@ export function createSuite({ url, token, ca, timeoutMs = 30_000, pauseMs = 500 
         `api/log/${id}/images/${encodeURIComponent(placeholder)}`,
         `data:image/png;base64,${png.toString('base64')}`,
       ),
-    async exportHtml(planId: string): Promise<{ name: string; zip: Buffer }> {
-      const response = await get(`api/plan/exporthtml/${planId}`)
+    /** Everything that was logged of a plan, signed by the suite as JSON, or as pages for people. */
+    async exportPlan(planId: string, form: 'export' | 'exporthtml') {
+      const response = await get(`api/plan/${form}/${planId}`)
       const disposition = response.headers.get('content-disposition') ?? ''
-      const [, name = `${planId}.zip`] = /filename="?([\w.-]+)/.exec(disposition) ?? []
+      const [, name = `${form}-${planId}.zip`] = /filename="?([\w.-]+)/.exec(disposition) ?? []
       return { name, zip: Buffer.from(await response.arrayBuffer()) }
     },
     close: () => dispatcher.close(),

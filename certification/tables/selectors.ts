@@ -1,3 +1,5 @@
+import { INTERACTION_PATH, PATHS } from '../../src/surfaces/oidc/paths.ts'
+
 /**
  * Where on our pages the suite's scripted browser finds what it presses and fills: the one table of
  * it. Every row is an `id` in `views/` that stays; tests prove each against the live pages. `*` stands
@@ -5,11 +7,11 @@
  */
 
 export const PAGES = {
-  authorize: '/authorize*',
-  interaction: '/interaction/*',
-  login: '/interaction/*/login*',
-  consent: '/interaction/*/consent*',
-  logout: '/logout*',
+  authorize: `${PATHS.authorization}*`,
+  interaction: `${INTERACTION_PATH}/*`,
+  login: `${INTERACTION_PATH}/*/login*`,
+  consent: `${INTERACTION_PATH}/*/consent*`,
+  logout: `${PATHS.end_session}*`,
 } as const
 
 export const SELECTORS = {

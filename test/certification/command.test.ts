@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect } from 'chai'
@@ -128,7 +128,6 @@ describe('npm run certify, with a server that it starts', function () {
 
   type Row = { client_id: string; updated_at: Date }
   const clients = () => rows<Row>(db, 'SELECT client_id, updated_at FROM client ORDER BY 1')
-  const keys = async () => (await rows(db, 'SELECT kid FROM signing_key')).length
 
   it('ends with a report, and with 0 where everything is as expected', async () => {
     const { code, stdout, stderr } = await run()
@@ -141,7 +140,8 @@ describe('npm run certify, with a server that it starts', function () {
     )
     expect(read('report.xml')).to.include('<testsuite name="dynamic" tests="1" failures="0">')
     expect(JSON.parse(read('report.json'))).to.include({ good: true })
-    expect(existsSync(path.join(folder, 'exports/plan1.zip'))).to.equal(true)
+    expect(read('exports/basic/plan1-export.zip')).to.equal('PK')
+    expect(read('exports/basic/plan1-exporthtml.zip')).to.equal('PK')
   })
 
   it('has told the suite who its clients are, and nobody else', async () => {
@@ -166,15 +166,11 @@ describe('npm run certify, with a server that it starts', function () {
     }
   })
 
-  it('has rotated the keys between the creation and the start of the module that asks for it', async () => {
-    expect(await keys()).to.be.above(0)
-    const before = await keys()
-    const { code } = await run()
-    expect(code).to.equal(0)
-    expect(await keys()).to.be.above(before)
-    expect(
-      imitation.calls.filter((call) => /^POST \/api\/runner\/module\d+$/.test(call)),
-    ).to.have.length(2)
+  it('has rotated the keys before it started the module that waits for that', async () => {
+    const replaced = await rows(db, "SELECT kid FROM signing_key WHERE state = 'previous'")
+    expect(replaced).to.have.length.above(0)
+    const starts = imitation.calls.filter((call) => /^POST \/api\/runner\/module\d+$/.test(call))
+    expect(starts).to.have.length(1)
   })
 
   it('changes nothing about what it has made before, and finds what got worse or better', async () => {
@@ -188,6 +184,32 @@ describe('npm run certify, with a server that it starts', function () {
     expect(read('report.md'))
       .to.include('oidcc-unsigned-request-object')
       .and.include('not seen any more')
+  })
+})
+
+describe('npm run certify, where its server cannot start', () => {
+  it('ends with 1 and a report that says why', async function () {
+    requires(this, needsPrograms('openssl'))
+    this.timeout(60_000)
+    const folder = mkdtempSync(path.join(tmpdir(), 'authcore-certify-'))
+    const database = await testDatabase({ migrated: false })
+    const imitation = await startImitation({ plans: { [CONFIG]: {} } })
+    try {
+      const issuer = `https://localhost:${await freePort()}`
+      const args = ['--suite', imitation.url, '--profile', 'config', '--out', folder]
+      const { code, stdout } = await certify([...args, '--issuer', issuer], {
+        DATABASE_URL: database.url,
+      })
+      expect(code, stdout).to.equal(1)
+      const report = readFileSync(path.join(folder, 'report.md'), 'utf8')
+      expect(report).to.match(/- config: The server did not start\. Its words are in .*server\.log/)
+      expect(readFileSync(path.join(folder, 'server/server.log'), 'utf8')).to.include('migrate')
+      expect(imitation.plans).to.deep.equal([])
+    } finally {
+      await imitation.stop()
+      await database.drop()
+      rmSync(folder, { recursive: true })
+    }
   })
 })
 

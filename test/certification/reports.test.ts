@@ -50,9 +50,9 @@ describe('the reports of a certification', () => {
         { ...entry, module: 'good', result: 'WARNING', condition: 'Old' },
       ],
     )
-    expect(writeReports(folder, judgement, 'https://suite.example')).to.equal(
-      path.join(folder, 'report.md'),
-    )
+    expect(
+      writeReports(folder, judgement, { url: 'https://suite.example', version: '5.2.4' }),
+    ).to.equal(path.join(folder, 'report.md'))
   })
 
   it('tell a build server which module failed and why, as JUnit', () => {
@@ -74,7 +74,7 @@ describe('the reports of a certification', () => {
       'To be looked at by a person',
       'Expected',
     ])
-    expect(text).to.include('Not as expected.')
+    expect(text).to.include('Not as expected. Suite: 5.2.4 at https://suite.example')
     expect(text).to.include('| basic | Basic OP | 2 PASSED, 1 REVIEW, 1 SKIPPED | unexpected |')
     expect(text).to.include('| config | Config OP |  | did not run |')
     expect(text).to.include('- config: The server did not start.')

@@ -124,11 +124,14 @@ export async function startImitation(options: ImitationOptions): Promise<Imitati
       const { parameters = [] } = options
       return json({ variants: Object.fromEntries(parameters.map((name) => [name, {}])) })
     }
-    if (/^GET \/api\/plan\/exporthtml\//.test(line)) {
-      const disposition = `attachment; filename="${line.split('/').at(-1)}.zip"`
+    const exported = /^GET \/api\/plan\/(export|exporthtml)\/([\w-]+)$/.exec(line)
+    if (exported) {
+      const disposition = `attachment; filename="${exported[2]}-${exported[1]}.zip"`
       return { status: 200, body: 'PK', headers: { 'content-disposition': disposition } }
     }
     switch (line) {
+      case 'GET /api/server':
+        return json({ version: '5.2.4' })
       case 'GET /api/plan/available':
         return json(Object.keys(options.plans).map((planName) => ({ planName })))
       case 'POST /api/plan':
