@@ -73,6 +73,8 @@ function judgeModule(
 /** What is not simply good. REVIEW is: a person looks at its pictures, which no list can do. */
 function observationsOf({ status, result, conditions, note = '' }: ModuleRun): Observation[] {
   const found: Observation[] = conditions
+  // A condition that fails often ends its module at once.
+  if (status === 'INTERRUPTED' && found.some((each) => each.result === 'FAILURE')) return found
   if (status !== 'FINISHED') return [...found, { result: status, message: note }]
   switch (result) {
     case 'PASSED':

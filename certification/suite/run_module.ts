@@ -47,7 +47,7 @@ export async function runModule(
   options: RunOptions,
 ): Promise<ModuleRun> {
   const startedAt = performance.now()
-  const id = await suite.createModule(planId, wanted)
+  const id = await create(suite, planId, wanted, options)
   const end = await untilEnd(suite, id, wanted.testModule, options)
   const note = end ? undefined : await giveUp(suite, id)
   const { result } = await suite.info(id)
@@ -60,6 +60,25 @@ export async function runModule(
     conditions: await conditionsOf(suite, id),
     ...(note ? { note } : {}),
     durationMs: Math.round(performance.now() - startedAt),
+  }
+}
+
+/** Waits where a stranger has our alias: 409 until they are idle for a while. */
+async function create(
+  suite: Suite,
+  planId: string,
+  wanted: PlanModule,
+  { timeoutMs, pollMs }: RunOptions,
+): Promise<string> {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    try {
+      return await suite.createModule(planId, wanted)
+    } catch (error) {
+      const isTaken = error instanceof SuiteError && error.status === 409
+      if (!isTaken || performance.now() > deadline) throw error
+      await sleep(pollMs)
+    }
   }
 }
 
@@ -76,8 +95,7 @@ async function untilEnd(
     const state = await nextState(suite, id, awaited, options.pollMs)
     if (state === 'FINISHED' || state === 'INTERRUPTED') return state
     if (state === 'CONFIGURED') {
-      await options.beforeStart(module)
-      await suite.start(id)
+      await startIfLeftToUs(suite, id, module, options)
       awaited = ALL.filter((each) => each !== 'CONFIGURED')
     } else {
       // It waits for a browser, mostly the suite's own: look again, and help where nobody comes.
@@ -86,6 +104,22 @@ async function untilEnd(
     }
   }
   return undefined
+}
+
+const SETTLE_MS = 2_000
+
+/** Nearly every module starts by itself a moment after it is configured, and must not be started twice. */
+async function startIfLeftToUs(
+  suite: Suite,
+  id: string,
+  module: string,
+  { pollMs, beforeStart }: RunOptions,
+): Promise<void> {
+  await sleep(Math.min(pollMs, SETTLE_MS))
+  const { status } = await suite.info(id)
+  if (status !== 'CONFIGURED') return
+  await beforeStart(module)
+  await suite.start(id)
 }
 
 async function nextState(

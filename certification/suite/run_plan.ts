@@ -93,5 +93,5 @@ async function runAgainWhereTaken(
 
 async function wasTaken(suite: Suite, id: string): Promise<boolean> {
   const entries = await suite.log(id)
-  return entries.some(({ msg }) => /alias .*claimed/i.test(msg ?? ''))
+  return entries.some(({ msg }) => /alias conflict/i.test(msg ?? ''))
 }

@@ -54,6 +54,11 @@ describe('what is expected of a certification', () => {
       moduleRun('m', { status: 'INTERRUPTED' }),
       { result: 'INTERRUPTED' },
     ],
+    [
+      'what interrupted it, once',
+      moduleRun('m', { status: 'INTERRUPTED', conditions: [{ ...warning, result: 'FAILURE' }] }),
+      { condition: 'Check', result: 'FAILURE' },
+    ],
     ['one that did not end', moduleRun('m', { status: 'TIMED_OUT' }), { result: 'TIMED_OUT' }],
     ['a word that nobody knows', moduleRun('m', { result: 'SPLENDID' }), { result: 'UNKNOWN' }],
   ]

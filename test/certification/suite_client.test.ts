@@ -76,6 +76,21 @@ describe('the client of the conformance suite', () => {
     expect(imitation.calls).to.include('POST /api/runner/module1')
   })
 
+  it('does not start a second time what starts by itself', async () => {
+    const states = ['CONFIGURED', 'RUNNING', 'FINISHED'] as const
+    const run = await runOne({ states, startsItself: true })
+    expect(run.status).to.equal('FINISHED')
+    expect(imitation.calls).to.not.include('POST /api/runner/module1')
+  })
+
+  it('waits for an alias that a stranger has, and says so where it does not get it', async () => {
+    await start({ plans: { [BASIC]: { lucky: { occupied: 2 }, unlucky: { occupied: 999 } } } })
+    const options = { ...patient, pollMs: 5, timeoutMs: 100 }
+    const { modules } = await runPlan(suite, basic, { alias: 'a' }, options)
+    expect(modules.map(({ result }) => result)).to.deep.equal(['PASSED', 'UNKNOWN'])
+    expect(modules[1]?.note).to.match(/409 .*in use by a different user/)
+  })
+
   it('asks for what is stored of a module that has left the memory of the suite', async () => {
     const run = await runOne({ leavesMemory: true, result: 'REVIEW' })
     expect(run).to.deep.include({ status: 'FINISHED', result: 'REVIEW' })

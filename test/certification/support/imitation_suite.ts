@@ -25,6 +25,10 @@ export type ScriptedModule = {
   stumbles?: number
   /** How many times somebody else takes its alias while it runs. */
   taken?: number
+  /** How many times it is not created, because a stranger has the alias. */
+  occupied?: number
+  /** Starts by itself at the second look. */
+  startsItself?: boolean
 }
 
 export type ScriptedPlan = Record<string, ScriptedModule>
@@ -65,6 +69,7 @@ const DONE = '<!doctype html><title>Suite</title><div id="submission_complete">D
 export async function startImitation(options: ImitationOptions): Promise<Imitation> {
   const instances = new Map<string, Instance>()
   const timesTaken = new Map<ScriptedModule, number>()
+  const timesRefused = new Map<ScriptedModule, number>()
   const server = http.createServer((request, response) => {
     void answer(request).then(
       ({ status, body, headers }) => response.writeHead(status, headers).end(body),
@@ -157,6 +162,11 @@ export async function startImitation(options: ImitationOptions): Promise<Imitati
     const plan = imitation.plans[Number(query.get('plan')?.slice(4)) - 1]
     const module = plan && options.plans[plan.name]?.[query.get('test') ?? '']
     if (!module) return json({ error: 'no such module' }, 404)
+    const refused = timesRefused.get(module) ?? 0
+    if (refused < (module.occupied ?? 0)) {
+      timesRefused.set(module, refused + 1)
+      return json({ error: 'alias is in use by a different user' }, 409)
+    }
     const { alias } = plan.config
     imitation.conflicts += running().filter((each) => each.alias === alias).length
     claim(alias)
@@ -192,6 +202,7 @@ export async function startImitation(options: ImitationOptions): Promise<Imitati
       case 'GET runner/wait-state':
         return await waitState(instance, query)
       case 'GET info': {
+        if (module.startsItself && instance.states[0] === 'CONFIGURED') instance.states.shift()
         const status = instance.states[0]
         return json({ status, ...(ended(instance) ? { result: module.result ?? 'PASSED' } : {}) })
       }
@@ -245,7 +256,7 @@ export async function startImitation(options: ImitationOptions): Promise<Imitati
   function claim(alias: string): void {
     for (const instance of running().filter((each) => each.alias === alias)) {
       instance.states = ['INTERRUPTED']
-      instance.log.push({ msg: 'Alias has now been claimed by another test' })
+      instance.log.push({ msg: 'Stopping test due to alias conflict - another tester has begun' })
     }
   }
 }
