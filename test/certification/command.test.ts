@@ -8,8 +8,8 @@ import { ACCOUNT } from '../../certification/tables/account.ts'
 import { type Db, openDb } from '../../src/platform/persistence/db.ts'
 import { rows } from '../protocol/driver.ts'
 import { type AuthCore, startAuthCore } from '../support/authcore.ts'
-import { needsPrograms } from '../support/component.ts'
 import { freePort } from '../support/free_port.ts'
+import { available } from '../support/openssl.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { authorizationRequest } from '../support/relying_party.ts'
 import { requires } from '../support/skip.ts'
@@ -41,7 +41,9 @@ function certify(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })))
 }
 
-describe('npm run certify', () => {
+describe('npm run certify', function () {
+  this.timeout(30_000)
+
   it('explains itself', async () => {
     const { code, stdout } = await certify(['--help'])
     expect(code).to.equal(0)
@@ -95,7 +97,7 @@ describe('npm run certify, with a server that it starts', function () {
   const run = () => certify(args, { DATABASE_URL: database.url })
 
   before(async function () {
-    requires(this, needsPrograms('openssl'))
+    requires(this, available())
     folder = mkdtempSync(path.join(tmpdir(), 'authcore-certify-'))
     database = await testDatabase()
     db = openDb({ connection: database.connection, poolMax: 1, timeoutMs: 5_000 })
@@ -189,7 +191,7 @@ describe('npm run certify, with a server that it starts', function () {
 
 describe('npm run certify, where its server cannot start', () => {
   it('ends with 1 and a report that says why', async function () {
-    requires(this, needsPrograms('openssl'))
+    requires(this, available())
     this.timeout(60_000)
     const folder = mkdtempSync(path.join(tmpdir(), 'authcore-certify-'))
     const database = await testDatabase({ migrated: false })

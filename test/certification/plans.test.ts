@@ -7,7 +7,7 @@ import { clientsOf } from '../../certification/tables/clients.ts'
 import { PROFILE_NAMES } from '../../certification/tables/profiles.ts'
 import { publicJwkFault } from '../../src/domain/clients/client_jwks.ts'
 import { parseClientMetadata } from '../../src/domain/clients/parse_client_metadata.ts'
-import { needsPrograms } from '../support/component.ts'
+import { available } from '../support/openssl.ts'
 import { requires } from '../support/skip.ts'
 
 const all = plannedFor(PROFILE_NAMES, { aliasPrefix: 'authcore', oneAlias: false })
@@ -62,7 +62,7 @@ describe('the configuration of a FAPI 2.0 plan', () => {
   }
 
   before(function () {
-    requires(this, needsPrograms('openssl'))
+    requires(this, available())
   })
 
   async function configOf(key: string) {

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { type Certificate, makeCertificate } from '../../certification/product/certificates.ts'
 import { startTlsFront, type TlsFront } from '../../certification/product/tls_front.ts'
-import { needsPrograms } from '../support/component.ts'
 import { freePort } from '../support/free_port.ts'
 import { browser } from '../support/http.ts'
+import { available } from '../support/openssl.ts'
 import { requires } from '../support/skip.ts'
 
 describe('the TLS before a server that is certified', () => {
@@ -18,7 +18,7 @@ describe('the TLS before a server that is certified', () => {
   let url: string
 
   before(async function () {
-    requires(this, needsPrograms('openssl'))
+    requires(this, available())
     own = await makeCertificate('localhost', '127.0.0.1')
     client = await makeCertificate('a-client')
     upstream = http.createServer((request, response) => {
