@@ -28,7 +28,8 @@ Output folder:
   report.md, report.json, report.xml (JUnit)   what came of it
   exports/                                     what the suite exports of each plan, for a submission
   plans/                                       what the suite was told
-  server/, credentials/                        of the server that was started; secrets of the clients
+  server/                                      log, certificate and keys of the server that was started
+  credentials/                                 secrets of the account and the clients
 
 Exit code:
   0  everything as expected   1  something unexpected, or an expectation out of date   2  not run

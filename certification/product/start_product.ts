@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -28,6 +28,8 @@ export async function startProduct(deployment: Omit<Deployment, 'port'>): Promis
   const env = environmentOf({ ...deployment, port })
   const { hostname, port: issuerPort } = new URL(issuer)
   const certificate = await makeCertificate(...new Set([hostname, 'localhost', '127.0.0.1']))
+  // For whoever wants to trust it.
+  writeFileSync(path.join(folder, 'certificate.pem'), certificate.cert)
   const logFile = path.join(folder, 'server.log')
   const child = serve(env, logFile)
   try {

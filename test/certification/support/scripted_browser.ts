@@ -26,6 +26,8 @@ export type ScriptedBrowser = {
 
 export type ScriptedBrowserOptions = {
   refreshes?: boolean
+  /** A certificate to trust, in PEM. */
+  ca?: string
   /** Told of every element that a command found. */
   onFound?: (target: string) => void
 }
@@ -43,7 +45,7 @@ export function scriptedBrowser(
   script: readonly BrowserEntry[],
   options: ScriptedBrowserOptions = {},
 ): ScriptedBrowser {
-  const http = browser()
+  const http = browser(options.ca === undefined ? {} : { ca: options.ca })
   const entries = structuredClone(script) as BrowserEntry[]
   return {
     http,
