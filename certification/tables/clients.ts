@@ -20,8 +20,8 @@ type ClientKind = 'legacy' | 'fapi2'
 
 /** The arguments of `client create` that choose the kind. */
 export const KIND_ARGUMENTS: Readonly<Record<ClientKind, readonly string[]>> = {
-  legacy: ['--type', 'web'],
-  fapi2: ['--type', 'web'],
+  legacy: ['--preset', 'legacy'],
+  fapi2: ['--preset', 'fapi2'],
 }
 
 const CODE = {
@@ -95,7 +95,7 @@ function fapi2(variant: Variant, metadata: ClientRow['metadata']): ClientRow[] {
   const bound =
     variant['sender_constrain'] === 'dpop'
       ? { dpop_bound_access_tokens: true }
-      : { tls_client_certificate_bound_access_tokens: true }
+      : { dpop_bound_access_tokens: false, tls_client_certificate_bound_access_tokens: true }
   return (['client', 'client2'] as const).map((member) => ({
     member,
     kind: 'fapi2',

@@ -22,8 +22,8 @@ export type Profile = {
 const STATIC = { server_metadata: 'discovery', client_registration: 'static_client' }
 const STATIC_CODE = { client_registration: 'static_client', response_type: 'code' }
 const DYNAMIC = { AUTHCORE_DYNAMIC_REGISTRATION: 'open' }
-const LEGACY = { AUTHCORE_LEGACY_RESPONSE_TYPES: 'true' }
-const POST = { AUTHCORE_AUTHORIZATION_POST: 'true' }
+/** The suite's clients send no PKCE. */
+const LEGACY = { AUTHCORE_LEGACY_CLIENTS: 'true' }
 
 /** Each way to authenticate with each way to bind a token. */
 const FAPI2: readonly Variant[] = ['private_key_jwt', 'mtls'].flatMap((client_auth_type) =>
@@ -41,7 +41,7 @@ export const PROFILES = {
     plan: 'oidcc-basic-certification-test-plan',
     variants: [STATIC],
     clients: 'code',
-    settings: POST,
+    settings: LEGACY,
   },
   config: {
     title: 'Config OP',
@@ -54,28 +54,28 @@ export const PROFILES = {
     plan: 'oidcc-formpost-basic-certification-test-plan',
     variants: [STATIC],
     clients: 'code',
-    settings: POST,
+    settings: LEGACY,
   },
   'rp-logout': {
     title: 'RP-Initiated Logout OP',
     plan: 'oidcc-rp-initiated-logout-certification-test-plan',
     variants: [STATIC_CODE],
     clients: 'rp_logout',
-    settings: {},
+    settings: LEGACY,
   },
   backchannel: {
     title: 'Back-Channel Logout OP',
     plan: 'oidcc-backchannel-rp-initiated-logout-certification-test-plan',
     variants: [STATIC_CODE],
     clients: 'backchannel',
-    settings: {},
+    settings: LEGACY,
   },
   frontchannel: {
     title: 'Front-Channel Logout OP',
     plan: 'oidcc-frontchannel-rp-initiated-logout-certification-test-plan',
     variants: [STATIC_CODE],
     clients: 'frontchannel',
-    settings: { AUTHCORE_FRONTCHANNEL_LOGOUT: 'true' },
+    settings: { ...LEGACY, AUTHCORE_FRONTCHANNEL_LOGOUT: 'true' },
   },
   implicit: {
     title: 'Implicit OP',
@@ -95,7 +95,7 @@ export const PROFILES = {
     title: 'Dynamic OP',
     plan: 'oidcc-dynamic-certification-test-plan',
     variants: [{ response_type: 'code' }],
-    settings: { ...DYNAMIC, AUTHCORE_REQUEST_URI: 'true' },
+    settings: { ...LEGACY, ...DYNAMIC, AUTHCORE_REQUEST_URI: 'true' },
   },
   '3rdparty-login': {
     title: '3rd Party-Initiated Login OP',

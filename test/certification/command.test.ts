@@ -223,7 +223,7 @@ describe('npm run certify, with a server that runs already', function () {
 
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'authcore-certify-'))
-    server = await startAuthCore()
+    server = await startAuthCore({ env: { AUTHCORE_LEGACY_CLIENTS: 'true' } })
     imitation = await startImitation({ plans: { [BASIC]: { 'oidcc-server': {} } } })
   })
 
@@ -244,6 +244,7 @@ describe('npm run certify, with a server that runs already', function () {
         ISSUER: own.issuer,
         DATABASE_URL: storage.databaseUrl!,
         AUTHCORE_DATA_DIR: storage.dataDir,
+        AUTHCORE_LEGACY_CLIENTS: 'true',
       },
     )
     expect(code, stdout + stderr).to.equal(0)

@@ -34,7 +34,7 @@ describe('a server that is started to be certified', function () {
       folder,
       suiteHost: new URL(imitation.url).host,
       suiteCaFile: undefined,
-      settings: { AUTHCORE_NO_SUCH_SWITCH: 'true' },
+      settings: { AUTHCORE_LEGACY_CLIENTS: 'true', AUTHCORE_NO_SUCH_SWITCH: 'true' },
     })
     ca = readFileSync(path.join(folder, 'certificate.pem'), 'utf8')
   })
