@@ -5,6 +5,7 @@ import {
   TOKEN_EXCHANGE_GRANT,
 } from './client_metadata.ts'
 import { redirectUriFault } from './client_uri.ts'
+import { MUTUAL_TLS_RULES } from './mutual_tls_rules.ts'
 
 /** The rules between the members of client metadata: one check each, and the table that orders them. */
 
@@ -21,6 +22,7 @@ const RULES: readonly Rule[] = [
   privateKeyJwtHasKeys,
   assertionAlgHasUse,
   logoutSessionHasUri,
+  ...MUTUAL_TLS_RULES,
 ]
 
 export function metadataFaults(metadata: ClientMetadata): MetadataFault[] {
