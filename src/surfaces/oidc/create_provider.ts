@@ -14,6 +14,7 @@ import { includeSidForFrontchannel } from './frontchannel_logout.ts'
 import { installTokenRequests } from './grants/token_requests.ts'
 import { resizeClientCache } from './internals.ts'
 import { type LogoutQueue, queueBackchannelLogout } from './logout_delivery.ts'
+import { answerToAliases } from './mutual_tls.ts'
 import { listenToProvider } from './provider_events.ts'
 import type { ResourceServerLookup } from './resource_servers.ts'
 import { assertSecurityStance } from './security_stance.ts'
@@ -56,6 +57,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   useDurableReplayDetection(provider, deps)
   queueBackchannelLogout(provider, deps.logoutQueue)
   if (deps.config.protocols.frontchannelLogout) includeSidForFrontchannel(provider)
+  answerToAliases(provider, deps.config.mutualTls.origin)
   installTokenRequests(provider, {
     ...deps,
     refreshRetryWindowS: deps.config.tokens.refreshRetryWindowS,
