@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
 import { connect, type SecureVersion } from 'node:tls'
 import { expect } from 'chai'
 import { decodeJwt } from 'jose'
@@ -13,6 +14,7 @@ import {
   startAuthCore,
 } from '../support/authcore.ts'
 import { type CertificateOptions, type Issued, issueCertificate } from '../support/certificates.ts'
+import { freePort } from '../support/free_port.ts'
 import { browser, type Fields, type Reply } from '../support/http.ts'
 import {
   clientCert,
@@ -685,6 +687,68 @@ describe('Mutual TLS behind a proxy', function () {
       expectTokens(await send(other, clientCert(own)))
     } finally {
       await other.server.stop()
+    }
+  })
+})
+
+describe('Self-signed certificates behind a jwks_uri (RFC 8705 §2.2.2)', function () {
+  this.timeout(30_000)
+  let mtls: MutualTls
+  let host: Server
+  let address: string
+  let published: unknown
+
+  before(async () => {
+    const port = await freePort()
+    address = `127.0.0.1:${port}`
+    host = createServer((_request, response) => {
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify(published))
+    })
+    await new Promise<void>((resolve) => host.listen(port, '127.0.0.1', resolve))
+    mtls = await startWithMutualTls('proxy', { env: { AUTHCORE_OUTBOUND_ALLOW: address } })
+    await addApi(mtls.server)
+  })
+  after(async () => {
+    await mtls?.server.stop()
+    host?.closeAllConnections()
+    host?.close()
+  })
+
+  async function ask(certificate: Issued): Promise<Reply> {
+    const { clientId } = await addService(mtls.server, {
+      token_endpoint_auth_method: 'self_signed_tls_client_auth',
+      jwks_uri: `http://${address}/keys`,
+    })
+    return await browser().post(
+      `${mtls.server.issuer}/token`,
+      { ...CREDENTIALS, client_id: clientId },
+      { headers: { ...fromSomewhere(), ...clientCert(certificate) } },
+    )
+  }
+
+  it('let in who has one of them', async () => {
+    const own = issueCertificate()
+    published = { keys: [jwkOf(issueCertificate()), jwkOf(own)] }
+    expectTokens(await ask(own))
+    expectError(await ask(issueCertificate()), 401, 'invalid_client')
+  })
+
+  it('let nobody in where there are none', async () => {
+    const own = issueCertificate()
+    const { x5c: _, ...bare } = jwkOf(own)
+    const none = [
+      { keys: [] },
+      { keys: [bare] },
+      { keys: [{ ...bare, x5c: [5] }] },
+      { keys: [{ ...bare, x5c: ['no certificate'] }] },
+      { keys: [{ ...bare, x5c: own.der }] },
+      null,
+    ]
+    for (published of none) {
+      const reply = await ask(own)
+      expect(reply.status, reply.body).to.be.within(400, 401)
+      expect(reply.json<{ error: string }>().error).to.match(/^invalid_client/)
     }
   })
 })
