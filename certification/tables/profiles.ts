@@ -25,6 +25,9 @@ const DYNAMIC = { AUTHCORE_DYNAMIC_REGISTRATION: 'open' }
 /** The suite's clients send no PKCE. */
 const LEGACY = { AUTHCORE_LEGACY_CLIENTS: 'true' }
 
+/** The front of the server asks for certificates and hands them on as `Client-Cert` (RFC 9440). */
+const CERTIFICATES = { AUTHCORE_MTLS: 'proxy' }
+
 /** Each way to authenticate with each way to bind a token. */
 const FAPI2: readonly Variant[] = ['private_key_jwt', 'mtls'].flatMap((client_auth_type) =>
   ['dpop', 'mtls'].map((sender_constrain) => ({
@@ -108,7 +111,7 @@ export const PROFILES = {
     plan: 'fapi2-security-profile-final-test-plan',
     variants: FAPI2,
     clients: 'fapi2',
-    settings: {},
+    settings: CERTIFICATES,
   },
   'fapi2-ms': {
     title: 'FAPI 2.0 Message Signing Final',
@@ -119,7 +122,7 @@ export const PROFILES = {
       fapi_response_mode: 'jarm',
     })),
     clients: 'fapi2_signed',
-    settings: {},
+    settings: CERTIFICATES,
   },
 } as const satisfies Record<string, Profile>
 
