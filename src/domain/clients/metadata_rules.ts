@@ -5,6 +5,7 @@ import {
   TOKEN_EXCHANGE_GRANT,
 } from './client_metadata.ts'
 import { redirectUriFault } from './client_uri.ts'
+import { MUTUAL_TLS_RULES } from './mutual_tls_rules.ts'
 
 /** The rules between the members of client metadata: one check each, and the table that orders them. */
 
@@ -21,6 +22,7 @@ const RULES: readonly Rule[] = [
   privateKeyJwtHasKeys,
   assertionAlgHasUse,
   logoutSessionHasUri,
+  ...MUTUAL_TLS_RULES,
 ]
 
 export function metadataFaults(metadata: ClientMetadata): MetadataFault[] {
@@ -134,7 +136,9 @@ function assertionAlgHasUse(metadata: ClientMetadata): MetadataFault[] {
 }
 
 function logoutSessionHasUri(metadata: ClientMetadata): MetadataFault[] {
-  return metadata.backchannel_logout_session_required && !metadata.backchannel_logout_uri
-    ? fault('backchannel_logout_session_required', 'needs a backchannel_logout_uri')
-    : []
+  return (['backchannel', 'frontchannel'] as const).flatMap((channel) =>
+    metadata[`${channel}_logout_session_required`] && !metadata[`${channel}_logout_uri`]
+      ? fault(`${channel}_logout_session_required`, `needs a ${channel}_logout_uri`)
+      : [],
+  )
 }

@@ -27,6 +27,8 @@ const SECTION_TITLES: Record<string, string> = {
   storage: 'Storage',
   security: 'Keys and security',
   tokens: 'Lifetimes',
+  protocols: 'Protocols',
+  mutualTls: 'Mutual TLS',
   brand: 'Brand',
   demo: 'Demonstration',
 }

@@ -19,6 +19,7 @@ export const EXTRA_CLIENT_METADATA = [
   'resource_scopes',
   'introspection',
   'minimum_acr',
+  'frontchannel_logout_uri',
 ] as const
 
 type GrantType = (typeof GRANT_TYPES)[number]

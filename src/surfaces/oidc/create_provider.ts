@@ -10,9 +10,11 @@ import type { Pages } from '../../web/pages.ts'
 import type { Codec } from './adapters/codec.ts'
 import { useDurableReplayDetection, useHashedSecrets } from './client_authentication.ts'
 import { engineConfiguration } from './configuration.ts'
+import { includeSidForFrontchannel } from './frontchannel_logout.ts'
 import { installTokenRequests } from './grants/token_requests.ts'
 import { resizeClientCache } from './internals.ts'
 import { type LogoutQueue, queueBackchannelLogout } from './logout_delivery.ts'
+import { answerToAliases } from './mutual_tls.ts'
 import { listenToProvider } from './provider_events.ts'
 import type { ResourceServerLookup } from './resource_servers.ts'
 import { assertSecurityStance } from './security_stance.ts'
@@ -54,6 +56,8 @@ export function createProvider(deps: ProviderDeps): Provider {
   useHashedSecrets(provider, deps)
   useDurableReplayDetection(provider, deps)
   queueBackchannelLogout(provider, deps.logoutQueue)
+  if (deps.config.protocols.frontchannelLogout) includeSidForFrontchannel(provider)
+  answerToAliases(provider, deps.config.mutualTls.origin)
   installTokenRequests(provider, {
     ...deps,
     refreshRetryWindowS: deps.config.tokens.refreshRetryWindowS,

@@ -2,6 +2,7 @@ import type { Configuration } from 'oidc-provider'
 import type { ProviderDeps } from './create_provider.ts'
 import { createDevicePages, createLogoutPages } from './engine_pages.ts'
 import { createIntrospectionPolicy } from './introspection_policy.ts'
+import { mutualTlsFeature } from './mutual_tls.ts'
 import { fapiProfile } from './presets.ts'
 import { createResourceIndicators } from './resource_servers.ts'
 
@@ -35,6 +36,7 @@ export function engineFeatures(deps: ProviderDeps): NonNullable<Configuration['f
     fapi: { enabled: true, profile: (_ctx, client) => fapiProfile(client) },
     jwtIntrospection: { enabled: true },
     jwtUserinfo: { enabled: true },
+    mTLS: mutualTlsFeature(config, deps.clock),
     pushedAuthorizationRequests: {
       enabled: true,
       requirePushedAuthorizationRequests: protocols.requirePushedRequests,

@@ -8,6 +8,7 @@ import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { inUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
 import { takeEmptyBasic } from './empty_basic.ts'
 import { showOwnForm } from './engine_forms.ts'
+import { type FrontchannelDeps, showFrontchannelLogout } from './frontchannel_logout.ts'
 import { MACHINE_PATHS, PATHS } from './paths.ts'
 import { takePosts } from './post_as_get.ts'
 import type { ProviderRuntime } from './provider_runtime.ts'
@@ -27,6 +28,8 @@ export type OidcMount = {
   throttle: Middleware
   /** Whether requests of browsers may come as forms. */
   posts: boolean
+  /** Set where the applications of a session are told of its end by the browser. */
+  frontchannelLogout: FrontchannelDeps | undefined
 }
 
 const RETRY_AFTER_S = '2'
@@ -63,7 +66,7 @@ function acceptOfMachine(ctx: Context): string {
 async function serve(
   ctx: Context,
   next: () => Promise<unknown>,
-  { runtime, stores, clients, pages }: OidcMount,
+  { runtime, stores, clients, pages, frontchannelLogout }: OidcMount,
 ): Promise<void> {
   try {
     await takeEmptyBasic(ctx, clients)
@@ -78,6 +81,7 @@ async function serve(
   if (ctx.status === 503) ctx.set('Retry-After', RETRY_AFTER_S)
   ctx.state.route ??= ctx.oidc?.route
   showOwnForm(ctx, pages)
+  if (frontchannelLogout) await showFrontchannelLogout(frontchannelLogout, ctx)
   endFormChain(ctx, pages)
 }
 

@@ -37,6 +37,12 @@ export const CLIENT_PATHS: ReadonlySet<string> = new Set([
   PATHS.pushed_authorization_request,
   PATHS.device_authorization,
 ])
+/** What is served at the origin that asks for client certificates: where programs call, not read. */
+export const MUTUAL_TLS_PATHS: ReadonlySet<string> = new Set(
+  [...MACHINE_PATHS].filter(
+    (path) => path !== PATHS.jwks && !(DISCOVERY_PATHS as readonly string[]).includes(path),
+  ),
+)
 
 /** Where a person's interaction with an authorization request is. */
 export const INTERACTION_PATH = '/interaction'

@@ -6,6 +6,7 @@ import { listPublishedSigningKeys } from '../../platform/keys/signing_key_store.
 import type { ChangeFeed } from '../../platform/persistence/change_feed.ts'
 import { createProvider, type ProviderDeps } from './create_provider.ts'
 import { serveDocuments } from './documents.ts'
+import { nameEndpointAliases } from './mutual_tls.ts'
 import { DISCOVERY_PATHS, PATHS } from './paths.ts'
 import { handleStructuredTokens } from './structured_tokens.ts'
 
@@ -62,6 +63,7 @@ function build(deps: Deps, keys: readonly SigningKey[]): Built {
   const provider = createProvider({ ...deps, jwks: { keys: keys.map((key) => key.privateJwk) } })
   const handler = compose([
     serveDocuments({ jwks: PATHS.jwks, discovery: DISCOVERY_PATHS }),
+    nameEndpointAliases(deps.config.mutualTls.origin),
     handleStructuredTokens({
       db: deps.db,
       keyring: deps.keyring,

@@ -27,6 +27,7 @@ const PACKAGES: Record<string, [pkg: string, witness: string][]> = {
     ['dovecot-imapd', '/usr/lib/dovecot/imap'],
     ['curl', 'curl'],
   ],
+  openssl: [['openssl', 'openssl']],
 }
 
 const POLICY = '/usr/sbin/policy-rc.d'

@@ -22,4 +22,12 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_DEVICE_FLOW',
     doc: 'Lets clients that are registered for it connect devices with a code (RFC 8628).',
   }),
+  frontchannelLogout: setting(flag.default(false), {
+    env: 'AUTHCORE_FRONTCHANNEL_LOGOUT',
+    doc: 'Loads the `frontchannel_logout_uri` of clients on the logout page. Browsers that block third-party cookies make it unreliable: prefer back-channel logout.',
+  }),
+  mutualTls: setting(z.enum(['off', 'listener', 'proxy']).default('off'), {
+    env: 'AUTHCORE_MTLS',
+    doc: 'Client certificates (RFC 8705): `listener` terminates TLS at a port of its own, `proxy` reads them from a header of a trusted proxy. While it is `off`, clients that need it are refused.',
+  }),
 })
