@@ -6,6 +6,7 @@ import { FAPI_MODULES } from './fapi/suite.ts'
 import { OIDC_NAMES } from './modules.ts'
 import { BACKCHANNEL } from './oidc/backchannel_logout.ts'
 import { DISCOVERY } from './oidc/discovery.ts'
+import { FRONTCHANNEL } from './oidc/frontchannel_logout.ts'
 import { LOGOUT } from './oidc/logout.ts'
 import { CORE_MODULES } from './oidc/modules.ts'
 import { ALL_PLANS, NOT_ASKED } from './plans.ts'
@@ -36,7 +37,14 @@ describe('The checklist of the OpenID conformance suite', () => {
   })
 
   it('has every module that somebody wrote', () => {
-    const written = { ...CORE_MODULES, ...DISCOVERY, ...LOGOUT, ...BACKCHANNEL, ...FAPI_MODULES }
+    const written = {
+      ...CORE_MODULES,
+      ...DISCOVERY,
+      ...LOGOUT,
+      ...BACKCHANNEL,
+      ...FRONTCHANNEL,
+      ...FAPI_MODULES,
+    }
     for (const name of Object.keys(written)) expect(NAMES).to.include(name)
   })
 

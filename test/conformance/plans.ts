@@ -58,16 +58,11 @@ const MESSAGE_SIGNING: Plan = {
 
 export const ALL_PLANS: readonly Plan[] = [...OIDC, ...FAPI, MESSAGE_SIGNING]
 
-const MTLS = 'mutual TLS is not offered'
 const REGISTRATION = 'clients cannot register themselves'
 
 /** Files that are not there, and what the server lacks for them. */
 export const NOT_ASKED: Readonly<Record<string, string>> = {
   dynamic: REGISTRATION,
   third_party_initiated_login: REGISTRATION,
-  frontchannel_logout: 'front-channel logout is not offered',
-  fapi2_private_key_jwt_mtls: MTLS,
-  fapi2_mtls_dpop: MTLS,
-  fapi2_mtls_mtls: MTLS,
   fapi2_message_signing: 'signed requests and responses are not offered',
 }

@@ -4,6 +4,7 @@ import { decodeProtectedHeader } from 'jose'
 import { DomainError } from '../../../src/core/errors.ts'
 import type { ClientMetadataInput } from '../../../src/domain/clients/client_metadata.ts'
 import { clientAssertion, signingParty } from '../../protocol/driver.ts'
+import { issueCertificate } from '../../support/certificates.ts'
 import { checkMachineError } from '../support/checks/errors.ts'
 import { checkTokens } from '../support/checks/tokens.ts'
 import { fetchUserInfo } from '../support/checks/userinfo.ts'
@@ -30,11 +31,36 @@ const withMethod =
     await flow(await register({ token_endpoint_auth_method }), STRICT)
   }
 
+/** A client that is known by the subject of its certificate. */
+export async function certified(
+  { op, register }: Stage,
+  metadata: ClientMetadataInput = {},
+): Promise<Party> {
+  const certificate = op.mutualTls!.issue({ subject: [['CN', 'of the suite']] })
+  const party = await register({
+    token_endpoint_auth_method: 'tls_client_auth',
+    tls_client_auth_subject_dn: 'CN=of the suite',
+    ...metadata,
+  })
+  return { ...party, credentials: { method: 'tls_client_auth' }, certificate }
+}
+
+const selfSigned: Exercise = async (token_endpoint_auth_method, { register }) => {
+  const certificate = issueCertificate()
+  const { publicKey, der } = certificate
+  const jwk = { ...publicKey.export({ format: 'jwk' }), x5c: [der] }
+  const metadata = { token_endpoint_auth_method, jwks: { keys: [jwk] } } as ClientMetadataInput
+  const credentials = { method: 'self_signed_tls_client_auth' } as const
+  await flow({ ...(await register(metadata)), credentials, certificate }, STRICT)
+}
+
 const authMethods: Member = {
   works: oneOf('token_endpoint_auth_methods_supported', {
     client_secret_basic: withMethod('client_secret_basic'),
     client_secret_post: withMethod('client_secret_post'),
     private_key_jwt: async (_, stage) => void (await flow(await asserting(stage, 'ES256'), STRICT)),
+    tls_client_auth: async (_, stage) => void (await flow(await certified(stage), STRICT)),
+    self_signed_tls_client_auth: selfSigned,
     none: async (_, { register }) => void (await flow(await register({}, 'spa'), STRICT)),
   }),
   others: [

@@ -1,12 +1,23 @@
 import { expect } from 'chai'
 import { UnsecuredJWT } from 'jose'
 import { randomToken } from '../../../src/core/secrets.ts'
+import { DEVICE_CODE_GRANT } from '../../../src/domain/clients/client_metadata.ts'
 import { checkLogoutToken } from '../oidc/backchannel_logout.ts'
-import { logOut } from '../oidc/logout.ts'
+import { checkFrame, FRONTCHANNEL_LOGOUT } from '../oidc/frontchannel_logout.ts'
+import { logOut, POST_LOGOUT } from '../oidc/logout.ts'
 import { answerOf, checkSuccess } from '../support/answer.ts'
 import { fetchJwks } from '../support/checks/jwks.ts'
-import { flow } from '../support/flow.ts'
-import { authorizationRequest, machinePost, type Party, visit } from '../support/party.ts'
+import { checkTokens } from '../support/checks/tokens.ts'
+import { authorize, flow } from '../support/flow.ts'
+import {
+  authorizationRequest,
+  endpointOf,
+  machinePost,
+  type Party,
+  redeem,
+  visit,
+} from '../support/party.ts'
+import { certified } from './clients.ts'
 import { type Exercise, STRICT, type Stage } from './exercise.ts'
 
 /** Endpoints, and what is said with yes or no. */
@@ -67,6 +78,38 @@ export const ENDPOINTS: Readonly<Record<string, Exercise>> = {
   },
 }
 
+/** A form to an alias, with the client's certificate and nothing else to say who it is. */
+const takesCertificate =
+  (fields: Record<string, string>, expected: number): Exercise =>
+  async (uri, stage) => {
+    const reply = await machinePost(await certified(stage), uri, fields)
+    expect(reply.status, reply.body).to.equal(expected)
+    const without = await machinePost(await certified(stage), uri, fields, {
+      certificate: undefined,
+    })
+    expect(without.status, without.body).to.equal(401)
+  }
+
+/** RFC 8705 §5: every sign-in with a certificate goes by way of them. */
+export const ALIASES: Readonly<Record<string, Exercise>> = {
+  token_endpoint: takesCertificate({ grant_type: 'authorization_code', code: 'x' }, 400),
+  pushed_authorization_request_endpoint: takesCertificate({ response_type: 'code' }, 400),
+  introspection_endpoint: takesCertificate({ token: 'x' }, 200),
+  revocation_endpoint: takesCertificate({ token: 'x' }, 200),
+  async device_authorization_endpoint(uri, stage) {
+    const grant_types = [DEVICE_CODE_GRANT, 'authorization_code'] as const
+    const party = await certified(stage, { grant_types: [...grant_types] })
+    const reply = await machinePost(party, uri, { scope: 'openid' })
+    expect(reply.status, reply.body).to.equal(200)
+  },
+  async userinfo_endpoint(uri, stage) {
+    const { accessToken } = await flow(await certified(stage), STRICT)
+    const headers = { authorization: `Bearer ${accessToken}` }
+    const reply = await stage.op.newBrowser().get(uri, { headers })
+    expect(reply.status, reply.body).to.equal(200)
+  },
+}
+
 /** Endpoints of other servers, and where one would look for them here. */
 export const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   registration_endpoint: ['/register', '/reg', '/registration', '/connect/register'],
@@ -84,6 +127,35 @@ async function toldOfLogout({ listener, register }: Stage, withSession: boolean)
   const { body } = await listener.next()
   const token = new URLSearchParams(body).get('logout_token')!
   await checkLogoutToken(party, token, withSession ? claims : { sub: claims.sub })
+}
+
+async function loadsFrame({ register }: Stage, withSession: boolean): Promise<void> {
+  const party = await register({
+    frontchannel_logout_uri: FRONTCHANNEL_LOGOUT,
+    frontchannel_logout_session_required: withSession,
+    post_logout_redirect_uris: [POST_LOGOUT],
+  })
+  const { browser, idToken, claims } = await flow(party, STRICT)
+  const post_logout_redirect_uri = POST_LOGOUT
+  const journey = await logOut(party, browser, { id_token_hint: idToken, post_logout_redirect_uri })
+  checkFrame(
+    party,
+    journey,
+    withSession ? claims['sid'] : journey.frames[0]?.searchParams.get('sid'),
+  )
+}
+
+/** RFC 8705 §3: of no use without the certificate, at UserInfo too. */
+const boundToCertificate: Exercise = async (_, stage) => {
+  const { op } = stage
+  const party = await certified(stage, { tls_client_certificate_bound_access_tokens: true })
+  const { request, answer } = await authorize(party, STRICT)
+  const grant = { code: answer.parameters['code']!, verifier: request.verifier }
+  const { access_token } = checkTokens(await redeem(party, grant), 'Bearer', STRICT)
+  const headers = { authorization: `Bearer ${access_token}` }
+  const uri = endpointOf(party, 'userinfo_endpoint')
+  expect((await op.newBrowser(party.certificate).get(uri, { headers })).status).to.equal(200)
+  expect((await op.newBrowser().get(uri, { headers })).status).to.equal(401)
 }
 
 /** A parameter that would replace the request: refused, and the client told. */
@@ -124,6 +196,9 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
     no: async (_, { party }) =>
       await refusesParameter(party, 'request_uri', 'https://suite.example.test/request.jwt'),
   },
+  tls_client_certificate_bound_access_tokens: { yes: boundToCertificate },
+  frontchannel_logout_supported: { yes: (_, stage) => loadsFrame(stage, false) },
+  frontchannel_logout_session_supported: { yes: (_, stage) => loadsFrame(stage, true) },
   backchannel_logout_supported: { yes: (_, stage) => toldOfLogout(stage, false) },
   backchannel_logout_session_supported: { yes: (_, stage) => toldOfLogout(stage, true) },
 }

@@ -38,7 +38,7 @@ const verification: FapiModule = async ({ op, variant, notes }) => {
   }
 }
 
-const methodOf = (auth: string) => (auth === 'mtls' ? 'self_signed_tls_client_auth' : auth)
+const methodOf = (auth: string) => (auth === 'mtls' ? 'tls_client_auth' : auth)
 
 export const FAPI_DISCOVERY: Record<string, FapiModule> = {
   'discovery-end-point-verification': verification,

@@ -2,12 +2,17 @@ import { createHmac } from 'node:crypto'
 import { expect } from 'chai'
 import { exportJWK } from 'jose'
 import { randomToken, sha256 } from '../../../src/core/secrets.ts'
-import { dpopProof, type ProofChanges, signingParty } from '../../protocol/driver.ts'
+import {
+  dpopProof,
+  type ProofChanges,
+  type SigningParty,
+  signingParty,
+} from '../../protocol/driver.ts'
 import type { Reply } from '../../support/http.ts'
 import { checkErrorText, checkMachineError } from '../support/checks/errors.ts'
-import { authorize, checkUsed, fapiRequest, flow, push, redeemAt } from './flow.ts'
+import { authorize, checkUsed, fapiRequest, flow, push, redeemAt, tokenTypeOf } from './flow.ts'
 import { type Use, useToken } from './resource.ts'
-import type { FapiModule, FapiTrial } from './stage.ts'
+import type { FapiModule, FapiParty, FapiTrial } from './stage.ts'
 
 /** DPoP (RFC 9449): proofs that are taken, codes bound to keys, and what is no proof. */
 
@@ -21,20 +26,26 @@ const takesProofs =
     await flow(trial, trial.party, { atPar: { proof }, atToken: { proof }, atUse: { proof } })
   }
 
+/** These modules are asked of clients with DPoP only. */
+function keyOf({ dpop }: FapiParty): SigningParty {
+  if (!dpop) throw new Error('this client has no key for proofs')
+  return dpop
+}
+
 const mismatchAtPar: FapiModule = async ({ party, second, notes }) => {
-  const request = fapiRequest(party, { dpop_jkt: second.dpop.thumbprint })
+  const request = fapiRequest(party, { dpop_jkt: keyOf(second).thumbprint })
   const errors = ['invalid_request', 'invalid_dpop_proof']
   checkMachineError(await push(party, request), errors, notes)
 }
 
 const otherKeyAtToken: FapiModule = async ({ party, second, notes }) => {
   const authorized = await authorize(party, notes)
-  const reply = await redeemAt(party, authorized, { dpop: second.dpop })
+  const reply = await redeemAt(party, authorized, { dpop: keyOf(second) })
   checkMachineError(reply, TOKEN_ERRORS, notes)
 }
 
 const otherJktAtToken: FapiModule = async ({ party, second, notes }) => {
-  const parameters = { dpop_jkt: second.dpop.thumbprint }
+  const parameters = { dpop_jkt: keyOf(second).thumbprint }
   const authorized = await authorize(party, notes, { parameters, atPar: { dpop: undefined } })
   checkMachineError(await redeemAt(party, authorized), TOKEN_ERRORS, notes)
 }
@@ -44,17 +55,19 @@ const boundByProof: FapiModule = async (trial) => {
 }
 
 const boundByJkt: FapiModule = async (trial) => {
-  const parameters = { dpop_jkt: trial.party.dpop.thumbprint }
+  const parameters = { dpop_jkt: keyOf(trial.party).thumbprint }
   await flow(trial, trial.party, { parameters, atPar: { dpop: undefined } })
 }
 
 const schemeInAnyCase: FapiModule = async (trial) => {
   const { party, resource } = trial
   const { tokens } = await flow(trial, party)
-  for (const scheme of ['dpop', 'DPOP', 'dPoP']) {
+  for (const scheme of SPELLINGS[tokenTypeOf(party)]) {
     checkUsed(await useToken(resource, party, tokens.access_token, { scheme }))
   }
 }
+
+const SPELLINGS = { DPoP: ['dpop', 'DPOP', 'dPoP'], Bearer: ['bearer', 'BEARER', 'bEaReR'] }
 
 type Probe = { title: string; use: Use }
 
@@ -62,13 +75,13 @@ type Probe = { title: string; use: Use }
 async function refusedProbes({ party, second, resource }: FapiTrial, token: string) {
   const { uri } = resource
   const now = Math.floor(Date.now() / 1000)
-  const own = () => dpopProof(party.dpop, 'GET', uri, { accessToken: token })
+  const own = () => dpopProof(keyOf(party), 'GET', uri, { accessToken: token })
   const raw = (dpop: string | string[]): Use => ({ key: undefined, headers: { dpop } })
   const without = (name: string): Probe[] => [
     { title: `no ${name}`, use: { proof: { claims: { [name]: undefined } } } },
   ]
   const other = await signingParty('ES256')
-  const withPrivate = { ...(await exportJWK(party.dpop.privateKey)) }
+  const withPrivate = { ...(await exportJWK(keyOf(party).privateKey)) }
   const [head, body] = (await own()).split('.')
   const probes: Probe[] = [
     { title: 'two proofs', use: raw([await own(), await own()]) },
@@ -80,14 +93,14 @@ async function refusedProbes({ party, second, resource }: FapiTrial, token: stri
     { title: 'no proof', use: { key: undefined } },
     { title: 'Bearer', use: { scheme: 'Bearer' } },
     { title: 'Bearer without proof', use: { scheme: 'Bearer', key: undefined } },
-    { title: 'the key of another client', use: { key: second.dpop } },
+    { title: 'the key of another client', use: { key: keyOf(second) } },
     { title: 'no typ', use: { proof: { header: { typ: undefined } } } },
     { title: 'typ JWT', use: { proof: { header: { typ: 'JWT' } } } },
     { title: 'no jwk', use: { proof: { header: { jwk: undefined } } } },
     { title: 'a private key in jwk', use: { proof: { header: { jwk: withPrivate } } } },
     { title: 'RS256', use: { key: await signingParty('RS256') } },
-    { title: 'alg none', use: raw(forged(party.dpop.jwk, 'none', uri, token)) },
-    { title: 'HS256', use: raw(forged(party.dpop.jwk, 'HS256', uri, token)) },
+    { title: 'alg none', use: raw(forged(keyOf(party).jwk, 'none', uri, token)) },
+    { title: 'HS256', use: raw(forged(keyOf(party).jwk, 'HS256', uri, token)) },
     ...['jti', 'htm', 'htu', 'iat', 'ath'].flatMap(without),
     { title: 'htm POST', use: { proof: { claims: { htm: 'POST' } } } },
     { title: 'htm get', use: { proof: { claims: { htm: 'get' } } } },
@@ -156,7 +169,7 @@ async function takenProbes({ party, resource }: FapiTrial, token: string): Promi
 }
 
 async function replayed({ party, resource, notes }: FapiTrial, token: string): Promise<void> {
-  const proof = await dpopProof(party.dpop, 'GET', resource.uri, { accessToken: token })
+  const proof = await dpopProof(keyOf(party), 'GET', resource.uri, { accessToken: token })
   const use = { key: undefined, headers: { dpop: proof } }
   checkUsed(await useToken(resource, party, token, use))
   const { status } = await useToken(resource, party, token, use)

@@ -10,6 +10,7 @@ import {
   type AuthorizationRequest,
   authorizationRequest,
   type Deviation,
+  endpointOf,
   machinePost,
   type Parameters,
   redeem,
@@ -42,7 +43,7 @@ export function push(
   request: AuthorizationRequest,
   deviation?: Deviation,
 ): Promise<Reply> {
-  const uri = party.op.metadata.pushed_authorization_request_endpoint
+  const uri = endpointOf(party, 'pushed_authorization_request_endpoint')
   return machinePost(party, uri, request.parameters, deviation)
 }
 
@@ -99,10 +100,25 @@ export async function flow(
 ): Promise<Granted> {
   const authorized = await authorize(party, notes, options)
   const reply = await redeemAt(party, authorized, options.atToken)
-  const tokens = checkTokens(reply, 'DPoP', notes)
+  const tokens = checkTokens(reply, tokenTypeOf(party), notes)
   const idToken = await idTokenOf(party, authorized, tokens, notes)
   checkUsed(await useToken(resource, party, tokens.access_token, options.atUse))
   return { ...authorized, tokens, idToken }
+}
+
+export function tokenTypeOf({ dpop }: FapiParty): 'DPoP' | 'Bearer' {
+  return dpop ? 'DPoP' : 'Bearer'
+}
+
+/** Without what the tokens are bound to. */
+export function unbound({ dpop }: FapiParty): Deviation {
+  return dpop ? { dpop: undefined } : { certificate: undefined }
+}
+
+/** With its client_id alone. */
+export function anonymous({ credentials }: FapiParty): Deviation {
+  const byCertificate = credentials.method.endsWith('tls_client_auth')
+  return { credentials: undefined, ...(byCertificate ? { certificate: undefined } : {}) }
 }
 
 export function redeemAt(

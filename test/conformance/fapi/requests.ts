@@ -28,12 +28,14 @@ const happyFlow: FapiModule = async (trial) => {
   const { tokens } = await flow(trial, party, { parameters: { state } })
   await acceptsOddHeaders(trial, tokens.access_token)
   const query = new URLSearchParams({ access_token: tokens.access_token })
-  const inQuery = await resource.client().get(`${resource.uri}?${query}`)
+  const inQuery = await party.op.newBrowser(party.certificate).get(`${resource.uri}?${query}`)
   expect(inQuery.status, 'access token in the query').to.be.within(400, 499)
   // The second client binds its code with dpop_jkt alone, and its address has a query of its own.
   const nonce = randomBytes(32).toString('base64url')
-  const ofOpenId = second.openid ? { nonce } : {}
-  const parameters = { ...ofOpenId, dpop_jkt: second.dpop.thumbprint }
+  const parameters = {
+    ...(second.openid ? { nonce } : {}),
+    ...(second.dpop ? { dpop_jkt: second.dpop.thumbprint } : {}),
+  }
   await flow(trial, second, { parameters, atPar: { dpop: undefined } })
 }
 

@@ -1,26 +1,26 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { createServer } from 'node:https'
+import type { TLSSocket } from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
 import { calculateJwkThumbprint, createLocalJWKSet, EmbeddedJWK, jwtVerify } from 'jose'
 import { sha256 } from '../../../src/core/secrets.ts'
 import { dpopProof, type ProofChanges, type SigningParty } from '../../protocol/driver.ts'
 import { API } from '../../support/authcore.ts'
 import { freePort } from '../../support/free_port.ts'
-import { type Browser, browser, type Reply, type SendOptions } from '../../support/http.ts'
+import type { Reply, SendOptions } from '../../support/http.ts'
 import { fetchJwks } from '../support/checks/jwks.ts'
 import type { Op } from '../support/op.ts'
+import { endpointOf, type Party } from '../support/party.ts'
 
-/** A resource server: takes access tokens that are bound to a key, and nothing else. */
+/** A resource server: takes access tokens that are bound to a key or certificate, and nothing else. */
 export type Resource = {
   uri: string
-  /** As the program of a client. */
-  client(): Browser
   stop(): void
 }
 
 /** With OpenID Connect, UserInfo: the protected resource that the server itself has. */
-export function userInfoResource(op: Op): Resource {
-  const uri = op.metadata.userinfo_endpoint
-  return { uri, client: op.newBrowser, stop() {} }
+export function userInfoResource(party: Party): Resource {
+  return { uri: endpointOf(party, 'userinfo_endpoint'), stop() {} }
 }
 
 export type Use = {
@@ -34,17 +34,17 @@ export type Use = {
 /** Uses an access token as its client does; `use` says what is done otherwise. */
 export async function useToken(
   resource: Resource,
-  party: { dpop: SigningParty },
+  party: Party,
   accessToken: string,
   use: Use = {},
 ): Promise<Reply> {
   const key = 'key' in use ? use.key : party.dpop
   const proof = key && (await dpopProof(key, 'GET', resource.uri, { accessToken, ...use.proof }))
-  const authorization = `${use.scheme ?? 'DPoP'} ${accessToken}`
-  return await resource.client().get(resource.uri, {
+  const { scheme = party.dpop ? 'DPoP' : 'Bearer' } = use
+  return await party.op.newBrowser(party.certificate).get(resource.uri, {
     headers: {
       accept: 'application/json',
-      authorization,
+      authorization: `${scheme} ${accessToken}`,
       ...(proof ? { dpop: proof } : {}),
       ...use.headers,
     },
@@ -53,22 +53,24 @@ export async function useToken(
 
 /**
  * With plain OAuth, the API of an application: it verifies the access token (RFC 9068 §4) from what is
- * published, and holds the proof against the key that the token is bound to (RFC 9449 §7.1).
+ * published, and holds the proof or certificate against what the token is bound to (RFC 9449 §7.1,
+ * RFC 8705 §3).
  */
 export async function standInApi(op: Op): Promise<Resource> {
-  const server = createServer((request, response) => {
+  const { key, cert } = op.certificate
+  const asking = { requestCert: true, rejectUnauthorized: false }
+  const server = createServer({ key, cert, ...asking }, (request, response) => {
     const reply = (status: number) => response.writeHead(status).end('{}')
-    isAcceptable(op, uri, request.headers).then(
+    isAcceptable(op, uri, request).then(
       (acceptable) => reply(acceptable ? 200 : 401),
       () => reply(401),
     )
   })
   const port = await freePort()
-  const uri = `http://127.0.0.1:${port}/accounts`
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const uri = `https://localhost:${port}/accounts`
+  await new Promise<void>((resolve) => server.listen(port, 'localhost', resolve))
   return {
     uri,
-    client: () => browser(),
     stop() {
       server.closeAllConnections()
       server.close()
@@ -76,21 +78,29 @@ export async function standInApi(op: Op): Promise<Resource> {
   }
 }
 
-async function isAcceptable(op: Op, uri: string, headers: IncomingHttpHeaders): Promise<boolean> {
-  const [, token] = /^dpop ([\w.-]+)$/i.exec(headers.authorization ?? '') ?? []
-  if (!token) return false
-  const currentDate = new Date(Date.now())
+type Confirmation = { jkt?: string; 'x5t#S256'?: string }
+
+async function isAcceptable(op: Op, uri: string, request: IncomingMessage): Promise<boolean> {
+  const [, scheme, token] = /^(\w+) ([\w.-]+)$/.exec(request.headers.authorization ?? '') ?? []
+  if (!scheme || !token) return false
   const keys = createLocalJWKSet(await fetchJwks(op))
+  const currentDate = new Date(Date.now())
   const expected = { issuer: op.issuer, audience: API, typ: 'at+jwt', currentDate }
   const { payload } = await jwtVerify(token, keys, expected)
-  const proof = await jwtVerify(String(headers['dpop']), EmbeddedJWK, {
-    typ: 'dpop+jwt',
-    currentDate,
-    maxTokenAge: 60,
-    clockTolerance: 15,
-  })
+  const bound = payload['cnf'] as Confirmation | undefined
+  if (scheme.toLowerCase() === 'bearer') {
+    const { raw } = (request.socket as TLSSocket).getPeerCertificate()
+    return bound?.['x5t#S256'] === sha256(raw).toString('base64url')
+  }
+  return await isProven(uri, token, bound?.jkt, String(request.headers['dpop']))
+}
+
+async function isProven(uri: string, token: string, jkt: string | undefined, dpop: string) {
+  const currentDate = new Date(Date.now())
+  const limits = { currentDate, maxTokenAge: 60, clockTolerance: 15 }
+  const proof = await jwtVerify(dpop, EmbeddedJWK, { typ: 'dpop+jwt', ...limits })
   const { htm, htu, ath } = proof.payload
   const thumbprint = await calculateJwkThumbprint(proof.protectedHeader.jwk!)
-  const said = [htm, htu, ath, (payload['cnf'] as { jkt?: string }).jkt]
+  const said = [htm, htu, ath, jkt]
   return isDeepStrictEqual(said, ['GET', uri, sha256(token).toString('base64url'), thumbprint])
 }

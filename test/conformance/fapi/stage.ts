@@ -26,8 +26,8 @@ export type FapiModule = Module<FapiStage>
 
 /** A client whose tokens are bound and whose requests are pushed. */
 export type FapiParty = Party & {
+  /** Signs its assertions and request objects. */
   key: SigningParty
-  dpop: SigningParty
   openid: boolean
   /** Sent with every request besides what the variant says: the API of plain OAuth. */
   always: Record<string, string>
@@ -36,12 +36,14 @@ export type FapiParty = Party & {
 export async function startFapi(
   variant: FapiVariant,
 ): Promise<FapiStage & { stop(): Promise<void> }> {
-  const op = await startOp()
+  const mutualTls = variant.auth === 'mtls' || variant.constrain === 'mtls'
+  const op = await startOp({ mutualTls })
   await addApi(op.server)
   // One of each algorithm that FAPI 2.0 §5.4.1 allows and our keys can be of.
   const party = await register(op, variant, 'PS256', CALLBACK)
   const second = await register(op, variant, 'ES256', SECOND_CALLBACK)
-  const resource = variant.openid === 'openid_connect' ? userInfoResource(op) : await standInApi(op)
+  const isOpenId = variant.openid === 'openid_connect'
+  const resource = isOpenId ? userInfoResource(party) : await standInApi(op)
   return { op, variant, party, second, resource, stop: () => stop(op, resource) }
 }
 
@@ -52,25 +54,28 @@ async function stop(op: Op, resource: Resource): Promise<void> {
 
 async function register(
   op: Op,
-  { openid }: FapiVariant,
+  { auth, constrain, openid }: FapiVariant,
   alg: 'PS256' | 'ES256',
   redirectUri: string,
 ): Promise<FapiParty> {
+  const name = `FAPI client ${alg}`
   const key = await signingParty(alg)
+  const certificate = op.mutualTls?.issue({ subject: [['CN', name]] })
   const metadata: ClientMetadataInput = {
     redirect_uris: [redirectUri],
-    token_endpoint_auth_signing_alg: alg,
-    jwks: { keys: [{ ...key.jwk, alg, use: 'sig', kid: `${alg}-${randomToken().slice(0, 8)}` }] },
+    ...(auth === 'mtls' ? byCertificate(name) : byAssertion(key, alg)),
+    dpop_bound_access_tokens: constrain === 'dpop',
+    tls_client_certificate_bound_access_tokens: constrain === 'mtls',
   }
-  const name = `FAPI client ${alg}`
   const { client } = await createClient(op.server.parts, { name, preset: 'fapi2', metadata })
   const isOpenId = openid === 'openid_connect'
   return {
     op,
     clientId: client.clientId,
-    credentials: { method: 'private_key_jwt', key },
+    credentials: auth === 'mtls' ? { method: 'tls_client_auth' } : { method: auth, key },
     key,
-    dpop: await signingParty('ES256'),
+    certificate,
+    dpop: constrain === 'dpop' ? await signingParty('ES256') : undefined,
     redirectUri,
     responseType: 'code',
     responseMode: undefined,
@@ -79,5 +84,20 @@ async function register(
     always: isOpenId ? {} : { resource: API },
     pkce: true,
     idTokenAlg: client.metadata.id_token_signed_response_alg,
+  }
+}
+
+function byAssertion(key: SigningParty, alg: 'PS256' | 'ES256'): ClientMetadataInput {
+  const kid = `${alg}-${randomToken().slice(0, 8)}`
+  return {
+    token_endpoint_auth_signing_alg: alg,
+    jwks: { keys: [{ ...key.jwk, alg, use: 'sig', kid }] },
+  }
+}
+
+function byCertificate(name: string): ClientMetadataInput {
+  return {
+    token_endpoint_auth_method: 'tls_client_auth',
+    tls_client_auth_subject_dn: `CN=${name}`,
   }
 }

@@ -4,16 +4,17 @@ import { checkMachineError } from '../support/checks/errors.ts'
 import { checkTokens } from '../support/checks/tokens.ts'
 import { letPass } from '../support/moved_time.ts'
 import { redeem, refresh } from '../support/party.ts'
-import { authorize, checkUsed, flow, redeemAt } from './flow.ts'
+import { anonymous, authorize, checkUsed, flow, redeemAt, tokenTypeOf, unbound } from './flow.ts'
 import { useToken } from './resource.ts'
 import type { FapiModule, FapiTrial } from './stage.ts'
 
 /** Codes and refresh tokens: once, in time, by their own client, with its verifier and its key. */
 
+const UNBOUND = ['invalid_request', 'invalid_grant', 'invalid_dpop_proof', 'invalid_client']
+
 const withoutProof: FapiModule = async ({ party, notes }) => {
   const authorized = await authorize(party, notes)
-  const reply = await redeemAt(party, authorized, { dpop: undefined })
-  checkMachineError(reply, ['invalid_request', 'invalid_grant', 'invalid_dpop_proof'], notes)
+  checkMachineError(await redeemAt(party, authorized, unbound(party)), UNBOUND, notes)
 }
 
 /** As the second client, with what the first one signs; and with the first one's whole assertion. */
@@ -22,10 +23,12 @@ const foreignClientId: FapiModule = async ({ party, second, notes }) => {
   const fields = { code: answer.parameters['code']!, verifier: request.verifier }
   const { credentials, redirectUri, clientId } = party
   const pretender = { ...second, redirectUri }
-  const signed = await redeem(pretender, fields, { credentials })
+  const certificate = party.certificate
+  const signed = await redeem(pretender, fields, { credentials, certificate })
   checkMachineError(signed, ['invalid_client', 'invalid_grant'], notes)
+  if (credentials.method !== 'private_key_jwt') return
   const assertion = { claims: { iss: clientId, sub: clientId } }
-  const beside = await redeem(pretender, fields, { credentials, assertion })
+  const beside = await redeem(pretender, fields, { credentials, certificate, assertion })
   checkMachineError(beside, ['invalid_client', 'invalid_grant', 'invalid_request'], notes)
 }
 
@@ -66,19 +69,19 @@ const refreshToken: FapiModule = async (trial) => {
   const token = tokens.refresh_token
   if (!token) return notes.skip('no refresh token was issued')
   await refusesOthers(trial, token)
-  const next = checkTokens(await refresh(party, token), 'DPoP', notes)
+  const next = checkTokens(await refresh(party, token), tokenTypeOf(party), notes)
   checkUsed(await useToken(resource, party, next.access_token))
   const other = await flow(trial, second, { parameters: { prompt: 'consent' } })
-  const reply = await refresh(party, other.tokens.refresh_token!, { dpop: second.dpop })
+  const withItsKey = second.dpop ? { dpop: second.dpop } : {}
+  const reply = await refresh(party, other.tokens.refresh_token!, withItsKey)
   checkMachineError(reply, ['invalid_grant'], notes)
 }
 
 /** FAPI 2.0 §5.3.2.1: a refresh token is bound to the client's authentication; access to its key. */
 async function refusesOthers({ party, notes }: FapiTrial, token: string): Promise<void> {
-  const nobody = await refresh(party, token, { credentials: undefined })
+  const nobody = await refresh(party, token, anonymous(party))
   checkMachineError(nobody, ['invalid_client', 'invalid_request'], notes)
-  const unbound = await refresh(party, token, { dpop: undefined })
-  checkMachineError(unbound, ['invalid_request', 'invalid_grant', 'invalid_dpop_proof'], notes)
+  checkMachineError(await refresh(party, token, unbound(party)), UNBOUND, notes)
 }
 
 export const TOKENS: Record<string, FapiModule> = {

@@ -2,10 +2,9 @@ import { randomToken } from '../../../src/core/secrets.ts'
 import type { ClientMetadataInput } from '../../../src/domain/clients/client_metadata.ts'
 import type { ClientPreset } from '../../../src/domain/clients/client_presets.ts'
 import { createClient } from '../../../src/domain/clients/create_client.ts'
-import type { EnvironmentVariables } from '../../../src/platform/config/load_config.ts'
-import { type Op, startOp } from '../support/op.ts'
+import { type Op, type OpOptions, startOp } from '../support/op.ts'
 import type { Notes } from '../support/outcome.ts'
-import type { Party } from '../support/party.ts'
+import type { Credentials, Party } from '../support/party.ts'
 
 /** What the modules of OpenID Connect have: the provider and the clients that the suite plays. */
 export type OidcStage = {
@@ -34,9 +33,7 @@ export type OidcVariant = {
 /** What a deployment switches on to be certified: clients of old. */
 export const AS_CERTIFIED = { AUTHCORE_LEGACY_CLIENTS: 'true' }
 
-export type OidcOptions = {
-  env?: EnvironmentVariables
-  worker?: boolean
+export type OidcOptions = OpOptions & {
   metadata?: ClientMetadataInput
 }
 
@@ -47,7 +44,7 @@ export async function startOidc(
   const { responseType = 'code', responseMode, preset = 'web' } = variant
   const op = await startOp(options)
   const register = async (own: ClientMetadataInput = {}, kind: ClientPreset = preset) => {
-    const { client, secret = '' } = await createClient(op.server.parts, {
+    const { client, secret } = await createClient(op.server.parts, {
       name: `Client ${randomToken().slice(0, 6)}`,
       preset: kind,
       metadata: { ...flowMetadata(responseType), ...metadata, ...own },
@@ -57,8 +54,7 @@ export async function startOidc(
     return {
       op,
       clientId,
-      credentials:
-        method === 'none' ? { method } : { method: method as 'client_secret_basic', secret },
+      credentials: credentialsOf(method, secret),
       redirectUri: registered.redirect_uris[0] ?? '',
       responseType,
       responseMode,
@@ -70,6 +66,12 @@ export async function startOidc(
   const party = await register()
   const second = await register({ redirect_uris: [SECOND_CALLBACK] })
   return { op, party, second, register, stop: op.stop }
+}
+
+/** How it says who it is where it has a secret; whoever registers with a key has the key. */
+function credentialsOf(method: string, secret: string | undefined): Credentials {
+  if (secret === undefined) return { method: 'none' }
+  return { method: method as 'client_secret_basic' | 'client_secret_post', secret }
 }
 
 /** RS256, which every provider of OpenID Connect must offer (Core §15.1). */

@@ -1,10 +1,17 @@
 import { connect } from 'node:net'
 import { createServer, type Server } from 'node:tls'
 import type { EnvironmentVariables } from '../../../src/platform/config/load_config.ts'
-import { type AuthCore, addPerson, type Person, startAuthCore } from '../../support/authcore.ts'
+import {
+  type AuthCore,
+  type AuthCoreOptions,
+  addPerson,
+  type Person,
+  startAuthCore,
+} from '../../support/authcore.ts'
+import { type Issued, issueCertificate } from '../../support/certificates.ts'
 import { freePort } from '../../support/free_port.ts'
 import { type Browser, browser } from '../../support/http.ts'
-import { selfSigned } from './certificate.ts'
+import { type MutualTls, startWithMutualTls } from '../../support/mtls.ts'
 import { backToNow, movedClock } from './moved_time.ts'
 
 /**
@@ -16,40 +23,49 @@ export type Op = {
   issuer: string
   alice: Person
   metadata: Metadata
-  /** A browser, or a program, without a session. */
-  newBrowser(): Browser
+  /** A browser without a session, or a program, with a certificate of its own or without. */
+  newBrowser(certificate?: Issued): Browser
+  /** Where certificates of clients are asked for; only with `mutualTls`. */
+  mutualTls: MutualTls | undefined
+  /** The certificate of `localhost`, for servers of the suite. */
+  certificate: Issued
   stop(): Promise<void>
 }
 
 /** Of the discovery document, what the modules read. */
 export type Metadata = Record<string, unknown> & {
   issuer: string
-  authorization_endpoint: string
-  token_endpoint: string
-  userinfo_endpoint: string
   jwks_uri: string
-  end_session_endpoint: string
-  pushed_authorization_request_endpoint: string
-}
+  mtls_endpoint_aliases?: Partial<Record<Endpoint, string>>
+} & Record<Endpoint, string>
 
-export async function startOp(
-  options: { env?: EnvironmentVariables; worker?: boolean } = {},
-): Promise<Op> {
+export type Endpoint = `${
+  | 'authorization'
+  | 'token'
+  | 'userinfo'
+  | 'end_session'
+  | 'introspection'
+  | 'device_authorization'
+  | 'pushed_authorization_request'}_endpoint`
+
+export type OpOptions = { env?: EnvironmentVariables; worker?: boolean; mutualTls?: boolean }
+
+export async function startOp({ mutualTls = false, ...options }: OpOptions = {}): Promise<Op> {
   const [port, tlsPort] = [await freePort(), await freePort()]
-  const { key, cert } = selfSigned('localhost', 'DNS:localhost,IP:127.0.0.1')
+  const certificate = ofLocalhost()
   const issuer = `https://localhost:${tlsPort}`
-  const server = await startAuthCore({
-    ...options,
-    env: { PORT: String(port), ISSUER: issuer, ...options.env },
-    clock: movedClock,
-  })
-  const front = await tlsInFront(port, tlsPort, { key, cert })
-  const newBrowser = () => browser({ ca: cert, base: issuer })
+  const env = { PORT: String(port), ISSUER: issuer, ...options.env }
+  const { server, listener } = await startServer({ ...options, env, clock: movedClock }, mutualTls)
+  const front = await tlsInFront(port, tlsPort, certificate)
+  const ca = [certificate.cert, listener?.ca ?? ''].join('')
+  const newBrowser = (own?: Issued) => browser({ ca, base: issuer, certificate: own })
   const discovery = await newBrowser().get('/.well-known/openid-configuration')
   return {
     server,
     issuer,
     newBrowser,
+    certificate,
+    mutualTls: listener,
     alice: await addPerson(server, { claims: EVERY_CLAIM }),
     metadata: discovery.json<Metadata>(),
     async stop() {
@@ -58,6 +74,21 @@ export async function startOp(
       await server.stop()
     },
   }
+}
+
+async function startServer(
+  options: AuthCoreOptions,
+  mutualTls: boolean,
+): Promise<{ server: AuthCore; listener: MutualTls | undefined }> {
+  if (!mutualTls) return { server: await startAuthCore(options), listener: undefined }
+  const listener = await startWithMutualTls('listener', options)
+  return { server: listener.server, listener }
+}
+
+/** Its own authority. */
+function ofLocalhost(): Issued {
+  const altNames = [['dns', 'localhost'] as const, ['ip', '127.0.0.1'] as const]
+  return issueCertificate({ subject: [['CN', 'localhost']], altNames, ca: true, purpose: 'server' })
 }
 
 /** Every standard claim (OpenID Connect Core §5.1) that an account does not have by itself. */
@@ -86,12 +117,8 @@ const EVERY_CLAIM = {
   },
 }
 
-async function tlsInFront(
-  port: number,
-  tlsPort: number,
-  certificate: { key: string; cert: string },
-): Promise<Server> {
-  const front = createServer(certificate, (incoming) => {
+async function tlsInFront(port: number, tlsPort: number, { key, cert }: Issued): Promise<Server> {
+  const front = createServer({ key, cert }, (incoming) => {
     const outgoing = connect(port, '127.0.0.1')
     incoming.on('error', () => outgoing.destroy())
     outgoing.on('error', () => incoming.destroy())

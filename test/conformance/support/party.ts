@@ -6,8 +6,9 @@ import {
   type ProofChanges,
   type SigningParty,
 } from '../../protocol/driver.ts'
+import type { Issued } from '../../support/certificates.ts'
 import type { Browser, Fields, Reply, SendOptions } from '../../support/http.ts'
-import type { Op } from './op.ts'
+import type { Endpoint, Op } from './op.ts'
 import { type Conduct, type Journey, walk } from './stand_in.ts'
 
 /** The relying party that the suite plays: one client, as it is registered, and what it sends. */
@@ -24,13 +25,15 @@ export type Party = {
   /** Which `alg` its ID tokens must have. */
   idTokenAlg: string
   /** Sender-constrained by this key (RFC 9449). */
-  dpop?: SigningParty
+  dpop?: SigningParty | undefined
+  /** Shown wherever there is an endpoint that asks for one (RFC 8705 §5). */
+  certificate?: Issued | undefined
 }
 
 export type Credentials =
   | { method: 'client_secret_basic' | 'client_secret_post'; secret: string }
   | { method: 'private_key_jwt'; key: SigningParty }
-  | { method: 'none' }
+  | { method: 'tls_client_auth' | 'self_signed_tls_client_auth' | 'none' }
 
 export type Parameters = Record<string, string | undefined>
 
@@ -95,6 +98,12 @@ export async function visit(
   )
 }
 
+/** RFC 8705 §5: who has a certificate uses the aliases. */
+export function endpointOf({ op, certificate }: Party, name: Endpoint): string {
+  const alias = certificate && op.metadata.mtls_endpoint_aliases?.[name]
+  return alias ?? op.metadata[name]
+}
+
 /** What a client may do otherwise than it should, in a request to an endpoint of machines. */
 export type Deviation = {
   /** Instead of its own; undefined: says nothing about who it is but its client_id. */
@@ -102,6 +111,8 @@ export type Deviation = {
   assertion?: ProofChanges
   /** undefined: sends no proof though its tokens are bound. */
   dpop?: SigningParty | undefined
+  /** undefined: shows none. */
+  certificate?: Issued | undefined
   proof?: ProofChanges & { accessToken?: string }
   headers?: SendOptions['headers']
 }
@@ -125,8 +136,9 @@ export async function machinePost(
           }),
         }
       : {}
+    const certificate = 'certificate' in deviation ? deviation.certificate : party.certificate
     return await party.op
-      .newBrowser()
+      .newBrowser(certificate)
       .post(
         uri,
         { ...who.fields, ...(fields as Record<string, string>) },
@@ -169,7 +181,12 @@ export function tokenRequest(
   fields: Parameters,
   deviation?: Deviation,
 ): Promise<Reply> {
-  return machinePost(party, party.op.metadata.token_endpoint, withoutUndefined(fields), deviation)
+  return machinePost(
+    party,
+    endpointOf(party, 'token_endpoint'),
+    withoutUndefined(fields),
+    deviation,
+  )
 }
 
 /** The code for tokens; `changes` as in an authorization request. */

@@ -1,6 +1,4 @@
 import { expect } from 'chai'
-import { needsPrograms } from '../../support/component.ts'
-import { requires } from '../../support/skip.ts'
 import { endingOf } from '../endings.ts'
 import type { ChecklistRow } from '../modules.ts'
 import { type Ending, type Notes, outcomeOf } from './outcome.ts'
@@ -26,8 +24,7 @@ export function describePlan<Stage>({ title, rows, modules, start }: Plan<Stage>
     let stage: (Stage & { stop(): Promise<void> }) | undefined
     const counted: Record<Ending, number> = { passed: 0, warning: 0, review: 0, skipped: 0 }
 
-    before(async function () {
-      requires(this, needsPrograms('openssl'))
+    before(async () => {
       stage = await start()
     })
     after(async () => {

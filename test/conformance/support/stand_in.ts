@@ -11,6 +11,8 @@ import type { Browser, Fields, Reply } from '../../support/http.ts'
 export type Journey = {
   /** The pages seen, by the id of their form: `login-form`, `consent-form`, … */
   seen: string[]
+  /** What the page that signs out loads of the clients, before the browser leaves it. */
+  frames: URL[]
   /** Where and how the browser leaves; undefined where it stays with us. */
   leaves: Departure | undefined
   /** The page the browser is at, or the reply that sends it away. */
@@ -39,19 +41,37 @@ export async function walk({ browser, issuer, conduct }: Walk, start: Reply): Pr
   const seen: string[] = []
   let last = await follow(start)
   for (let step = 0; step < 12; step++) {
-    if (last.location && !isOurs(last.location)) {
-      return { seen, leaves: { uri: new URL(last.location), posted: undefined }, last }
-    }
+    const frames = framesOf(last)
+    const leaves = departureOf(last, frames, isOurs)
+    if (leaves) return { seen, frames, leaves, last }
     const form = last.forms().find(({ id }) => id in STEPS || id === 'submit-form')
-    if (!form) return { seen, leaves: undefined, last }
-    if (form.id === 'submit-form' && !isOurs(form.action)) {
-      return { seen, leaves: { uri: new URL(form.action), posted: form.fields }, last }
-    }
-    seen.push(form.id)
-    if (form.id === conduct.stopsAt) return { seen, leaves: undefined, last }
+    if (form) seen.push(form.id)
+    if (!form || form.id === conduct.stopsAt) return { seen, frames, leaves: undefined, last }
     last = await follow(await answer(browser, last, form, conduct))
   }
   throw new Error(`no end at ${last.url}: ${last.text().slice(0, 300)}`)
+}
+
+function departureOf(
+  { location, body, forms }: Reply,
+  frames: URL[],
+  isOurs: (uri: string) => boolean,
+): Departure | undefined {
+  const form = forms().find(({ id }) => id === 'submit-form')
+  if (form && !isOurs(form.action)) return { uri: new URL(form.action), posted: form.fields }
+  // The page that loads frames goes on by a script, once they are loaded, to where its link leads.
+  const next = frames.length > 0 ? linkOf(body, 'continue') : location
+  return next && !isOurs(next) ? { uri: new URL(next), posted: undefined } : undefined
+}
+
+function framesOf({ body }: Reply): URL[] {
+  const frames = [...body.matchAll(/<iframe [^>]*src="([^"]*)"/g)]
+  return frames.map(([, src = '']) => new URL(src.replaceAll('&amp;', '&')))
+}
+
+function linkOf(body: string, id: string): string | undefined {
+  const [, href] = new RegExp(`<a [^>]*id="${id}"[^>]* href="(https?:[^"]*)"`).exec(body) ?? []
+  return href?.replaceAll('&amp;', '&')
 }
 
 async function answer(browser: Browser, page: Reply, { id }: Form, conduct: Conduct) {
