@@ -43,7 +43,7 @@ const aLittleEarly: FapiModule = async (trial) => {
 }
 
 /** The client's own RSA key, with the older padding. */
-const rs256: Changes = async ({ party }) => {
+export const rs256: Changes = async ({ party }) => {
   const jwk = await exportJWK(party.key.privateKey)
   const key = (await importJWK({ ...jwk, alg: 'RS256' }, 'RS256')) as CryptoKey
   return { header: { alg: 'RS256' }, key }

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
+import type { ProofChanges } from '../../protocol/driver.ts'
 import type { Browser, Reply } from '../../support/http.ts'
-import { type Answer, answerOf, checkRefused, checkSuccess } from '../support/answer.ts'
+import { type Answer, checkSuccess } from '../support/answer.ts'
 import { checkEntropy } from '../support/checks/entropy.ts'
 import { checkMachineError } from '../support/checks/errors.ts'
 import { checkIdToken, type IdToken } from '../support/checks/id_token.ts'
@@ -19,6 +20,7 @@ import {
 } from '../support/party.ts'
 import type { Journey } from '../support/stand_in.ts'
 import { type Use, useToken } from './resource.ts'
+import { checkRefused, openedAnswer, requestObject } from './signed_messages.ts'
 import type { FapiParty, FapiTrial } from './stage.ts'
 
 /** The flow of FAPI 2.0: push, visit, redeem with a proof, use with a proof. */
@@ -26,7 +28,7 @@ import type { FapiParty, FapiTrial } from './stage.ts'
 export type Options = Visit & {
   parameters?: Parameters
   /** What is done otherwise at the PAR endpoint, at the token endpoint, and at the resource. */
-  atPar?: Deviation
+  atPar?: PushDeviation
   atToken?: Deviation
   atUse?: Use
   /** Beside client_id and request_uri, in the browser's address. */
@@ -38,13 +40,19 @@ export function fapiRequest(party: FapiParty, changes: Parameters = {}): Authori
   return authorizationRequest(party, { ...party.always, ...plain, ...changes })
 }
 
-export function push(
+/** `object` changes the signed object, `form` what stands beside it. */
+export type PushDeviation = Deviation & { object?: ProofChanges; form?: Record<string, string> }
+
+export async function push(
   party: FapiParty,
   request: AuthorizationRequest,
-  deviation?: Deviation,
+  { object, form, ...deviation }: PushDeviation = {},
 ): Promise<Reply> {
   const uri = endpointOf(party, 'pushed_authorization_request_endpoint')
-  return machinePost(party, uri, request.parameters, deviation)
+  const fields = party.signs
+    ? { request: await requestObject(party, request, object) }
+    : request.parameters
+  return await machinePost(party, uri, { ...fields, ...form }, deviation)
 }
 
 /** RFC 9126 §2.2, and a name that nobody guesses. */
@@ -60,7 +68,7 @@ export function checkPushed(reply: Reply): { request_uri: string; expires_in: nu
 export async function pushed(
   party: FapiParty,
   changes: Parameters = {},
-  deviation?: Deviation,
+  deviation?: PushDeviation,
 ): Promise<{ request: AuthorizationRequest; request_uri: string; expires_in: number }> {
   const request = fapiRequest(party, changes)
   return { request, ...checkPushed(await push(party, request, deviation)) }
@@ -84,7 +92,8 @@ export async function authorize(
 ): Promise<Authorized> {
   const { browser = party.op.newBrowser() } = options
   const { request, request_uri } = await pushed(party, parameters, atPar)
-  const answer = answerOf(await visitPushed(party, request_uri, { ...options, browser }))
+  const journey = await visitPushed(party, request_uri, { ...options, browser })
+  const answer = await openedAnswer(party, journey, notes)
   checkSuccess(party, request, answer, notes)
   // RFC 9207, which FAPI 2.0 §5.3.2.2 requires.
   expect(answer.parameters['iss']).to.equal(party.op.issuer)
@@ -171,7 +180,7 @@ export async function checkRefusedSomewhere(
   { party, notes }: Pick<FapiTrial, 'party' | 'notes'>,
   request: AuthorizationRequest,
   allowed: readonly string[],
-  deviation?: Deviation,
+  deviation?: PushDeviation,
 ): Promise<void> {
   const reply = await push(party, request, deviation)
   if (reply.status !== 201) {
@@ -179,5 +188,5 @@ export async function checkRefusedSomewhere(
     return
   }
   const journey = await visitPushed(party, checkPushed(reply).request_uri)
-  checkRefused(party, request, journey, allowed, notes)
+  await checkRefused(party, request, journey, allowed, notes)
 }

@@ -1,8 +1,9 @@
 import { expect } from 'chai'
-import { answerOf, checkRefused, checkSuccess } from '../support/answer.ts'
+import { checkSuccess } from '../support/answer.ts'
 import { checkMachineError } from '../support/checks/errors.ts'
 import { letPass } from '../support/moved_time.ts'
 import { checkPushed, fapiRequest, flow, push, pushed, visitPushed } from './flow.ts'
+import { checkRefused, openedAnswer } from './signed_messages.ts'
 import type { FapiModule } from './stage.ts'
 
 /** The PAR endpoint (RFC 9126), and the names that it hands out. */
@@ -13,34 +14,34 @@ const visitedTwice: FapiModule = async ({ op, party, notes }) => {
   const { request, request_uri } = await pushed(party)
   await visitPushed(party, request_uri, { browser, stopsAt: 'login-form' })
   const journey = await visitPushed(party, request_uri, { browser })
-  if (journey.leaves) return checkSuccess(party, request, answerOf(journey), notes)
-  notes.warn(`the second visit ends at: ${journey.last.text().slice(0, 200)}`)
+  if (!journey.leaves) notes.warn(`the second visit ends at: ${journey.last.text().slice(0, 200)}`)
+  else checkSuccess(party, request, await openedAnswer(party, journey, notes), notes)
 }
 
 const USED = ['invalid_request_uri', 'invalid_request']
 
 const usedAgain: FapiModule = async ({ party, notes }) => {
   const { request, request_uri } = await pushed(party)
-  const first = answerOf(await visitPushed(party, request_uri))
+  const first = await openedAnswer(party, await visitPushed(party, request_uri), notes)
   checkSuccess(party, request, first, notes)
-  checkRefused(party, request, await visitPushed(party, request_uri), USED, notes)
+  await checkRefused(party, request, await visitPushed(party, request_uri), USED, notes)
 }
 
 const expired: FapiModule = async ({ party, notes }) => {
   const { request, request_uri, expires_in } = await pushed(party)
   letPass(expires_in + 5)
-  checkRefused(party, request, await visitPushed(party, request_uri), USED, notes)
+  await checkRefused(party, request, await visitPushed(party, request_uri), USED, notes)
 }
 
 const ofAnother: FapiModule = async ({ party, second, notes }) => {
   const { request, request_uri } = await pushed(party)
   const errors = [...USED, 'invalid_client', 'unauthorized_client']
-  checkRefused(second, request, await visitPushed(second, request_uri), errors, notes)
+  await checkRefused(second, request, await visitPushed(second, request_uri), errors, notes)
 }
 
 const nameInside: FapiModule = async ({ party, notes }) => {
   const { request_uri } = await pushed(party)
-  const reply = await push(party, fapiRequest(party, { request_uri }))
+  const reply = await push(party, fapiRequest(party), { form: { request_uri } })
   const errors = ['invalid_request', 'invalid_request_object', 'request_uri_not_supported']
   checkMachineError(reply, errors, notes)
 }

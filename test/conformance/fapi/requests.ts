@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { expect } from 'chai'
-import { answerOf, checkErrorAnswer, checkRefused } from '../support/answer.ts'
+import { checkErrorAnswer } from '../support/answer.ts'
 import { checkUserInfo } from '../support/checks/userinfo.ts'
+import type { Notes } from '../support/outcome.ts'
 import { type Parameters, visit } from '../support/party.ts'
 import type { Journey } from '../support/stand_in.ts'
 import {
@@ -14,7 +15,8 @@ import {
   visitPushed,
 } from './flow.ts'
 import { useToken } from './resource.ts'
-import type { FapiModule, FapiTrial } from './stage.ts'
+import { checkRefused, openedAnswer } from './signed_messages.ts'
+import type { FapiModule, FapiParty, FapiTrial } from './stage.ts'
 
 /** The authorization request: what may be in it, what must, and what comes back. */
 
@@ -57,7 +59,8 @@ const personRefuses: FapiModule = async ({ party, second, notes }) => {
     const { request, request_uri } = await pushed(client, { prompt: 'consent' })
     const journey = await visitPushed(client, request_uri, { cancelsAt })
     expect(journey.seen.at(-1)).to.equal(cancelsAt)
-    checkErrorAnswer(client, request, answerOf(journey), ['access_denied'], notes)
+    const answer = await openedAnswer(client, journey, notes)
+    checkErrorAnswer(client, request, answer, ['access_denied'], notes)
   }
 }
 
@@ -92,10 +95,8 @@ const differsOutside =
     const { request, request_uri } = await pushed(party)
     const outside = { [name]: 'the one that counts for nothing' }
     const journey = await visitPushed(party, request_uri, { outside })
-    if (!came(journey)) {
-      return checkRefused(party, request, journey, ['invalid_request'], notes)
-    }
-    const answer = answerOf(journey)
+    const answer = await successOf(party, journey, notes)
+    if (!answer) return await checkRefused(party, request, journey, ['invalid_request'], notes)
     expect(answer.parameters['state'], 'state as it was pushed').to.equal(
       request.parameters['state'],
     )
@@ -106,11 +107,16 @@ const differsOutside =
 const stateOutsideOnly: FapiModule = async ({ party, notes }) => {
   const { request, request_uri } = await pushed(party, { state: undefined })
   const journey = await visitPushed(party, request_uri, { outside: { state: 'from outside' } })
-  if (!came(journey)) return checkRefused(party, request, journey, ['invalid_request'], notes)
-  expect(answerOf(journey).parameters).not.to.have.any.keys('state', 's_hash')
+  const answer = await successOf(party, journey, notes)
+  if (!answer) return await checkRefused(party, request, journey, ['invalid_request'], notes)
+  expect(answer.parameters).not.to.have.any.keys('state', 's_hash')
 }
 
-const came = ({ leaves }: Journey) => leaves?.uri.searchParams.has('code') === true
+/** The answer with a code in it; undefined where it was refused, on a page or with an error. */
+async function successOf(party: FapiParty, journey: Journey, notes: Notes) {
+  const answer = journey.leaves && (await openedAnswer(party, journey, notes))
+  return answer?.parameters['code'] === undefined ? undefined : answer
+}
 
 /** 384 characters are kept as they are, or refused: never cut. */
 const long =
@@ -131,7 +137,7 @@ const refusedWith =
 const withoutPar: FapiModule = async ({ party, notes }) => {
   const request = fapiRequest(party)
   const journey = await visit(party, request.parameters)
-  checkRefused(party, request, journey, ['invalid_request'], notes)
+  await checkRefused(party, request, journey, ['invalid_request'], notes)
 }
 
 const UNSUPPORTED = ['unsupported_response_type', 'unauthorized_client', 'invalid_request']

@@ -29,19 +29,22 @@ export type FapiParty = Party & {
   /** Signs its assertions and request objects. */
   key: SigningParty
   openid: boolean
+  /** Its requests are signed objects (RFC 9101), and the responses to it JWTs (JARM). */
+  signs: boolean
   /** Sent with every request besides what the variant says: the API of plain OAuth. */
   always: Record<string, string>
 }
 
 export async function startFapi(
   variant: FapiVariant,
+  plan: 'SP' | 'MS' = 'SP',
 ): Promise<FapiStage & { stop(): Promise<void> }> {
   const mutualTls = variant.auth === 'mtls' || variant.constrain === 'mtls'
   const op = await startOp({ mutualTls })
   await addApi(op.server)
   // One of each algorithm that FAPI 2.0 §5.4.1 allows and our keys can be of.
-  const party = await register(op, variant, 'PS256', CALLBACK)
-  const second = await register(op, variant, 'ES256', SECOND_CALLBACK)
+  const party = await register(op, variant, plan, 'PS256', CALLBACK)
+  const second = await register(op, variant, plan, 'ES256', SECOND_CALLBACK)
   const isOpenId = variant.openid === 'openid_connect'
   const resource = isOpenId ? userInfoResource(party) : await standInApi(op)
   return { op, variant, party, second, resource, stop: () => stop(op, resource) }
@@ -55,6 +58,7 @@ async function stop(op: Op, resource: Resource): Promise<void> {
 async function register(
   op: Op,
   { auth, constrain, openid }: FapiVariant,
+  plan: 'SP' | 'MS',
   alg: 'PS256' | 'ES256',
   redirectUri: string,
 ): Promise<FapiParty> {
@@ -64,6 +68,7 @@ async function register(
   const metadata: ClientMetadataInput = {
     redirect_uris: [redirectUri],
     ...(auth === 'mtls' ? byCertificate(name) : byAssertion(key, alg)),
+    ...(plan === 'MS' ? signedMessages(alg) : {}),
     dpop_bound_access_tokens: constrain === 'dpop',
     tls_client_certificate_bound_access_tokens: constrain === 'mtls',
   }
@@ -78,7 +83,8 @@ async function register(
     dpop: constrain === 'dpop' ? await signingParty('ES256') : undefined,
     redirectUri,
     responseType: 'code',
-    responseMode: undefined,
+    responseMode: plan === 'MS' ? 'jwt' : undefined,
+    signs: plan === 'MS',
     scope: isOpenId ? 'openid email offline_access' : 'read offline_access',
     openid: isOpenId,
     always: isOpenId ? {} : { resource: API },
@@ -92,6 +98,15 @@ function byAssertion(key: SigningParty, alg: 'PS256' | 'ES256'): ClientMetadataI
   return {
     token_endpoint_auth_signing_alg: alg,
     jwks: { keys: [{ ...key.jwk, alg, use: 'sig', kid }] },
+  }
+}
+
+/** Message Signing §5.3 and §5.4. */
+function signedMessages(alg: 'PS256' | 'ES256'): ClientMetadataInput {
+  return {
+    require_signed_request_object: true,
+    request_object_signing_alg: alg,
+    authorization_signed_response_alg: 'ES256',
   }
 }
 

@@ -5,6 +5,7 @@ import { FAPI_DISCOVERY } from './discovery.ts'
 import { DPOP } from './dpop.ts'
 import { FAPI_PREFIX, type FapiVariant, fapiModules } from './modules.ts'
 import { PUSHED_REQUESTS } from './pushed_requests.ts'
+import { REQUEST_OBJECTS } from './request_objects.ts'
 import { REQUESTS } from './requests.ts'
 import { type FapiModule, startFapi } from './stage.ts'
 import { TOKENS } from './tokens.ts'
@@ -18,9 +19,11 @@ const SECURITY_PROFILE: Record<string, FapiModule> = {
   ...DPOP,
 }
 
+const MESSAGE_SIGNING: Record<string, FapiModule> = { ...SECURITY_PROFILE, ...REQUEST_OBJECTS }
+
 /** Every module by the name that the suite has for it. */
 export const FAPI_MODULES: Record<string, FapiModule> = Object.fromEntries(
-  Object.entries(SECURITY_PROFILE).map(([name, module]) => [FAPI_PREFIX + name, module]),
+  Object.entries(MESSAGE_SIGNING).map(([name, module]) => [FAPI_PREFIX + name, module]),
 )
 
 export function describeSecurityProfile(variant: FapiVariant): void {
