@@ -18,6 +18,14 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_REQUIRE_PUSHED_REQUESTS',
     doc: 'Requires pushed authorization requests (RFC 9126) of every client, and not only of those registered so.',
   }),
+  tokenExchange: setting(flag.default(true), {
+    env: 'AUTHCORE_TOKEN_EXCHANGE',
+    doc: 'Lets clients that are registered for it exchange tokens (RFC 8693).',
+  }),
+  jwtBearer: setting(flag.default(true), {
+    env: 'AUTHCORE_JWT_BEARER',
+    doc: 'Lets clients that are registered for it get tokens for assertions of issuers that they trust (RFC 7523).',
+  }),
   deviceFlow: setting(flag.default(true), {
     env: 'AUTHCORE_DEVICE_FLOW',
     doc: 'Lets clients that are registered for it connect devices with a code (RFC 8628).',
