@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { type CryptoKey, importJWK, type JWK, SignJWT } from 'jose'
+import * as oidc from 'openid-client'
 import { disableAccount, enableAccount } from '../../src/domain/accounts/block_account.ts'
 import { disableClient, enableClient } from '../../src/domain/clients/block_client.ts'
 import {
@@ -20,7 +21,9 @@ import {
   statementsOf,
 } from '../support/authcore.ts'
 import type { Browser, Reply } from '../support/http.ts'
-import { authorize, type RelyingParty, relyingParty } from '../support/relying_party.ts'
+import * as redis from '../support/redis.ts'
+import { authorize, type RelyingParty, relyingParty, signIn } from '../support/relying_party.ts'
+import { requires } from '../support/skip.ts'
 import {
   addGuard,
   addService,
@@ -31,6 +34,7 @@ import {
   expectTokens,
   introspect,
   post,
+  refreshFields,
   revoke,
   rows,
   type SigningParty,
@@ -720,17 +724,12 @@ describe('Token exchange (RFC 8693)', function () {
 
   describe('leaves', () => {
     it('an event that names subject, actor, client and audience', async () => {
-      await exchanged((await tokensOf()).access_token, { scope: 'read' })
-      await exchanged((await tokensOf()).access_token, { resource: OPAQUE, scope: 'read' })
-      const events = (await eventsOf(server, 'auth.token.issued')).filter(
-        ({ data }) => data['grantType'] === TOKEN_EXCHANGE_GRANT,
-      )
-      for (const [event, resource] of [
-        [events.at(-2), DOWNSTREAM],
-        [events.at(-1), OPAQUE],
-      ] as const) {
+      for (const resource of [DOWNSTREAM, OPAQUE]) {
+        await exchanged((await tokensOf()).access_token, { resource, scope: 'read' })
+        const event = (await eventsOf(server, 'auth.token.issued')).at(-1)
         expect(event?.subject).to.equal(ada.id)
         expect(event?.data).to.include({
+          grantType: TOKEN_EXCHANGE_GRANT,
           accountId: ada.id,
           actor: gateway.clientId,
           clientId: gateway.clientId,
@@ -793,6 +792,63 @@ describe('Token exchange (RFC 8693)', function () {
         }
       }
     }
+  })
+})
+
+describe('Token exchange beside Redis', function () {
+  this.timeout(40_000)
+  let server: AuthCore
+  let stopRedis: () => Promise<void>
+  before(async function () {
+    requires(this, redis.available())
+    const { url, stop } = await redis.startRedis()
+    stopRedis = stop
+    server = await startAuthCore({ env: { REDIS_URL: url } })
+    await addApi(server)
+    await addApi(server, 'opaque', OPAQUE)
+  })
+  after(async () => {
+    await server?.stop()
+    await stopRedis?.()
+  })
+
+  it('openid-client exchanges, and a token that Redis keeps ends with the grant', async () => {
+    const [ada, app, guard] = [
+      await addPerson(server),
+      await addClient(server),
+      await addGuard(server),
+    ]
+    const gateway = await addService(server, {
+      grant_types: [TOKEN_EXCHANGE_GRANT],
+      resource_scopes: { [API]: ['read'], [OPAQUE]: ['read'] },
+    })
+    const parameters = { scope: 'openid offline_access read', resource: API, prompt: 'consent' }
+    const party = await relyingParty(server, app)
+    const { tokens } = await signIn(server, party, ada, { parameters })
+    const { configuration } = await relyingParty(server, gateway)
+    const exchange = (token: string) =>
+      oidc.genericGrantRequest(configuration, TOKEN_EXCHANGE_GRANT, {
+        subject_token: token,
+        subject_token_type: `${TYPE}access_token`,
+        resource: OPAQUE,
+        scope: 'read',
+      })
+    const asked = { ...refreshFields(tokens.refresh_token!), resource: API }
+    const fresh = expectTokens(await post(server, '/token', app, asked))
+    const first = await exchange(fresh.access_token)
+    const second = await exchange(first.access_token)
+    for (const { access_token } of [first, second]) {
+      expect(await introspect(server, guard, access_token)).to.include({
+        active: true,
+        aud: OPAQUE,
+      })
+    }
+    await revoke(server, app, fresh.refresh_token!)
+    for (const { access_token } of [first, second]) {
+      expect(await introspect(server, guard, access_token)).to.deep.equal({ active: false })
+    }
+    const late = await exchange(first.access_token).catch((error: { error?: string }) => error)
+    expect(late).to.include({ error: 'invalid_request' })
   })
 })
 
