@@ -338,6 +338,23 @@ describe('JWT bearer grant (RFC 7523 §2.1)', function () {
       expectTokens(await ask(await assertion({ claims: { jti } })))
       const theirs = await assertion({ claims: { jti, iss: 'https://other.test' } })
       expectTokens(await ask(theirs, {}, other))
+      const own = await signingParty()
+      const trusted = { issuer: 'robot', subject: 'account_id', jwks: { keys: [idp.jwk as never] } }
+      await addClient(server, {
+        clientId: 'robot',
+        preset: 'service',
+        metadata: {
+          grant_types: [JWT_BEARER_GRANT],
+          token_endpoint_auth_method: 'private_key_jwt',
+          jwks: { keys: [own.jwk as never] },
+          resource_scopes: { [API]: ['read'] },
+          assertion_issuers: [trusted as never],
+        },
+      })
+      const proof = await clientAssertion(server, 'robot', own, { claims: { jti } })
+      const named = await assertion({ claims: { jti, iss: 'robot' } })
+      const fields = { grant_type: JWT_BEARER_GRANT, assertion: named, resource: API, ...proof }
+      expectTokens(await post(server, '/token', undefined, fields))
     })
 
     it('but not where it was refused for another reason', async () => {

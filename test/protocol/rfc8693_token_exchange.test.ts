@@ -510,6 +510,19 @@ describe('Token exchange (RFC 8693)', function () {
       }
     })
 
+    it('for as long as both tokens are good', async () => {
+      const subject = await claimsOf((await tokensOf()).access_token)
+      const actor = await claimsOf(await ownToken(gateway))
+      const exp = Math.floor(Date.now() / 1000) + 30
+      for (const [of, by] of [
+        [{ ...subject, exp }, actor],
+        [subject, { ...actor, exp }],
+      ] as const) {
+        const tokens = await exchanged(await signed(of), asActor(await signed(by)))
+        expect(tokens.expires_in).to.be.within(20, 30)
+      }
+    })
+
     it('another person, who helps at the same application', async () => {
       const desk = await addClient(server, {
         metadata: {
@@ -633,6 +646,9 @@ describe('Token exchange (RFC 8693)', function () {
       await revoke(server, app, subject.refresh_token!)
       await expectActive(issued, false)
       for (const { access_token } of issued) refused(await ask(access_token))
+      const hashes = issued.map(({ access_token }) => server.parts.codec.idHash(access_token))
+      const kept = 'SELECT 1 FROM oidc_record WHERE id_hash = ANY($1::bytea[])'
+      expect(await rows(server.parts.db, kept, [hashes])).to.deep.equal([])
     })
 
     it('with that grant also where nothing but the grant was taken away', async () => {
