@@ -24,6 +24,7 @@ const consent = {
   account: { name: 'amira' },
   scopes: [],
   resources: [],
+  details: [],
   cancelAction: '/interaction/u1/abort',
 }
 const standardScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access']
@@ -76,6 +77,19 @@ export const samples: Samples = {
           },
           { name: 'Lantern Pay', scopes: [{ name: 'receipts', description: 'See receipts' }] },
         ],
+        details: [
+          {
+            title: 'Pay once',
+            description: 'Takes money from your account, once.',
+            resource: 'Lantern Pay',
+            lines: [
+              { label: 'Amount · Currency', values: ['EUR'] },
+              { label: 'Amount · Value', values: [123.5] },
+              { label: 'At once', values: [true, false] },
+              { label: 'Notes', values: ['<b>first</b>', 'second'] },
+            ],
+          },
+        ],
         switchUri: '/interaction/u1/switch',
         restart,
       },
@@ -92,6 +106,13 @@ export const samples: Samples = {
         account: { name: longName, email: longEmail },
         scopes: [{ name: `https://api.example.com/${'auth/'.repeat(20)}` }],
         resources: [{ name: longName, scopes: [{ name: 'x'.repeat(120) }] }],
+        details: [
+          {
+            title: longName,
+            resource: longName,
+            lines: [{ label: 'y'.repeat(120), values: ['z'.repeat(500)] }],
+          },
+        ],
       },
     },
   },

@@ -53,6 +53,8 @@ type ConsentFact = {
   clientId: string
   scopes: string[]
   resources?: Record<string, string[]>
+  /** The types of authorization details (RFC 9396), not what is in them. */
+  detailsTypes?: string[]
 } & Origin
 export const consentGranted = defineEvent<ConsentFact>(
   'auth.consent.granted',
@@ -131,6 +133,10 @@ export const clientDeleted = defineEvent<ClientFact>('auth.client.deleted', clie
 export const clientSecretRotated = defineEvent<ClientFact>('auth.client.secret_rotated', client)
 export const resourceServerCreated = defineEvent<{ identifier: string; by?: string }>(
   'auth.resource_server.created',
+  ({ identifier }) => identifier,
+)
+export const resourceServerUpdated = defineEvent<{ identifier: string; by?: string }>(
+  'auth.resource_server.updated',
   ({ identifier }) => identifier,
 )
 export const resourceServerDeleted = defineEvent<{ identifier: string; by?: string }>(

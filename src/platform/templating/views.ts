@@ -80,9 +80,19 @@ export type ConsentLocals = Form & {
   scopes: readonly ScopeView[]
   /** What is asked of each resource server. */
   resources: readonly { name: string; scopes: readonly ResourceScopeView[] }[]
+  /** Authorization details (RFC 9396), each with everything that is in it. */
+  details: readonly DetailView[]
   cancelAction: string
   /** Where another account can be chosen, by GET. */
   switchUri?: string | undefined
+}
+
+export type DetailView = {
+  title: string
+  description?: string | undefined
+  /** The name of the API that it is for. */
+  resource: string
+  lines: readonly { label: string; values: readonly (string | number | boolean)[] }[]
 }
 
 export type ScopeView = {

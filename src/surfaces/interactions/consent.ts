@@ -2,7 +2,9 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
 import type { Requested } from '../../domain/clients/consent.ts'
+import { showDetail } from '../../domain/clients/details_shown.ts'
 import { grantConsent } from '../../domain/clients/grant_consent.ts'
+import { listAuthorizationDetailsTypes } from '../../domain/clients/resource_server_store.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
@@ -20,7 +22,7 @@ const consentForm = z.object({ csrf: z.string().max(200) })
 export async function showConsent(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   if (interaction.next.step !== 'consent') return seeOther(ctx, `/interaction/${interaction.uid}`)
-  deps.pages.send(ctx, 'interactions/consent', await localsOf(deps, interaction))
+  deps.pages.send(ctx, 'interactions/consent', await localsOf(deps, ctx, interaction))
 }
 
 export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise<void> {
@@ -35,6 +37,7 @@ export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise
     accountId,
     clientId: client.clientId,
     granted: interaction.requested,
+    detailsTypes: interaction.authorizationDetails.map(({ type }) => type),
     origin: originOf(ctx),
   })
   goOn(
@@ -47,7 +50,8 @@ export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise
 
 async function localsOf(
   deps: InteractionDeps,
-  { uid, accountId, client, missing }: Interaction,
+  ctx: Context,
+  { uid, accountId, client, missing, authorizationDetails }: Interaction,
 ): Promise<Views['interactions/consent']> {
   const account = accountId ? await findAccountById(deps.db, accountId) : undefined
   if (!account || !missing) throw new InteractionLost(uid)
@@ -60,11 +64,32 @@ async function localsOf(
     },
     scopes: scopesToName(missing).map((name) => ({ name })),
     resources: await resourcesOf(deps, missing.resourceScopes),
+    details: await shownDetails(deps, authorizationDetails, deps.pages.localeOf(ctx), uid),
     action: `${path}/consent`,
     cancelAction: `${path}/cancel`,
     switchUri: `${path}/login`,
     csrf: issueCsrf(csrfKey(deps), [uid, account.id]),
   }
+}
+
+/** @throws InteractionLost where a type was deleted meanwhile: what nobody can read is not asked */
+async function shownDetails(
+  deps: InteractionDeps,
+  details: Interaction['authorizationDetails'],
+  locale: string,
+  uid: string,
+): Promise<Views['interactions/consent']['details']> {
+  if (details.length === 0) return []
+  const names = details.map(({ type }) => type)
+  const types = await listAuthorizationDetailsTypes(deps.db, names)
+  return await Promise.all(
+    details.map(async (detail) => {
+      const type = types.find((each) => each.type === detail.type)
+      if (!type) throw new InteractionLost(uid)
+      const server = await deps.resourceServers.find(type.resource)
+      return { ...showDetail(detail, type, locale), resource: server?.name ?? type.resource }
+    }),
+  )
 }
 
 /** A claim that is asked for by itself is told as the scope that would release it. */

@@ -16,6 +16,7 @@ import { createLoadExistingGrant } from './load_grant.ts'
 import { certificateMethods } from './mutual_tls.ts'
 import { INTERACTION_PATH, PATHS } from './paths.ts'
 import { requiresPkce, rotatesRefreshTokens } from './presets.ts'
+import { onlyKnownTypes } from './rich_authorization.ts'
 import { lifetimes } from './ttl.ts'
 
 /**
@@ -33,7 +34,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
   const secure = config.server.issuer.startsWith('https:')
   return {
     acrValues: [...ACR_VALUES],
-    adapter: deps.adapterFactory,
+    adapter: onlyKnownTypes(deps.adapterFactory, deps.detailsTypes),
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
     assertJwtClientAuthClaimsAndHeader: createAssertionPolicy(clock),

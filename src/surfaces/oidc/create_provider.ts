@@ -1,5 +1,6 @@
 import Provider, { type Adapter } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
+import type { OwnedDetailsType } from '../../domain/clients/authorization_details.ts'
 import type { ClientCache } from '../../domain/clients/client_cache.ts'
 import type { Config } from '../../platform/config/schema.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
@@ -43,6 +44,8 @@ export type ProviderDeps = {
   jwks: { keys: readonly object[] }
   /** Tokens that these keys have signed, verified. */
   ownTokens: OwnTokens
+  /** What may be in `authorization_details`. */
+  detailsTypes: readonly OwnedDetailsType[]
   /** A Keygrip, shared with the web application. */
   cookieKeys: unknown
   fetch: (url: string | URL, options?: RequestInit) => Promise<Response>

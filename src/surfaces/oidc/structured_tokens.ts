@@ -85,10 +85,12 @@ async function introspect(
   if (standing.revoked || (ofAccount && !standsForAccount)) return INACTIVE
   if (!(await ctx.oidc.provider.Client.find(claims.client_id ?? ''))) return INACTIVE
   const { sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time, act } = claims
+  const { authorization_details } = claims
   return {
     active: true,
     iss: issuer,
     ...defined({ sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time, act }),
+    ...defined({ authorization_details }),
     token_type: cnf?.['jkt'] === undefined ? 'Bearer' : 'DPoP',
   }
 }
