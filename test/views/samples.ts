@@ -116,6 +116,65 @@ export const samples: Samples = {
       },
     },
   },
+  'interactions/approvals': {
+    minimal: {
+      account: { name: 'amira' },
+      action: '/ciba',
+      requests: [
+        {
+          handle: 'h0',
+          csrf: form.csrf,
+          client: bare,
+          askedAt: '2026-11-26T09:25:00.000Z',
+          scopes: [],
+          resources: [],
+          details: [],
+        },
+      ],
+    },
+    states: {
+      none: { account, switchUri: '/sign-in', action: '/ciba', requests: [] },
+      full: {
+        account,
+        switchUri: '/sign-in',
+        action: '/ciba',
+        requests: [
+          {
+            handle: 'h1',
+            csrf: form.csrf,
+            client,
+            bindingMessage: 'W4SCT at till 3',
+            askedAt: '2026-11-26T09:25:00.000Z',
+            scopes: [{ name: 'openid' }, { name: 'profile' }],
+            resources: [{ name: 'Lantern Pay', scopes: [{ name: 'receipts' }] }],
+            details: [
+              {
+                title: 'Pay once',
+                resource: 'Lantern Pay',
+                lines: [{ label: 'Amount', values: [12] }],
+              },
+            ],
+          },
+          {
+            handle: 'h2',
+            csrf: form.csrf,
+            client: { name: longName },
+            askedAt: '2026-11-26T09:26:00.000Z',
+            scopes: [{ name: 'openid' }],
+            resources: [],
+            details: [],
+          },
+        ],
+      },
+    },
+  },
+  'interactions/approval_done': {
+    minimal: { outcome: 'approved' },
+    states: {
+      denied: { outcome: 'denied', othersUri: '/ciba' },
+      gone: { outcome: 'gone', othersUri: '/ciba' },
+    },
+  },
   'interactions/select_account': {
     minimal: { ...form, client: bare, accounts: [{ id: 'a1', name: 'Amira' }] },
     states: {
@@ -241,6 +300,13 @@ export const samples: Samples = {
             kind: 'token_reuse',
             recipient: account.email,
             client: bare.name,
+            at: '2026-11-21T10:00:00.000Z',
+          },
+          {
+            kind: 'approval_requested',
+            recipient: account.email,
+            client: bare.name,
+            uri: '/ciba',
             at: '2026-11-21T10:00:00.000Z',
           },
         ],

@@ -125,6 +125,28 @@ export const logoutFailed = defineEvent<{
   reason: string
 }>('auth.backchannel_logout.failed', ({ accountId }) => accountId)
 
+/** CIBA: an application asks a person for approval, and how that went on. */
+type ApprovalFact = { clientId: string; accountId: string } & Origin
+export const approvalRequested = defineEvent<ApprovalFact>(
+  'auth.approval.requested',
+  ({ accountId }) => accountId,
+)
+export const approvalAnswered = defineEvent<ApprovalFact & { outcome: 'approved' | 'denied' }>(
+  'auth.approval.answered',
+  ({ accountId }) => accountId,
+)
+export const pingDelivered = defineEvent<{
+  clientId: string
+  accountId: string
+  attempts: number
+}>('auth.approval.ping_delivered', ({ accountId }) => accountId)
+export const pingFailed = defineEvent<{
+  clientId: string
+  accountId: string
+  attempts: number
+  reason: string
+}>('auth.approval.ping_failed', ({ accountId }) => accountId)
+
 export const clientCreated = defineEvent<ClientFact>('auth.client.created', client)
 export const clientUpdated = defineEvent<ClientFact>('auth.client.updated', client)
 export const clientDisabled = defineEvent<ClientFact>('auth.client.disabled', client)

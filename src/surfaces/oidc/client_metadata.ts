@@ -62,7 +62,7 @@ const OFFERED: Readonly<Record<GrantType, keyof Config['protocols'] | boolean>> 
   [DEVICE_CODE_GRANT]: 'deviceFlow',
   [TOKEN_EXCHANGE_GRANT]: 'tokenExchange',
   [JWT_BEARER_GRANT]: 'jwtBearer',
-  [CIBA_GRANT]: false,
+  [CIBA_GRANT]: 'ciba',
 }
 
 function isOffered(grant: GrantType, protocols: Config['protocols']): boolean {

@@ -2,6 +2,7 @@ import Provider, { type Adapter } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
 import type { OwnedDetailsType } from '../../domain/clients/authorization_details.ts'
 import type { ClientCache } from '../../domain/clients/client_cache.ts'
+import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import type { Config } from '../../platform/config/schema.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
@@ -37,6 +38,7 @@ export type ProviderDeps = {
   recorder: EventRecorder
   clients: ClientCache
   resourceServers: ResourceServerLookup
+  limits: RateLimits
   pages: Pages
   locales: readonly string[]
   adapterFactory: (model: string) => Adapter

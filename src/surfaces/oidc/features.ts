@@ -1,4 +1,5 @@
 import type { Configuration } from 'oidc-provider'
+import { createBackchannelAuthentication } from './ciba/backchannel_authentication.ts'
 import type { ProviderDeps } from './create_provider.ts'
 import { createDevicePages, createLogoutPages } from './engine_pages.ts'
 import { createIntrospectionPolicy } from './introspection_policy.ts'
@@ -17,6 +18,7 @@ export function engineFeatures(deps: ProviderDeps): NonNullable<Configuration['f
   return {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },
+    ciba: createBackchannelAuthentication(deps, protocols.ciba),
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
     deviceFlow: {

@@ -75,7 +75,7 @@ function addTo(grant: Grant, allowed: Requested): boolean {
   return true
 }
 
-function grantAll(grant: Grant, allowed: Requested): void {
+export function grantAll(grant: Grant, allowed: Requested): void {
   if (allowed.openidScopes.length > 0) grant.addOIDCScope(allowed.openidScopes.join(' '))
   if (allowed.openidClaims.length > 0) grant.addOIDCClaims([...allowed.openidClaims])
   for (const [identifier, scopes] of Object.entries(allowed.resourceScopes)) {

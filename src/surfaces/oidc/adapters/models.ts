@@ -32,6 +32,11 @@ export const MODELS = {
     sealed: ['jti', 'userCode', 'params', 'rar'],
     secondUse: 'invalid_grant',
   },
+  BackchannelAuthenticationRequest: {
+    home: 'durable',
+    sealed: ['jti', 'params', 'nonce', 'rar'],
+    secondUse: 'invalid_grant',
+  },
   PushedAuthorizationRequest: {
     home: 'durable',
     sealed: ['request'],
@@ -58,4 +63,5 @@ export const GRANT_BOUND_MODELS = [
   'AccessToken',
   'RefreshToken',
   'DeviceCode',
+  'BackchannelAuthenticationRequest',
 ] as const satisfies ModelName[]
