@@ -193,9 +193,17 @@ describe('Client-initiated backchannel authentication (OpenID Connect CIBA Core 
       expect(new URL(login.url).pathname).to.match(/\/login$/)
       const answer = await eve.submit(login, { login: ada.email, password: ada.password })
       const waiting = await eve.followAll(answer)
-      expect(new URL(waiting.url).pathname).to.equal('/ciba')
+      expect(waiting.url).to.equal(`${server.issuer}/ciba`)
       await press(waiting, text, 'approve', eve)
       expectTokens(await redeem(auth_req_id))
+    })
+
+    it('may turn back instead of signing in', async () => {
+      const eve = browser()
+      const login = await eve.followAll(await page(eve))
+      const cancel = { form: ({ action }: { action: string }) => action.endsWith('/cancel') }
+      const home = await eve.followAll(await eve.submit(login, {}, cancel))
+      expect(home.url).to.equal(`${server.issuer}/`)
     })
 
     it('sees nothing that is meant for somebody else, and can answer none of it', async () => {
@@ -252,6 +260,40 @@ describe('Client-initiated backchannel authentication (OpenID Connect CIBA Core 
       expect(late.status).to.equal(409)
       expect(late.text()).to.include('This can no longer be answered')
       expectError(await redeem(auth_req_id), 400, 'access_denied')
+    })
+
+    it('presses twice, and finds the same answer', async () => {
+      const text = message()
+      await begin({ binding_message: text })
+      const waiting = await page()
+      for (let time = 0; time < 2; time++) {
+        const done = await press(waiting, text, 'approve')
+        expect(done.text()).to.include('You have approved it')
+      }
+      expect((await press(waiting, text, 'deny')).status).to.equal(409)
+    })
+
+    it('signs in anew for an application that wants it fresh', async () => {
+      const careful = await addBank({ default_max_age: 30 })
+      const text = message()
+      const { auth_req_id } = await begin({ binding_message: text }, careful)
+      await rows(
+        server.parts.db,
+        `UPDATE oidc_record
+            SET payload = jsonb_set(payload::jsonb, '{loginTs}',
+                                    to_jsonb((payload->>'loginTs')::integer - 60))::json
+          WHERE model = 'Session' AND account_id = $1`,
+        [ada.id],
+      )
+      const stale = await press(await page(), text, 'approve')
+      await expectPending(auth_req_id, careful)
+      const link = /href="([^"]*\/authorize[^"]*)"/.exec(stale.body)![1]!.replaceAll('&amp;', '&')
+      const login = await alice.followAll(await alice.get(`${server.issuer}${link}`))
+      const answer = await alice.submit(login, { login: ada.email, password: ada.password })
+      const resume = /href="([^"]*\/interaction\/[^"]*)"/.exec(answer.body)![1]!
+      const waiting = await alice.followAll(await alice.get(`${server.issuer}${resume}`))
+      await press(waiting, text, 'approve')
+      expectTokens(await redeem(auth_req_id, careful))
     })
 
     it('cannot answer what has expired', async () => {

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
+import { epochSeconds } from '../../core/clock.ts'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
 import type { Requested } from '../../domain/clients/consent.ts'
 import type { Origin } from '../../platform/events/catalogue.ts'
@@ -28,7 +29,7 @@ export type ApprovalsPage = {
 }
 
 type Pending = { handle: string; clientId: string; params: Record<string, unknown>; askedAt: Date }
-type Answer = { kind: 'approved'; granted: Requested } | { kind: 'denied' }
+type Answer = { kind: 'approved'; granted: Requested | undefined } | { kind: 'denied' }
 type Person = {
   accountId: string
   sessionUid: string
@@ -48,7 +49,10 @@ export async function showApprovals(deps: InteractionDeps, ctx: Context): Promis
   const approvals = deps.approvals!
   const person = await approvals.signedIn(ctx)
   const account = person && (await findAccountById(deps.db, person.accountId))
-  if (!person || !account) return seeOther(ctx, approvals.signInUri())
+  // Back from signing in: what the answer carries is of no use, and does not stay in the address.
+  const { code, error } = ctx.query
+  if (!person || !account) return seeOther(ctx, error ? '/' : approvals.signInUri())
+  if (code || error) return seeOther(ctx, approvals.path)
   const locale = deps.pages.localeOf(ctx)
   const waiting = await approvals.list(person.accountId)
   const shown = await Promise.all(waiting.map((each) => shownOf(deps, person, each, locale)))
@@ -69,25 +73,37 @@ export async function answerApproval(deps: InteractionDeps, ctx: Context): Promi
   const person = await approvals.signedIn(ctx)
   if (!person) return deps.pages.send(ctx, 'interactions/continue', { uri: approvals.signInUri() })
   checkCsrf(csrfKey(deps), bindingsOf(person, form.request), form.csrf)
-  const answer = await answerOf(deps, person, form)
-  const stands =
-    answer !== undefined && (await approvals.answer(form.request, person, answer, originOf(ctx)))
+  const pending = await approvals.find(form.request, person.accountId)
+  if (form.answer === 'approve' && isSignInTooOld(deps, pending, person)) {
+    const uri = approvals.signInUri({ another: true })
+    return deps.pages.send(ctx, 'interactions/continue', { uri })
+  }
+  const answer = await answerOf(deps, form.answer, pending)
+  const stands = await approvals.answer(form.request, person, answer, originOf(ctx))
   const outcome = stands ? answer.kind : 'gone'
   const locals = { outcome, othersUri: approvals.path } as const
   deps.pages.send(ctx, 'interactions/approval_done', locals, stands ? 200 : 409)
 }
 
-/** What is allowed is read from the stored request; undefined where it is not there any more. */
+/** OpenID Connect Registration §2, `default_max_age`: whoever signed in before that does so again. */
+function isSignInTooOld(
+  { clock }: InteractionDeps,
+  pending: Pending | undefined,
+  { authTime = 0 }: Person,
+): boolean {
+  const maxAge = pending?.params['max_age']
+  return maxAge !== undefined && epochSeconds(clock) - authTime > Number(maxAge)
+}
+
+/** What is allowed is read from the stored request: nothing where that waits no more. */
 async function answerOf(
   deps: InteractionDeps,
-  { accountId }: Person,
-  { request, answer }: z.output<typeof answerForm>,
-): Promise<Answer | undefined> {
+  answer: 'approve' | 'deny',
+  pending: Pending | undefined,
+): Promise<Answer> {
   if (answer === 'deny') return { kind: 'denied' }
-  const pending = await deps.approvals!.find(request, accountId)
   const client = pending && (await deps.provider().Client.find(pending.clientId))
-  if (!client) return undefined
-  const granted = await requestedOf(pending.params, client, deps.resourceServers)
+  const granted = client && (await requestedOf(pending.params, client, deps.resourceServers))
   return { kind: 'approved', granted }
 }
 

@@ -59,13 +59,15 @@ async function resourcesOf(
   resourceScopes: Readonly<Record<string, readonly string[]>>,
 ): Promise<ConsentLocals['resources']> {
   return await Promise.all(
-    Object.entries(resourceScopes).map(async ([identifier, scopes]) => {
-      const server = await deps.resourceServers.find(identifier)
-      const described = new Map(server?.scopes.map((scope) => [scope.name, scope.description]))
-      return {
-        name: server?.name ?? identifier,
-        scopes: scopes.map((name) => ({ name, description: described.get(name) })),
-      }
-    }),
+    Object.entries(resourceScopes)
+      .filter(([, scopes]) => scopes.length > 0)
+      .map(async ([identifier, scopes]) => {
+        const server = await deps.resourceServers.find(identifier)
+        const described = new Map(server?.scopes.map((scope) => [scope.name, scope.description]))
+        return {
+          name: server?.name ?? identifier,
+          scopes: scopes.map((name) => ({ name, description: described.get(name) })),
+        }
+      }),
   )
 }

@@ -38,7 +38,7 @@ export type Authentication = {
   authTime: number | undefined
 }
 
-export type Answer = { kind: 'approved'; granted: Requested } | { kind: 'denied' }
+export type Answer = { kind: 'approved'; granted: Requested | undefined } | { kind: 'denied' }
 
 export type Approvals = {
   list(accountId: string): Promise<PendingApproval[]>
@@ -120,33 +120,22 @@ async function write(
   answer: Answer,
   origin: Origin,
 ): Promise<boolean> {
-  const { accountId } = by
-  const clientId = record.clientId!
-  const provider = deps.provider()
-  const client = await provider.Client.find(clientId)
-  if (!client) return false
+  const parties = { accountId: by.accountId, clientId: record.clientId! }
+  const client = await deps.provider().Client.find(parties.clientId)
+  if (!client || (answer.kind === 'approved' && !answer.granted)) return false
+  const write = async (tx: Transaction): Promise<void> => {
+    const before = deps.codec.decode(record)
+    const after = { ...before, ...(await changesOf(deps, tx, before, by, answer)) }
+    const changed = deps.codec.encode(MODEL, before.jti!, after, undefined)
+    // Rolled back with the grant: of two answers at once the second changes nothing.
+    if (!(await answerRequest(tx, changed, record.sealed))) throw new AnsweredBefore()
+    await appendEvent(tx, approvalAnswered({ ...parties, outcome: answer.kind, ...origin }))
+    if (client['backchannelTokenDeliveryMode'] !== 'ping') return
+    const request = record.idHash.toString('base64url')
+    await deps.pings.send({ clientId: parties.clientId, request }, tx)
+  }
   try {
-    await inTransaction(deps.db, async (tx) => {
-      const payload = deps.codec.decode(record)
-      const answered = {
-        ...payload,
-        ...(answer.kind === 'approved'
-          ? {
-              ...authenticationOf(by),
-              grantId: await storeGrant(provider, tx, { accountId, clientId }, answer.granted),
-              rar: detailsOf(payload),
-            }
-          : { error: 'access_denied', errorDescription: 'the person did not approve' }),
-      }
-      const after = deps.codec.encode(MODEL, payload.jti!, answered, undefined)
-      // Rolled back with the grant: of two answers at once the second changes nothing.
-      if (!(await answerRequest(tx, after, record.sealed))) throw new AnsweredBefore()
-      const outcome = answer.kind
-      await appendEvent(tx, approvalAnswered({ accountId, clientId, outcome, ...origin }))
-      if (client['backchannelTokenDeliveryMode'] === 'ping') {
-        await deps.pings.send({ clientId, request: record.idHash.toString('base64url') }, tx)
-      }
-    })
+    await inTransaction(deps.db, write)
     return true
   } catch (error) {
     if (error instanceof AnsweredBefore) return false
@@ -154,13 +143,22 @@ async function write(
   }
 }
 
-function authenticationOf({ acr, amr, authTime }: Authentication) {
-  return { acr, amr, authTime }
-}
-
-function detailsOf({ params }: Payload): unknown {
-  const text = (params as Record<string, unknown>)['authorization_details']
-  return typeof text === 'string' ? JSON.parse(text) : undefined
+/** As the engine's `backchannelResult` writes it, which knows no transaction. */
+async function changesOf(
+  { provider }: Deps,
+  tx: Transaction,
+  { clientId, params }: Payload,
+  { accountId, acr, amr, authTime }: Authentication,
+  answer: Answer,
+): Promise<Partial<Payload>> {
+  if (answer.kind === 'denied') {
+    return { error: 'access_denied', errorDescription: 'the person did not approve' }
+  }
+  const parties = { accountId, clientId: String(clientId) }
+  const grantId = await storeGrant(provider(), tx, parties, answer.granted!)
+  const details = (params as Record<string, unknown>)['authorization_details']
+  const rar = typeof details === 'string' ? JSON.parse(details) : undefined
+  return { grantId, acr, amr, authTime, rar }
 }
 
 /** The engine's own grant, written within the transaction. */
