@@ -23,6 +23,10 @@ const RULES: readonly Rule[] = [
   assertionAlgHasUse,
   logoutSessionHasUri,
   ...MUTUAL_TLS_RULES,
+  exchangePolicyHasGrant,
+  exchangeAudiencesAreAssigned,
+  assertionsHaveIssuers,
+  cibaSaysHowItHears,
 ]
 
 export function metadataFaults(metadata: ClientMetadata): MetadataFault[] {
@@ -135,10 +139,61 @@ function assertionAlgHasUse(metadata: ClientMetadata): MetadataFault[] {
     : []
 }
 
+/** OpenID Connect CIBA Core §4 */
+function cibaSaysHowItHears(metadata: ClientMetadata): MetadataFault[] {
+  const {
+    grant_types,
+    backchannel_token_delivery_mode: mode,
+    backchannel_client_notification_endpoint: endpoint,
+  } = metadata
+  if (grant_types.includes(CIBA_GRANT) !== (mode !== undefined)) {
+    return mode === undefined
+      ? fault('backchannel_token_delivery_mode', 'must be poll or ping for the ciba grant')
+      : fault('backchannel_token_delivery_mode', 'has a meaning with the ciba grant only')
+  }
+  if ((mode === 'ping') === (endpoint !== undefined)) return []
+  return endpoint === undefined
+    ? fault('backchannel_client_notification_endpoint', 'must be given for ping')
+    : fault('backchannel_client_notification_endpoint', 'has a meaning with ping only')
+}
+
 function logoutSessionHasUri(metadata: ClientMetadata): MetadataFault[] {
   return (['backchannel', 'frontchannel'] as const).flatMap((channel) =>
     metadata[`${channel}_logout_session_required`] && !metadata[`${channel}_logout_uri`]
       ? fault(`${channel}_logout_session_required`, `needs a ${channel}_logout_uri`)
       : [],
   )
+}
+
+function exchangePolicyHasGrant({ grant_types, token_exchange }: ClientMetadata): MetadataFault[] {
+  return token_exchange && !grant_types.includes(TOKEN_EXCHANGE_GRANT)
+    ? fault('token_exchange', 'has a meaning with the token-exchange grant only')
+    : []
+}
+
+/** The policy narrows what the client may have; it gives nothing of its own. */
+function exchangeAudiencesAreAssigned({
+  token_exchange,
+  resource_scopes = {},
+}: ClientMetadata): MetadataFault[] {
+  const foreign = token_exchange?.audiences?.find((api) => !Object.hasOwn(resource_scopes, api))
+  return foreign === undefined
+    ? []
+    : fault('token_exchange', `cannot name ${foreign}: it is not among resource_scopes`)
+}
+
+function assertionsHaveIssuers({
+  grant_types,
+  assertion_issuers: trusted = [],
+}: ClientMetadata): MetadataFault[] {
+  const granted = grant_types.includes(JWT_BEARER_GRANT)
+  if (granted !== trusted.length > 0) {
+    return granted
+      ? fault('assertion_issuers', 'must name an issuer for the jwt-bearer grant')
+      : fault('assertion_issuers', 'have a meaning with the jwt-bearer grant only')
+  }
+  const names = new Set(trusted.map(({ issuer }) => issuer))
+  return names.size === trusted.length
+    ? []
+    : fault('assertion_issuers', 'must not name an issuer twice')
 }

@@ -20,6 +20,8 @@ export const EXTRA_CLIENT_METADATA = [
   'introspection',
   'minimum_acr',
   'frontchannel_logout_uri',
+  'token_exchange',
+  'assertion_issuers',
 ] as const
 
 type GrantType = (typeof GRANT_TYPES)[number]
@@ -58,9 +60,9 @@ const OFFERED: Readonly<Record<GrantType, keyof Config['protocols'] | boolean>> 
   client_credentials: true,
   implicit: 'legacyClients',
   [DEVICE_CODE_GRANT]: 'deviceFlow',
-  [TOKEN_EXCHANGE_GRANT]: false,
-  [JWT_BEARER_GRANT]: false,
-  [CIBA_GRANT]: false,
+  [TOKEN_EXCHANGE_GRANT]: 'tokenExchange',
+  [JWT_BEARER_GRANT]: 'jwtBearer',
+  [CIBA_GRANT]: 'ciba',
 }
 
 function isOffered(grant: GrantType, protocols: Config['protocols']): boolean {

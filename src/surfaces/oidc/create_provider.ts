@@ -1,6 +1,8 @@
 import Provider, { type Adapter } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
+import type { OwnedDetailsType } from '../../domain/clients/authorization_details.ts'
 import type { ClientCache } from '../../domain/clients/client_cache.ts'
+import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import type { Config } from '../../platform/config/schema.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
@@ -11,10 +13,12 @@ import type { Codec } from './adapters/codec.ts'
 import { useDurableReplayDetection, useHashedSecrets } from './client_authentication.ts'
 import { engineConfiguration } from './configuration.ts'
 import { includeSidForFrontchannel } from './frontchannel_logout.ts'
+import { registerOwnGrants } from './grants/own_grants.ts'
 import { installTokenRequests } from './grants/token_requests.ts'
 import { resizeClientCache } from './internals.ts'
 import { type LogoutQueue, queueBackchannelLogout } from './logout_delivery.ts'
 import { answerToAliases } from './mutual_tls.ts'
+import type { OwnTokens } from './own_tokens.ts'
 import { listenToProvider } from './provider_events.ts'
 import type { ResourceServerLookup } from './resource_servers.ts'
 import { assertSecurityStance } from './security_stance.ts'
@@ -34,11 +38,16 @@ export type ProviderDeps = {
   recorder: EventRecorder
   clients: ClientCache
   resourceServers: ResourceServerLookup
+  limits: RateLimits
   pages: Pages
   locales: readonly string[]
   adapterFactory: (model: string) => Adapter
   /** Signing and verifying: in each algorithm the first key signs. */
   jwks: { keys: readonly object[] }
+  /** Tokens that these keys have signed, verified. */
+  ownTokens: OwnTokens
+  /** What may be in `authorization_details`. */
+  detailsTypes: readonly OwnedDetailsType[]
   /** A Keygrip, shared with the web application. */
   cookieKeys: unknown
   fetch: (url: string | URL, options?: RequestInit) => Promise<Response>
@@ -58,6 +67,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   queueBackchannelLogout(provider, deps.logoutQueue)
   if (deps.config.protocols.frontchannelLogout) includeSidForFrontchannel(provider)
   answerToAliases(provider, deps.config.mutualTls.origin)
+  registerOwnGrants(provider, deps)
   installTokenRequests(provider, {
     ...deps,
     refreshRetryWindowS: deps.config.tokens.refreshRetryWindowS,

@@ -11,6 +11,9 @@ const MAX_AGE_S = 300
 
 type Document = { body: string; etag: string; type: string }
 
+/** What the engine says of itself and is not so here: there are no user codes at CIBA. */
+const CORRECTIONS = { backchannel_user_code_parameter_supported: false }
+
 export function serveDocuments(paths: { jwks: string; discovery: readonly string[] }): Middleware {
   const cached = new Map<string, Document>()
   const cacheable = new Set([paths.jwks, ...paths.discovery])
@@ -21,7 +24,10 @@ export function serveDocuments(paths: { jwks: string; discovery: readonly string
     if (!document) {
       await next()
       if (ctx.status !== 200 || typeof ctx.body !== 'object' || ctx.body === null) return
-      document = documentOf(ctx.body, ctx.response.get('Content-Type') || 'application/json')
+      document = documentOf(
+        corrected(ctx.body),
+        ctx.response.get('Content-Type') || 'application/json',
+      )
       cached.set(ctx.path, document)
     }
     ctx.status = 200
@@ -34,6 +40,11 @@ export function serveDocuments(paths: { jwks: string; discovery: readonly string
     if (ctx.fresh) ctx.status = 304
     else ctx.body = document.body
   }
+}
+
+function corrected(body: object): object {
+  const known = Object.entries(CORRECTIONS).filter(([name]) => Object.hasOwn(body, name))
+  return { ...body, ...Object.fromEntries(known) }
 }
 
 function documentOf(content: object, type: string): Document {

@@ -1,5 +1,8 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Context } from 'koa'
 import type Provider from 'oidc-provider'
+import type { KoaContextWithOIDC, ResourceServerInstance } from 'oidc-provider'
+import * as helpers from 'oidc-provider/lib/helpers/grants.js'
 import LRU from 'oidc-provider/lib/helpers/lru.js'
 import { AlreadyUsedError } from 'oidc-provider/lib/helpers/re_render_errors.js'
 import instance from 'oidc-provider/lib/helpers/weak_cache.js'
@@ -45,4 +48,26 @@ export function wrapGrantHandlers(
 /** What the engine throws, and renders as a page, where a user code was confirmed before. */
 export function userCodeAlreadyUsed(): Error {
   return new AlreadyUsedError() as Error
+}
+
+export type DpopProof = { thumbprint: string; jti: string }
+export type GrantHelpers = {
+  validateDpop(ctx: KoaContextWithOIDC): Promise<DpopProof | undefined>
+  checkDpopRequired(ctx: KoaContextWithOIDC, proof: DpopProof | undefined): void
+  checkDpopReplay(ctx: KoaContextWithOIDC, proof: DpopProof, clientId: string): Promise<void>
+  checkMtlsCert(ctx: KoaContextWithOIDC): string | X509Certificate | undefined
+  resolveRequestedResources(ctx: KoaContextWithOIDC): Promise<ResourceServerInstance[]>
+  buildTokenResponse(fields: Record<string, unknown>): Record<string, unknown>
+}
+
+/** What the engine's own grants are made of, for ours. */
+export function grantHelpers(provider: Provider): GrantHelpers {
+  return {
+    validateDpop: helpers.validateDpop.bind(null, provider),
+    checkDpopRequired: helpers.checkDpopRequired.bind(null, provider),
+    checkDpopReplay: helpers.checkDpopReplay.bind(null, provider),
+    checkMtlsCert: helpers.checkMtlsCert.bind(null, provider),
+    resolveRequestedResources: helpers.resolveRequestedResources.bind(null, provider),
+    buildTokenResponse: helpers.buildTokenResponse.bind(null, provider),
+  }
 }
