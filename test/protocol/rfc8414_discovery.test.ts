@@ -73,6 +73,12 @@ describe('Discovery (RFC 8414, OpenID Connect Discovery 1.0)', function () {
     expect(document['request_parameter_supported'] ?? false).to.equal(false)
   })
 
+  it('leaves out lists that would be empty', async () => {
+    for (const [name, value] of Object.entries(await metadata())) {
+      if (Array.isArray(value)) expect(value, name).not.to.have.length(0)
+    }
+  })
+
   it('offers no algorithm with a shared secret, and no token in the front channel', async () => {
     for (const [name, value] of Object.entries(await metadata())) {
       if (!/alg_values_supported$/.test(name)) continue

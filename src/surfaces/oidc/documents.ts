@@ -42,9 +42,15 @@ export function serveDocuments(paths: { jwks: string; discovery: readonly string
   }
 }
 
+/** RFC 8414 §3.2: "Claims with zero elements MUST be omitted from the response." */
 function corrected(body: object): object {
+  const said = Object.entries(body).filter(([, value]) => !isEmptyList(value))
   const known = Object.entries(CORRECTIONS).filter(([name]) => Object.hasOwn(body, name))
-  return { ...body, ...Object.fromEntries(known) }
+  return Object.fromEntries([...said, ...known])
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
 }
 
 function documentOf(content: object, type: string): Document {
