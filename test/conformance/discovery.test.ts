@@ -6,7 +6,7 @@ import { type Member, type Stage, unexercised } from './discovery/exercise.ts'
 import { GRANTS } from './discovery/grants.ts'
 import { PROMPTS, REQUESTS } from './discovery/requests.ts'
 import { AS_CERTIFIED, startOidc } from './oidc/stage.ts'
-import { startListener } from './support/listener.ts'
+import { startSuiteHost } from './support/suite_host.ts'
 
 /**
  * Every value that discovery advertises works, and nothing works that it does not advertise. The tests
@@ -22,20 +22,20 @@ async function start({
   env,
   mutualTls = false,
 }: Deployment): Promise<Stage & { stop(): Promise<void> }> {
-  const listener = await startListener()
+  const host = await startSuiteHost()
   const options = {
     worker: true,
     mutualTls,
-    env: { AUTHCORE_OUTBOUND_ALLOW: listener.host, ...env },
+    env: { ...host.env, ...env },
   }
   const stage = await startOidc({}, options)
   await addApi(stage.op.server)
   return {
     ...stage,
-    listener,
+    host,
     async stop() {
       await stage.stop()
-      listener.stop()
+      host.stop()
     },
   }
 }
@@ -49,30 +49,37 @@ function testsOf(metadata: Record<string, unknown>): Test[] {
   return [
     ...Object.entries(document).flatMap(([name, value]) => advertised(name, value)),
     ...Object.entries(LISTS).flatMap(([name, member]) => absent(name, member, document)),
-    ...Object.entries(FLAGS).flatMap(([name, { no }]) =>
-      no && !(name in document) ? [{ title: `${name} is absent`, run: no.bind(null, 'no') }] : [],
+    ...Object.entries(FLAGS).flatMap(([name, { absent: run }]) =>
+      run && !(name in document)
+        ? [{ title: `${name} is absent`, run: async (stage: Stage) => await run(name, stage) }]
+        : [],
     ),
     ...Object.entries(ELSEWHERE).flatMap(([name, paths]) => missing(name, paths, document)),
   ]
 }
 
 function advertised(name: string, value: unknown): Test[] {
-  const test = (title: string, exercise: Member['works'] | undefined, as: string): Test => ({
+  const test = (
+    title: string,
+    exercise: Member['works'] | undefined,
+    as: string,
+    said: unknown = value,
+  ): Test => ({
     title,
     async run(stage) {
-      if (!exercise) throw unexercised(name, value)
+      if (!exercise) throw unexercised(name, said)
       await exercise(as, stage)
     },
   })
   if (Array.isArray(value)) {
-    return value.map((one) => test(`${name}: ${one}`, LISTS[name]?.works, one))
+    return value.map((one) => test(`${name}: ${one}`, LISTS[name]?.works, one, one))
   }
   if (typeof value === 'boolean') {
     return [test(`${name} is ${value}`, FLAGS[name]?.[value ? 'yes' : 'no'], String(value))]
   }
   if (typeof value === 'string') return [test(name, ENDPOINTS[name], value)]
   return Object.entries(value as object).map(([member, uri]) =>
-    test(`${name}: ${member}`, ALIASES[member], String(uri)),
+    test(`${name}: ${member}`, ALIASES[member], String(uri), member),
   )
 }
 

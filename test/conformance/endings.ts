@@ -38,6 +38,19 @@ export const ENDINGS: readonly Row[] = [
     why: 'a human looks at the page that ends the logout or refuses it',
   },
   {
+    plans: /^oidcc-dynamic$/,
+    modules:
+      /^oidcc-(registration-(logo|policy|tos)-uri|redirect-uri-query-(mismatch|added)|ensure-redirect-uri-in-.*)$/,
+    ends: 'review',
+    why: 'a human looks at the page',
+  },
+  {
+    plans: /^oidcc-dynamic$/,
+    modules: /^oidcc-(idtoken-unsigned|request-uri-unsigned)$/,
+    ends: 'skipped',
+    why: 'nothing that is not signed is given or taken (RFC 8725 §3.2)',
+  },
+  {
     plans: /^fapi2-/,
     modules: /-par-attempt-(reuse-request_uri|to-use-.*)$/,
     ends: 'review',

@@ -19,6 +19,7 @@ import {
 } from '../support/party.ts'
 import { certified } from './clients.ts'
 import { type Exercise, STRICT, type Stage } from './exercise.ts'
+import { polled, refusesUserCode } from './further_grants.ts'
 
 /** Endpoints, and what is said with yes or no. */
 
@@ -69,6 +70,7 @@ export const ENDPOINTS: Readonly<Record<string, Exercise>> = {
     expect(reply.status, reply.body).to.equal(200)
     expect(reply.json()).to.include.all.keys('device_code', 'user_code', 'verification_uri')
   },
+  backchannel_authentication_endpoint: polled,
   async end_session_endpoint(_, { party }) {
     const { browser, idToken } = await flow(party, STRICT)
     await logOut(party, browser, { id_token_hint: idToken })
@@ -102,6 +104,7 @@ export const ALIASES: Readonly<Record<string, Exercise>> = {
     const reply = await machinePost(party, uri, { scope: 'openid' })
     expect(reply.status, reply.body).to.equal(200)
   },
+  backchannel_authentication_endpoint: takesCertificate({ scope: 'openid' }, 400),
   async userinfo_endpoint(uri, stage) {
     const { accessToken } = await flow(await certified(stage), STRICT)
     const headers = { authorization: `Bearer ${accessToken}` }
@@ -117,14 +120,14 @@ export const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   check_session_iframe: ['/session/check', '/check_session', '/connect/checksession'],
 }
 
-async function toldOfLogout({ listener, register }: Stage, withSession: boolean): Promise<void> {
+async function toldOfLogout({ host, register }: Stage, withSession: boolean): Promise<void> {
   const party = await register({
-    backchannel_logout_uri: `${listener.uri}/logged-out`,
+    backchannel_logout_uri: `${host.uri}/logged-out`,
     backchannel_logout_session_required: withSession,
   })
   const { browser, idToken, claims } = await flow(party, STRICT)
   await logOut(party, browser, { id_token_hint: idToken })
-  const { body } = await listener.next()
+  const { body } = await host.next()
   const token = new URLSearchParams(body).get('logout_token')!
   await checkLogoutToken(party, token, withSession ? claims : { sub: claims.sub })
 }
@@ -171,9 +174,15 @@ async function refusesParameter(
   else expect(last.status).to.be.within(400, 499)
 }
 
-type Flag = { yes?: Exercise; no?: Exercise }
+type Flag = { yes?: Exercise; no?: Exercise; absent?: Exercise }
 
-/** What stands for true and for false; a member that is not there is false. */
+const noObject: Exercise = async (_, { party }) =>
+  await refusesParameter(party, 'request', new UnsecuredJWT({ state: 'x' }).encode())
+
+const noReference: Exercise = async (_, { party }) =>
+  await refusesParameter(party, 'request_uri', 'https://suite.example.test/request.jwt')
+
+/** What stands for true, for false, and for a member that is not there. */
 export const FLAGS: Readonly<Record<string, Flag>> = {
   authorization_response_iss_parameter_supported: {
     async yes(_, { op, party }) {
@@ -188,15 +197,10 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
       expect(claims).to.have.property('name')
     },
   },
-  request_parameter_supported: {
-    no: async (_, { party }) =>
-      await refusesParameter(party, 'request', new UnsecuredJWT({ state: 'x' }).encode()),
-  },
-  request_uri_parameter_supported: {
-    no: async (_, { party }) =>
-      await refusesParameter(party, 'request_uri', 'https://suite.example.test/request.jwt'),
-  },
+  request_parameter_supported: { no: noObject, absent: noObject },
+  request_uri_parameter_supported: { no: noReference, absent: noReference },
   tls_client_certificate_bound_access_tokens: { yes: boundToCertificate },
+  backchannel_user_code_parameter_supported: { no: refusesUserCode },
   frontchannel_logout_supported: { yes: (_, stage) => loadsFrame(stage, false) },
   frontchannel_logout_session_supported: { yes: (_, stage) => loadsFrame(stage, true) },
   backchannel_logout_supported: { yes: (_, stage) => toldOfLogout(stage, false) },

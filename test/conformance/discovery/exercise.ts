@@ -1,10 +1,10 @@
 import type { OidcStage } from '../oidc/stage.ts'
-import type { Listener } from '../support/listener.ts'
 import type { Notes } from '../support/outcome.ts'
+import type { SuiteHost } from '../support/suite_host.ts'
 
 /** What is done with every value that discovery advertises, and with those that it does not. */
 
-export type Stage = OidcStage & { listener: Listener }
+export type Stage = OidcStage & { host: SuiteHost }
 export type Exercise = (value: string, stage: Stage) => Promise<void>
 
 export type Member = {

@@ -1,5 +1,10 @@
 import { expect } from 'chai'
-import { DEVICE_CODE_GRANT } from '../../../src/domain/clients/client_metadata.ts'
+import {
+  CIBA_GRANT,
+  DEVICE_CODE_GRANT,
+  JWT_BEARER_GRANT,
+  TOKEN_EXCHANGE_GRANT,
+} from '../../../src/domain/clients/client_metadata.ts'
 import { API } from '../../support/authcore.ts'
 import { checkMachineError } from '../support/checks/errors.ts'
 import { checkTokens } from '../support/checks/tokens.ts'
@@ -7,6 +12,7 @@ import { flow } from '../support/flow.ts'
 import { machinePost, refresh, tokenRequest } from '../support/party.ts'
 import { walk } from '../support/stand_in.ts'
 import { type Exercise, type Member, oneOf, STRICT } from './exercise.ts'
+import { jwtBearer, pinged, polled, tokenExchange } from './further_grants.ts'
 
 /** Every way to a token. */
 
@@ -55,14 +61,17 @@ const grantTypes: Member = {
     client_credentials: clientCredentials,
     [DEVICE_CODE_GRANT]: device,
     implicit,
+    [TOKEN_EXCHANGE_GRANT]: tokenExchange,
+    [JWT_BEARER_GRANT]: jwtBearer,
+    [CIBA_GRANT]: polled,
   }),
   others: [
     'password',
     'implicit',
-    'urn:ietf:params:oauth:grant-type:jwt-bearer',
+    JWT_BEARER_GRANT,
     'urn:ietf:params:oauth:grant-type:saml2-bearer',
-    'urn:ietf:params:oauth:grant-type:token-exchange',
-    'urn:openid:params:grant-type:ciba',
+    TOKEN_EXCHANGE_GRANT,
+    CIBA_GRANT,
     DEVICE_CODE_GRANT,
     'made_up',
   ],
@@ -74,4 +83,11 @@ const grantTypes: Member = {
   },
 }
 
-export const GRANTS: Readonly<Record<string, Member>> = { grant_types_supported: grantTypes }
+const deliveryModes: Member = {
+  works: oneOf('backchannel_token_delivery_modes_supported', { poll: polled, ping: pinged }),
+}
+
+export const GRANTS: Readonly<Record<string, Member>> = {
+  grant_types_supported: grantTypes,
+  backchannel_token_delivery_modes_supported: deliveryModes,
+}

@@ -3,9 +3,9 @@ import { createLocalJWKSet, jwtVerify } from 'jose'
 import { randomToken } from '../../../src/core/secrets.ts'
 import { fetchJwks } from '../support/checks/jwks.ts'
 import { flow } from '../support/flow.ts'
-import type { Listener } from '../support/listener.ts'
 import type { Party } from '../support/party.ts'
 import type { Module } from '../support/plan.ts'
+import type { SuiteHost } from '../support/suite_host.ts'
 import { checkReturned, checkSignedOut, logOut, POST_LOGOUT } from './logout.ts'
 import type { OidcStage } from './stage.ts'
 
@@ -13,8 +13,8 @@ import type { OidcStage } from './stage.ts'
 
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 
-const backchannel: Module<OidcStage & { listener: Listener }> = async (trial) => {
-  const { party, listener, notes } = trial
+const backchannel: Module<OidcStage & { host: SuiteHost }> = async (trial) => {
+  const { party, host, notes } = trial
   const { browser, idToken, claims } = await flow(party, notes)
   expect(claims['sid'], 'sid').to.be.a('string')
   const state = randomToken()
@@ -23,8 +23,7 @@ const backchannel: Module<OidcStage & { listener: Listener }> = async (trial) =>
     post_logout_redirect_uri: POST_LOGOUT,
     state,
   })
-  const arrived = await listener.next()
-  expect(arrived.method).to.equal('POST')
+  const arrived = await host.next()
   expect(arrived.headers['content-type']).to.match(/^application\/x-www-form-urlencoded/)
   const body = new URLSearchParams(arrived.body)
   expect([...body.keys()]).to.deep.equal(['logout_token'])
