@@ -35,6 +35,7 @@ import type { RecordStores } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { engineMetadata } from '../surfaces/oidc/client_metadata.ts'
 import { unlessCertificatesLack } from '../surfaces/oidc/mutual_tls.ts'
 import { type ProviderRuntime, startProviderRuntime } from '../surfaces/oidc/provider_runtime.ts'
+import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createPages, type Pages } from '../web/pages.ts'
 import type { Storage } from './storage.ts'
 
@@ -62,6 +63,8 @@ export type Parts = {
   renderer: Renderer
   pages: Pages
   runtime: ProviderRuntime
+  /** One guarded call to a stranger's server. */
+  request: Outbound['request']
   /** Everything but the storage, which was there before. */
   close(): Promise<void>
 }
@@ -96,6 +99,7 @@ export async function compose(input: {
   const codec = createCodec(keyring)
   const recorder = createEventRecorder(db, log)
   const outbound = openedAtFirstUse(config, log)
+  const request: Outbound['request'] = async (call) => (await outbound.get()).request(call)
   const clients = createClientCache({ db, changes })
   const resourceServers = createResourceServerCache({ db, changes })
   const limits = createRateLimits({
@@ -140,6 +144,10 @@ export async function compose(input: {
       refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
     }),
     fetch: async (url, options) => (await outbound.get()).fetch(url, options),
+    registrationEndpoint:
+      config.protocols.dynamicRegistration === 'off'
+        ? undefined
+        : `${config.server.issuer}${REGISTRATION_PATH}`,
     logoutQueue: { send: async (job) => void (await jobs.send('backchannel_logout', job)) },
     onTokenIssued: (grantType) => metrics.tokenIssued(grantType),
   })
@@ -169,6 +177,7 @@ export async function compose(input: {
     renderer,
     pages,
     runtime,
+    request,
     async close() {
       runtime.stop()
       await recorder.stop()
@@ -195,7 +204,7 @@ function openedAtFirstUse(config: Config, log: Logger) {
   }
 }
 
-function outboundPolicy({ security, server }: Config) {
+export function outboundPolicy({ security, server }: Config) {
   return {
     allow: security.outboundAllow,
     // Nobody makes us call ourselves.

@@ -2,11 +2,16 @@ import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
+import { createGuard } from '../platform/outbound/guard.ts'
 import { query, type Transaction } from '../platform/persistence/db.ts'
 import type { ErrorKind } from '../platform/templating/views.ts'
 import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
 import type { ApprovalsPage } from '../surfaces/interactions/approvals.ts'
 import { mountInteractions } from '../surfaces/interactions/mount.ts'
+import {
+  deleteCodesOfClient,
+  deleteRecordsOfClient,
+} from '../surfaces/oidc/adapters/postgres_records.ts'
 import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { createApprovals } from '../surfaces/oidc/ciba/approvals.ts'
 import type { PingJob } from '../surfaces/oidc/ciba/ping_delivery.ts'
@@ -23,11 +28,13 @@ import {
 } from '../surfaces/oidc/paths.ts'
 import { createThrottle } from '../surfaces/oidc/throttle.ts'
 import { operationsSurface } from '../surfaces/operations/mount.ts'
+import { mountRegistration } from '../surfaces/registration/mount.ts'
+import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createWebApp } from '../web/app.ts'
 import type { ProblemKind } from '../web/errors.ts'
 import { type HttpServer, startHttpServer } from '../web/server.ts'
 import { serveFiles } from '../web/static_files.ts'
-import type { Parts } from './compose.ts'
+import { outboundPolicy, type Parts } from './compose.ts'
 import { mountHome } from './home.ts'
 import { clientCertificates, serveMutualTls } from './mutual_tls.ts'
 import { createSignInLimits } from './sign_in_limits.ts'
@@ -73,7 +80,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     cookieKeys: parts.cookieKeys,
     clientCertificates: clientCertificates(config),
     crossOriginPaths: new Set([PATHS.jwks, ...DISCOVERY_PATHS]),
-    machinePaths: MACHINE_PATHS,
+    machinePaths: new Set([...MACHINE_PATHS, REGISTRATION_PATH]),
     unprefetchable: [INTERACTION_PATH],
     renderErrorPage: (ctx, { kind, referenceId, retryAfterS }) =>
       pages.html(ctx, 'errors/error', { kind: errorKind(kind), referenceId, retryAfterS }),
@@ -94,6 +101,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     frontchannelLogout: frontchannelLogout ? { clients, pages, issuer } : undefined,
   })
   mountLaunch(app, { clients, issuer })
+  offerRegistration(app, parts)
   mountInteractions(app, {
     ...parts,
     issuer,
@@ -123,6 +131,22 @@ function approvalsPage(parts: Parts): ApprovalsPage {
     signedIn: (ctx) => findSignedIn({ db, provider: provider() }, ctx),
     signInUri: (options) => signInUri(config, options),
   }
+}
+
+function offerRegistration(app: Koa, parts: Parts): void {
+  const { dynamicRegistration: mode, registrationPresets, legacyClients } = parts.config.protocols
+  if (mode === 'off') return
+  const guard = createGuard(outboundPolicy(parts.config))
+  mountRegistration(app, {
+    ...parts,
+    issuer: parts.config.server.issuer,
+    mode,
+    presets: registrationPresets,
+    legacyClients,
+    endAccess: deleteRecordsOfClient,
+    endCodes: deleteCodesOfClient,
+    vetUrl: guard.vetUrl,
+  })
 }
 
 function healthOf({ db, redis, log, config }: Parts): Health {

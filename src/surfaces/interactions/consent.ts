@@ -57,7 +57,12 @@ async function localsOf(
   if (!asked) throw new InteractionLost(uid)
   const path = `/interaction/${uid}`
   return {
-    client: { ...clientViewOf(client), policyUri: client.policyUri, tosUri: client.tosUri },
+    client: {
+      ...clientViewOf(client),
+      policyUri: client.policyUri,
+      tosUri: client.tosUri,
+      unverified: client['origin'] !== 'operator',
+    },
     account: {
       name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
       email: account.email,

@@ -1,4 +1,4 @@
-import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import { needsStepUp } from './step_up.ts'
 
 /**
@@ -39,6 +39,13 @@ export function createInteractionPolicy() {
       areDetailsUnanswered,
     ),
   )
+  checks.add(
+    new interactionPolicy.Check(
+      'redirect_uri_gone',
+      'redirect_uri is no longer one of the client',
+      assertRedirectUriStands,
+    ),
+  )
   return policy
 }
 
@@ -51,6 +58,20 @@ function areDetailsUnanswered({ oidc }: KoaContextWithOIDC): boolean {
   if (oidc.client?.['first_party'] === true) return false
   const answered = oidc.result?.consent?.grantId
   return answered === undefined || answered !== oidc.grant?.jti
+}
+
+/**
+ * The engine looks at redirect_uri when a request comes in, and not when it goes on after its pages;
+ * meanwhile the client may have lost that address.
+ *
+ * @throws InvalidRedirectUri
+ */
+function assertRedirectUriStands({ oidc }: KoaContextWithOIDC): boolean {
+  const redirectUri = oidc.params?.['redirect_uri'] as string | undefined
+  if (redirectUri !== undefined && !oidc.client!.redirectUriAllowed(redirectUri)) {
+    throw new errors.InvalidRedirectUri()
+  }
+  return false
 }
 
 /** The session is there, but its account was disabled or deleted. */
