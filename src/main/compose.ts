@@ -5,6 +5,10 @@ import Keygrip from 'keygrip'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { type ClientCache, createClientCache } from '../domain/clients/client_cache.ts'
 import {
+  createClientDocuments,
+  withDocuments,
+} from '../domain/clients/documents/client_documents.ts'
+import {
   createResourceServerCache,
   type ResourceServerCache,
 } from '../domain/clients/resource_server_cache.ts'
@@ -14,12 +18,14 @@ import {
 } from '../domain/credentials/password/password_hash.ts'
 import { createRateLimits, type RateLimits } from '../domain/security/rate_limit.ts'
 import type { Config } from '../platform/config/schema.ts'
+import { clientDocumentRefused } from '../platform/events/catalogue.ts'
 import { createEventRecorder, type EventRecorder } from '../platform/events/recorder.ts'
 import { createJobQueue, type JobQueue } from '../platform/jobs/queue.ts'
 import { createKeyring, type Keyring } from '../platform/keys/keyring.ts'
 import { type RotationPolicy, rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
 import type { Logger } from '../platform/observability/logger.ts'
 import type { Metrics } from '../platform/observability/metrics.ts'
+import { createGuard } from '../platform/outbound/guard.ts'
 import type { Outbound } from '../platform/outbound/outbound.ts'
 import { type ChangeFeed, openChangeFeed } from '../platform/persistence/change_feed.ts'
 import type { Db } from '../platform/persistence/db.ts'
@@ -100,7 +106,6 @@ export async function compose(input: {
   const recorder = createEventRecorder(db, log)
   const outbound = openedAtFirstUse(config, log)
   const request: Outbound['request'] = async (call) => (await outbound.get()).request(call)
-  const clients = createClientCache({ db, changes })
   const resourceServers = createResourceServerCache({ db, changes })
   const limits = createRateLimits({
     db,
@@ -108,6 +113,13 @@ export async function compose(input: {
     keyring,
     log,
     onLimited: (limit) => metrics.rateLimited(limit),
+  })
+  const clients = knownClients(createClientCache({ db, changes }), {
+    config,
+    request,
+    clock,
+    limits,
+    recorder,
   })
   const jobs = createJobQueue({ db, log })
   const renderer = createRenderer({
@@ -187,6 +199,28 @@ export async function compose(input: {
       redis?.disconnect()
     },
   }
+}
+
+/** Those that were registered, and where the deployment takes them, those of metadata documents. */
+function knownClients(
+  registered: ClientCache,
+  parts: Pick<Parts, 'config' | 'request' | 'clock' | 'limits' | 'recorder'>,
+): ClientCache {
+  const { config, limits, recorder } = parts
+  if (!config.protocols.clientIdMetadataDocuments) return registered
+  const documents = createClientDocuments({
+    ...parts,
+    vetUrl: createGuard(outboundPolicy(config)).vetUrl,
+    async mayFetch(host) {
+      const { allowed } = await limits.consumeAll([
+        { limit: 'client_document_host', key: host },
+        { limit: 'client_document_global', key: 'all' },
+      ])
+      return allowed
+    },
+    onRefused: (clientId, reason) => recorder.record(clientDocumentRefused({ clientId, reason })),
+  })
+  return withDocuments(registered, documents)
 }
 
 /** The outbound client and its HTTP stack: a fifth of the memory at rest, for what may never be called. */

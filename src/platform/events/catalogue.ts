@@ -164,6 +164,11 @@ export const clientRegistrationRefused = defineEvent<
 export const registrationAccessRevoked = defineEvent<
   { clientId: string; shownAt: string } & Origin
 >('auth.client.registration_access_revoked', client)
+/** What stands at a client_id that is an address cannot be taken for a client. */
+export const clientDocumentRefused = defineEvent<{ clientId: string; reason: string }>(
+  'auth.client.document_refused',
+  client,
+)
 type RegistrationTokenFact = { tokenId: string; by?: string; [detail: string]: unknown }
 const registrationToken = ({ tokenId }: RegistrationTokenFact) => tokenId
 export const registrationTokenCreated = defineEvent<RegistrationTokenFact>(

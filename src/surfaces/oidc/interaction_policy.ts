@@ -46,7 +46,22 @@ export function createInteractionPolicy() {
       assertRedirectUriStands,
     ),
   )
+  policy
+    .get('consent')!
+    .checks.add(
+      new interactionPolicy.Check(
+        'document_client_prompt',
+        'clients of a metadata document ask each time',
+        'consent_required',
+        asksForDocumentClient,
+      ),
+    )
   return policy
+}
+
+/** What was allowed to a client_id that is an address was allowed to what stood there at that time. */
+function asksForDocumentClient({ oidc }: KoaContextWithOIDC): boolean {
+  return oidc.client?.['origin'] === 'document' && oidc.result?.consent === undefined
 }
 
 /**

@@ -65,4 +65,8 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_REGISTRATION_UNUSED_TTL',
     doc: 'A dynamically registered client that has obtained no token for this long after its registration is removed.',
   }),
+  clientIdMetadataDocuments: setting(flag.default(false), {
+    env: 'AUTHCORE_CLIENT_ID_METADATA_DOCUMENTS',
+    doc: 'Takes an https address as client_id and reads the client metadata there, as MCP clients expect. Anybody may be such a client: people are told so.',
+  }),
 })
