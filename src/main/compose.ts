@@ -8,6 +8,7 @@ import {
   createClientDocuments,
   withDocuments,
 } from '../domain/clients/documents/client_documents.ts'
+import type { VetUrl } from '../domain/clients/registration/vet_addresses.ts'
 import {
   createResourceServerCache,
   type ResourceServerCache,
@@ -71,6 +72,8 @@ export type Parts = {
   runtime: ProviderRuntime
   /** One guarded call to a stranger's server. */
   request: Outbound['request']
+  /** What may be called at all, as far as an address tells before it is resolved. */
+  vetUrl: VetUrl
   /** Everything but the storage, which was there before. */
   close(): Promise<void>
 }
@@ -105,6 +108,7 @@ export async function compose(input: {
   const codec = createCodec(keyring)
   const recorder = createEventRecorder(db, log)
   const outbound = openedAtFirstUse(config, log)
+  const { vetUrl } = createGuard(outboundPolicy(config))
   const request: Outbound['request'] = async (call) => (await outbound.get()).request(call)
   const resourceServers = createResourceServerCache({ db, changes })
   const limits = createRateLimits({
@@ -117,6 +121,7 @@ export async function compose(input: {
   const clients = knownClients(createClientCache({ db, changes }), {
     config,
     request,
+    vetUrl,
     clock,
     limits,
     recorder,
@@ -190,6 +195,7 @@ export async function compose(input: {
     pages,
     runtime,
     request,
+    vetUrl,
     async close() {
       runtime.stop()
       await recorder.stop()
@@ -204,13 +210,12 @@ export async function compose(input: {
 /** Those that were registered, and where the deployment takes them, those of metadata documents. */
 function knownClients(
   registered: ClientCache,
-  parts: Pick<Parts, 'config' | 'request' | 'clock' | 'limits' | 'recorder'>,
+  parts: Pick<Parts, 'config' | 'request' | 'vetUrl' | 'clock' | 'limits' | 'recorder'>,
 ): ClientCache {
   const { config, limits, recorder } = parts
   if (!config.protocols.clientIdMetadataDocuments) return registered
   const documents = createClientDocuments({
     ...parts,
-    vetUrl: createGuard(outboundPolicy(config)).vetUrl,
     async mayFetch(host) {
       const { allowed } = await limits.consumeAll([
         { limit: 'client_document_host', key: host },
@@ -238,7 +243,7 @@ function openedAtFirstUse(config: Config, log: Logger) {
   }
 }
 
-export function outboundPolicy({ security, server }: Config) {
+function outboundPolicy({ security, server }: Config) {
   return {
     allow: security.outboundAllow,
     // Nobody makes us call ourselves.

@@ -2,7 +2,6 @@ import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
-import { createGuard } from '../platform/outbound/guard.ts'
 import { query, type Transaction } from '../platform/persistence/db.ts'
 import type { ErrorKind } from '../platform/templating/views.ts'
 import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
@@ -34,7 +33,7 @@ import { createWebApp } from '../web/app.ts'
 import type { ProblemKind } from '../web/errors.ts'
 import { type HttpServer, startHttpServer } from '../web/server.ts'
 import { serveFiles } from '../web/static_files.ts'
-import { outboundPolicy, type Parts } from './compose.ts'
+import type { Parts } from './compose.ts'
 import { mountHome } from './home.ts'
 import { clientCertificates, serveMutualTls } from './mutual_tls.ts'
 import { createSignInLimits } from './sign_in_limits.ts'
@@ -136,7 +135,6 @@ function approvalsPage(parts: Parts): ApprovalsPage {
 function offerRegistration(app: Koa, parts: Parts): void {
   const { dynamicRegistration: mode, registrationPresets, legacyClients } = parts.config.protocols
   if (mode === 'off') return
-  const guard = createGuard(outboundPolicy(parts.config))
   mountRegistration(app, {
     ...parts,
     issuer: parts.config.server.issuer,
@@ -145,7 +143,6 @@ function offerRegistration(app: Koa, parts: Parts): void {
     legacyClients,
     endAccess: deleteRecordsOfClient,
     endCodes: deleteCodesOfClient,
-    vetUrl: guard.vetUrl,
   })
 }
 

@@ -1,13 +1,27 @@
-import { createServer, type Server } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { expect } from 'chai'
 import * as oidc from 'openid-client'
-import { deleteUnusedRegistrations } from '../../src/domain/clients/registration/unused_registrations.ts'
+import {
+  deleteUnusedRegistrations,
+  registeredClientUse,
+} from '../../src/domain/clients/registration/unused_registrations.ts'
+import { relayBatch } from '../../src/platform/events/relay.ts'
 import { deleteRecordsOfClient } from '../../src/surfaces/oidc/adapters/postgres_records.ts'
 import { type AuthCore, addPerson, CALLBACK, startAuthCore } from '../support/authcore.ts'
-import { freePort } from '../support/free_port.ts'
 import { atOnce, browser } from '../support/http.ts'
-import { authorizationRequest, relyingParty, signIn } from '../support/relying_party.ts'
-import { BEHIND_PROXY, eventsOf, post, rows, signingParty } from './driver.ts'
+import { type HttpsHost, startHttpsHost } from '../support/https_host.ts'
+import { authorizationRequest, authorize, relyingParty, signIn } from '../support/relying_party.ts'
+import {
+  BEHIND_PROXY,
+  clientAssertion,
+  eventsOf,
+  exchangeFields,
+  expectTokens,
+  post,
+  rows,
+  signingParty,
+  verifyWithJwks,
+} from './driver.ts'
 import { askToRegister, expectRefused, initialToken, register } from './registration_driver.ts'
 
 const PRESETS = 'web,spa,native,service'
@@ -15,27 +29,23 @@ const PRESETS = 'web,spa,native,service'
 describe('Dynamic client registration (RFC 7591, OpenID Connect Registration 1.0)', function () {
   this.timeout(60_000)
   let server: AuthCore
-  let sector: Server
-  let sectorAnswer = '[]'
-  let sectorUri: string
+  let host: HttpsHost
 
   before(async () => {
-    const port = await freePort()
-    sector = createServer((_request, response) => response.end(sectorAnswer))
-    await new Promise<void>((resolve) => sector.listen(port, '127.0.0.1', resolve))
-    sectorUri = `https://127.0.0.1:${port}/sector.json`
+    host = await startHttpsHost()
     server = await startAuthCore({
       env: {
         ...BEHIND_PROXY,
         AUTHCORE_DYNAMIC_REGISTRATION: 'open',
         AUTHCORE_REGISTRATION_PRESETS: PRESETS,
-        AUTHCORE_OUTBOUND_ALLOW: `127.0.0.1:${port}`,
+        AUTHCORE_OUTBOUND_ALLOW: host.endpoint,
+        AUTHCORE_OUTBOUND_CA_FILE: host.caFile,
       },
     })
   })
   after(async () => {
     await server?.stop()
-    sector?.close()
+    host?.stop()
   })
 
   const clientCount = async () => {
@@ -105,6 +115,65 @@ describe('Dynamic client registration (RFC 7591, OpenID Connect Registration 1.0
     expect(
       (await oidc.refreshTokenGrant(configuration, tokens.refresh_token!)).access_token,
     ).to.be.a('string')
+  })
+
+  it('gives a client with keys behind an address, and signed answers in RS256', async () => {
+    const party = await signingParty('RS256')
+    host.answer = (_, response) => {
+      const jwk = { ...party.jwk, kid: 'one', use: 'sig', alg: 'RS256' }
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify({ keys: [jwk] }))
+    }
+    // With a query, as the Dynamic OP plan of the OpenID Foundation registers it.
+    const redirectUri = `${CALLBACK}?foo=bar`
+    const { client_id: clientId } = await register(server, {
+      redirect_uris: [redirectUri],
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks_uri: `${host.origin}/jwks`,
+      id_token_signed_response_alg: 'RS256',
+      userinfo_signed_response_alg: 'RS256',
+    })
+    const ada = await addPerson(server)
+    const client = { ...(await relyingParty(server, { clientId })), redirectUri }
+    const signedIn = await authorize(server, client, ada)
+    expect(signedIn.callback.searchParams.get('foo')).to.equal('bar')
+    const tokens = expectTokens(
+      await post(server, '/token', undefined, {
+        ...exchangeFields(signedIn),
+        redirect_uri: redirectUri,
+        ...(await clientAssertion(server, clientId, party, { header: { kid: 'one' } })),
+      }),
+    )
+    const { protectedHeader } = await verifyWithJwks(server, tokens.id_token!)
+    expect(protectedHeader).to.include({ alg: 'RS256' }).and.have.property('kid')
+    const answer = await browser().get(`${server.issuer}/userinfo`, {
+      headers: { authorization: `Bearer ${tokens.access_token}` },
+    })
+    expect(answer.headers['content-type']).to.match(/^application\/jwt/)
+    expect((await verifyWithJwks(server, answer.body)).payload).to.include({ sub: ada.id })
+  })
+
+  it('remembers of a client that it obtained a token', async () => {
+    const { client_id: clientId, client_secret: secret } = await register(server)
+    const other = await register(server)
+    const party = await relyingParty(
+      server,
+      { clientId, secret },
+      { metadata: { id_token_signed_response_alg: 'RS256' } },
+    )
+    await signIn(server, party, await addPerson(server))
+    await server.parts.recorder.flush()
+    while ((await relayBatch(server.parts.db, [registeredClientUse])) > 0);
+    const used = await rows<{ client_id: string; used: boolean }>(
+      server.parts.db,
+      `SELECT client_id, first_used_at IS NOT NULL AS used FROM client_registration
+        WHERE client_id = ANY($1) ORDER BY used DESC`,
+      [[clientId, other.client_id]],
+    )
+    expect(used).to.deep.equal([
+      { client_id: clientId, used: true },
+      { client_id: other.client_id, used: false },
+    ])
   })
 
   it('leaves an event with where it came from, and not what it was given', async () => {
@@ -311,22 +380,44 @@ describe('Dynamic client registration (RFC 7591, OpenID Connect Registration 1.0
   }
 
   it('calls nobody through a name of the house', async () => {
-    const { port } = sector.address() as { port: number }
+    const uri = `${host.origin.replace('127.0.0.1', 'localhost')}/x`
+    host.seen()
     const reply = await askToRegister(server, {
       redirect_uris: [CALLBACK],
-      sector_identifier_uri: `https://localhost:${port}/x`,
+      sector_identifier_uri: uri,
     })
     expectRefused(reply, 'invalid_client_metadata', /^sector_identifier_uri/)
+    expect(host.seen()).to.deep.equal([])
   })
 
-  it('refuses a sector document that cannot be read (OpenID Connect Registration §5)', async () => {
-    sectorAnswer = JSON.stringify([CALLBACK])
-    // It answers http, where https is asked for.
-    await refused(
-      { redirect_uris: [CALLBACK], sector_identifier_uri: sectorUri },
-      'invalid_client_metadata',
-      /^sector_identifier_uri must answer/,
-    )
+  describe('the document at sector_identifier_uri (OpenID Connect Registration §5)', () => {
+    const sector = () => ({
+      redirect_uris: [CALLBACK],
+      sector_identifier_uri: `${host.origin}/sector.json`,
+    })
+
+    it('lists the redirect_uris of the client', async () => {
+      host.answer = (_, response) => response.end(JSON.stringify([CALLBACK, 'https://b.example/']))
+      expect(await register(server, sector())).to.deep.include(sector())
+    })
+
+    for (const [title, answer, named] of [
+      ['lacks one', (response) => response.end('["https://other.example/"]'), /must list every/],
+      ['is no list', (response) => response.end('{}'), /JSON array/],
+      ['is no JSON', (response) => response.end('<html>'), /JSON array/],
+      ['is not there', (response) => response.writeHead(404).end('[]'), /JSON array/],
+      [
+        'is elsewhere',
+        (response) => response.writeHead(302, { location: '/x' }).end(),
+        /JSON array/,
+      ],
+      ['is too large', (response) => response.end(`["${'x'.repeat(70_000)}"]`), /JSON array/],
+    ] as [string, (response: ServerResponse) => void, RegExp][]) {
+      it(`makes no client where it ${title}`, async () => {
+        host.answer = (_, response) => answer(response)
+        await refused(sector(), 'invalid_client_metadata', named)
+      })
+    }
   })
 
   it('refuses keys that are private, symmetric or too weak', async () => {
@@ -454,10 +545,8 @@ describe('Dynamic client registration (RFC 7591, OpenID Connect Registration 1.0
 
   it('limits one address, and tells when to come back', async () => {
     const headers = { 'x-forwarded-for': '203.0.113.9' }
-    const replies = []
-    for (let round = 0; round < 11; round++) {
-      replies.push(...(await atOnce(10, () => askToRegister(server, {}, { headers }))))
-    }
+    await server.parts.limits.consume('registration_ip', '203.0.113.9', 295)
+    const replies = await atOnce(15, () => askToRegister(server, {}, { headers }))
     const limited = replies.filter(({ status }) => status === 429)
     expect(limited).to.have.length(10)
     expectRefused(limited[0]!, 'temporarily_unavailable', undefined, 429)

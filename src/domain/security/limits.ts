@@ -74,7 +74,7 @@ export const LIMITS = {
   ciba_unknown_client: fixed('failures', 30, 10 * minute),
 
   /** Clients that register themselves (RFC 7591): of one address, and where anybody may, of all. */
-  registration_ip: fixed('attempts', 100, 10 * minute),
+  registration_ip: fixed('attempts', 300, 10 * minute),
   registration_global: fixed('attempts', 3_000, 60 * minute),
   /** Wrong initial and registration access tokens from one address. */
   registration_token_ip: fixed('failures', 30, minute),
