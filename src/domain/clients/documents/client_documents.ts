@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../../core/clock.ts'
 import type { Outbound } from '../../../platform/outbound/outbound.ts'
-import { OutboundError } from '../../../platform/outbound/outbound_error.ts'
+import { OutboundError, type OutboundReason } from '../../../platform/outbound/outbound_error.ts'
 import type { Client } from '../client.ts'
 import type { ClientCache } from '../client_cache.ts'
 import { RegistrationRefused } from '../registration/registered_metadata.ts'
@@ -11,7 +11,8 @@ import { clientOfDocument, isDocumentClientId } from './client_document.ts'
 /**
  * Clients that are what stands at their client_id. They are never stored: each process keeps what it
  * fetched for as long as the host says, within bounds, and fetches one document once, however many
- * ask. What cannot be taken for a client is not asked for again for a moment.
+ * ask. What cannot be taken for a client is not asked for again for a moment, and a host that is away
+ * does not take its clients along at once.
  */
 export type DocumentDeps = {
   request: Outbound['request']
@@ -28,32 +29,51 @@ export type ClientDocuments = Pick<ClientCache, 'find' | 'invalidate'>
 const DOCUMENT_MAX_BYTES = 16_384
 const FETCH_TIMEOUT_MS = 3_000
 const KEPT_MAX_BYTES = 32 * 1024 * 1024
-const REFUSED_FOR_MS = 30_000
 const KEPT_MIN_S = 5 * 60
 const KEPT_MAX_S = 24 * 60 * 60
+/** How long a client outlives its document where that cannot be reached. */
+const STALE_MS = 24 * 60 * 60 * 1000
+/** When an address is asked again that gave no document. */
+const AGAIN_MS = 30_000
+
+type Kept = { client: Client; sizeBytes: number; freshUntil: number }
 
 export function createClientDocuments(deps: DocumentDeps): ClientDocuments {
-  const kept = new LRUCache<string, Client>({ max: 10_000, maxSize: KEPT_MAX_BYTES })
-  const refused = new LRUCache<string, true>({ max: 10_000, ttl: REFUSED_FOR_MS })
+  const kept = new LRUCache<string, Kept>({ max: 10_000, maxSize: KEPT_MAX_BYTES })
+  const refused = new LRUCache<string, true>({ max: 10_000, ttl: AGAIN_MS })
   const loading = new Map<string, Promise<Client | undefined>>()
+  const now = () => deps.clock.now().getTime()
 
   const load = async (clientId: string): Promise<Client | undefined> => {
     try {
-      const { client, sizeBytes, keepS } = await fetchClient(deps, clientId)
-      kept.set(clientId, client, { ttl: keepS * 1000, size: sizeBytes })
-      return client
+      const { keepS, ...fetched } = await fetchClient(deps, clientId)
+      const freshUntil = now() + keepS * 1000
+      const entry = { ...fetched, freshUntil }
+      kept.set(clientId, entry, { ttl: keepS * 1000 + STALE_MS, size: fetched.sizeBytes })
+      return fetched.client
     } catch (error) {
-      deps.onRefused(clientId, reasonOf(error))
-      refused.set(clientId, true)
-      return undefined
+      return settle(clientId, error)
     } finally {
       loading.delete(clientId)
     }
   }
+  /** A host that is away says nothing of its clients; one that answers otherwise takes them back. */
+  const settle = (clientId: string, error: unknown): Client | undefined => {
+    deps.onRefused(clientId, reasonOf(error))
+    const known = kept.get(clientId)
+    if (known && isPassing(error)) {
+      known.freshUntil = now() + AGAIN_MS
+      return known.client
+    }
+    kept.delete(clientId)
+    refused.set(clientId, true)
+    return undefined
+  }
   return {
     async find(clientId) {
       const known = kept.get(clientId)
-      if (known || refused.has(clientId)) return known
+      if (known && known.freshUntil > now()) return known.client
+      if (!known && refused.has(clientId)) return undefined
       const pending = loading.get(clientId) ?? load(clientId)
       loading.set(clientId, pending)
       return await pending
@@ -84,7 +104,7 @@ export function withDocuments(registered: ClientCache, documents: ClientDocument
 
 async function fetchClient(deps: DocumentDeps, clientId: string) {
   if (!(await deps.mayFetch(new URL(clientId).host))) {
-    throw new RegistrationRefused('invalid_client_metadata', 'Too many documents were fetched.')
+    throw new DocumentAway('Too many documents were fetched.')
   }
   const { status, headers, body } = await deps.request({
     url: clientId,
@@ -92,6 +112,7 @@ async function fetchClient(deps: DocumentDeps, clientId: string) {
     timeoutMs: FETCH_TIMEOUT_MS,
     maxResponseBytes: DOCUMENT_MAX_BYTES,
   })
+  if (status >= 500 || status === 429) throw new DocumentAway(`The address answers ${status}.`)
   const type = headers.get('content-type') ?? ''
   if (status !== 200 || !/^application\/([\w.-]+\+)?json\b/i.test(type)) {
     throw new RegistrationRefused(
@@ -112,9 +133,21 @@ export function keepSeconds(cacheControl: string | null): number {
   return Math.min(Math.max(maxAge, KEPT_MIN_S), KEPT_MAX_S)
 }
 
+/** There may well be a client, but not to be had now. */
+class DocumentAway extends Error {}
+
+const PASSING_REASONS: readonly OutboundReason[] = ['dns', 'connect', 'timeout', 'circuit_open']
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof OutboundError) return PASSING_REASONS.includes(error.reason)
+  return error instanceof DocumentAway
+}
+
 /** For the trail: a sentence that names no more than the address. */
 function reasonOf(error: unknown): string {
-  if (error instanceof RegistrationRefused) return error.message.slice(0, 200)
+  if (error instanceof RegistrationRefused || error instanceof DocumentAway) {
+    return error.message.slice(0, 200)
+  }
   if (error instanceof OutboundError) return error.reason
   if (error instanceof SyntaxError) return 'The document is not valid JSON.'
   throw error
