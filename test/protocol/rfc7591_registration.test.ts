@@ -449,6 +449,7 @@ describe('Dynamic client registration (RFC 7591, OpenID Connect Registration 1.0
   for (const [member, value] of [
     ['resource_scopes', { 'https://api.example.test': ['write'] }],
     ['introspection', 'any'],
+    ['backchannel_token_delivery_mode', 'poll'],
     ['token_endpoint_auth_method', 'client_secret_jwt'],
     ['token_endpoint_auth_method', 'tls_everything'],
     ['id_token_signed_response_alg', 'none'],

@@ -17,16 +17,64 @@ import { clientMetadataSchema } from '../parse_client_metadata.ts'
  * something is for an operator to add.
  */
 
-/** Members of ours that give access to something; only an operator gives them. */
-const GIVEN_BY_OPERATOR = ['resource_scopes', 'introspection'] as const
-
 /** Grants that act for people who are not there: a stranger is not handed them. */
 const GRANTS_OF_TRUST = [TOKEN_EXCHANGE_GRANT, JWT_BEARER_GRANT, CIBA_GRANT]
 
-/** What a client may say of itself; what else it says is ignored (RFC 7591 §2). */
-export const OWN_MEMBERS = Object.keys(clientMetadataShape.shape).filter(
-  (member) => !(GIVEN_BY_OPERATOR as readonly string[]).includes(member),
-) as (keyof ClientMetadataInput)[]
+/**
+ * What a client may say of itself, under the names of the specifications. Any other member that
+ * clients can have gives it something: a new one is an operator's to give until it is listed here.
+ */
+export const OWN_MEMBERS = [
+  'redirect_uris',
+  'post_logout_redirect_uris',
+  'grant_types',
+  'response_types',
+  'token_endpoint_auth_method',
+  'token_endpoint_auth_signing_alg',
+  'jwks',
+  'jwks_uri',
+  'scope',
+  'application_type',
+  'client_uri',
+  'logo_uri',
+  'policy_uri',
+  'tos_uri',
+  'contacts',
+  'default_max_age',
+  'require_auth_time',
+  'default_acr_values',
+  'id_token_signed_response_alg',
+  'userinfo_signed_response_alg',
+  'introspection_signed_response_alg',
+  'backchannel_logout_uri',
+  'backchannel_logout_session_required',
+  'frontchannel_logout_uri',
+  'frontchannel_logout_session_required',
+  'dpop_bound_access_tokens',
+  'require_pushed_authorization_requests',
+  'initiate_login_uri',
+  'subject_type',
+  'sector_identifier_uri',
+  'request_object_signing_alg',
+  'require_signed_request_object',
+  'request_uris',
+  'authorization_signed_response_alg',
+  'tls_client_auth_subject_dn',
+  'tls_client_auth_san_dns',
+  'tls_client_auth_san_uri',
+  'tls_client_auth_san_ip',
+  'tls_client_auth_san_email',
+  'tls_client_certificate_bound_access_tokens',
+  'id_token_encrypted_response_alg',
+  'id_token_encrypted_response_enc',
+  'userinfo_encrypted_response_alg',
+  'userinfo_encrypted_response_enc',
+  'authorization_details_types',
+] as const satisfies (keyof ClientMetadataInput)[]
+
+const GIVEN_BY_OPERATOR = Object.keys(clientMetadataShape.shape).filter(
+  (member) => !(OWN_MEMBERS as readonly string[]).includes(member),
+)
 
 export type RegistrationFault = {
   error:

@@ -12,7 +12,6 @@ const CALLED = [
   'jwks_uri',
   'sector_identifier_uri',
   'backchannel_logout_uri',
-  'backchannel_client_notification_endpoint',
 ] as const satisfies (keyof ClientMetadata)[]
 
 /** What the guard says of an address before any name is resolved. @throws OutboundError */
