@@ -26,6 +26,7 @@ import {
   PATHS,
 } from '../surfaces/oidc/paths.ts'
 import { createThrottle } from '../surfaces/oidc/throttle.ts'
+import { faultOfClient } from '../surfaces/oidc/usable_client.ts'
 import { operationsSurface } from '../surfaces/operations/mount.ts'
 import { mountRegistration } from '../surfaces/registration/mount.ts'
 import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
@@ -143,6 +144,7 @@ function offerRegistration(app: Koa, parts: Parts): void {
     legacyClients,
     endAccess: deleteRecordsOfClient,
     endCodes: deleteCodesOfClient,
+    faultOf: (client) => faultOfClient(parts.runtime.provider(), client, parts.config.protocols),
   })
 }
 

@@ -470,6 +470,18 @@ describe('Dynamic client registration (RFC 7591, OpenID Connect Registration 1.0
     })
   }
 
+  it('registers nothing that the deployment has switched off', async () => {
+    await refused(
+      {
+        redirect_uris: [CALLBACK],
+        token_endpoint_auth_method: 'self_signed_tls_client_auth',
+        jwks_uri: 'https://rp.example.test/jwks',
+      },
+      'invalid_client_metadata',
+      /^token_endpoint_auth_method must be/,
+    )
+  })
+
   it('registers no scope of an API: requests ask for them and people allow them', async () => {
     expect(await register(server, { scope: 'openid email admin:everything' })).to.include({
       scope: 'openid email',

@@ -259,9 +259,10 @@ describe('Management of a registration (RFC 7592)', function () {
     expect(reply.status).to.equal(204)
     expect(reply.body).to.equal('')
     const client = { clientId: registered.client_id, secret: registered.client_secret }
-    expect((await refresh(server, client, tokens.refresh_token!)).json()).to.include({
-      error: 'invalid_client',
-    })
+    // A moment later the cache has heard of it, and the client is unknown.
+    expect((await refresh(server, client, tokens.refresh_token!)).json())
+      .to.have.property('error')
+      .that.is.oneOf(['invalid_client', 'invalid_grant'])
     for (const table of ['client', 'client_registration', 'consent', 'oidc_record']) {
       const left = await rows(server.parts.db, `SELECT 1 FROM ${table} WHERE client_id = $1`, [
         registered.client_id,

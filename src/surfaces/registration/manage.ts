@@ -9,11 +9,8 @@ import {
   replaceRegistration,
 } from '../../domain/clients/registration/manage_registration.ts'
 import { BY_REGISTRATION } from '../../domain/clients/registration/register_client.ts'
-import {
-  chooseRegistration,
-  RegistrationRefused,
-} from '../../domain/clients/registration/registered_metadata.ts'
-import { verifySector, vetAddresses } from '../../domain/clients/registration/vet_addresses.ts'
+import { RegistrationRefused } from '../../domain/clients/registration/registered_metadata.ts'
+import { accept } from './accept.ts'
 import type { RegistrationDeps } from './mount.ts'
 import { originOf } from './origin.ts'
 import { present } from './present.ts'
@@ -31,9 +28,8 @@ export async function updateRegistration(deps: RegistrationDeps, ctx: Context): 
   const { client, presets, accessToken } = await authenticate(deps, ctx)
   const description = await readDescription(ctx)
   refuseForeignIdentity(deps, client, description)
-  const chosen = chooseRegistration(description, allowedPresets(deps, ownFirst(client, presets)))
-  vetAddresses(chosen.metadata, deps.vetUrl)
-  await verifySector(chosen.metadata, deps.request)
+  const allowed = allowedPresets(deps, ownFirst(client, presets))
+  const chosen = await accept(deps, description, allowed)
   const updated = await replaceRegistration(deps, client.clientId, chosen, deps.endCodes)
   ctx.body = present(deps.issuer, { ...updated, accessToken })
 }

@@ -3,6 +3,7 @@ import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import { DomainError } from '../../core/errors.ts'
 import type { EndClientAccess } from '../../domain/clients/block_client.ts'
+import type { Client } from '../../domain/clients/client.ts'
 import type { ClientPreset } from '../../domain/clients/client_presets.ts'
 import type { ClientDeps } from '../../domain/clients/create_client.ts'
 import { RegistrationRefused } from '../../domain/clients/registration/registered_metadata.ts'
@@ -34,6 +35,8 @@ export type RegistrationDeps = ClientDeps & {
   endAccess: EndClientAccess
   endCodes: EndClientAccess
   vetUrl: VetUrl
+  /** Why this deployment could not serve such a client, where it could not. */
+  faultOf(client: Client): string | undefined
   request: Outbound['request']
 }
 

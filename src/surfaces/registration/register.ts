@@ -2,14 +2,13 @@ import type { Context } from 'koa'
 import { DomainError } from '../../core/errors.ts'
 import type { ClientPreset } from '../../domain/clients/client_presets.ts'
 import { registerClient } from '../../domain/clients/registration/register_client.ts'
-import { chooseRegistration } from '../../domain/clients/registration/registered_metadata.ts'
 import {
   hashRegistrationToken,
   type RegistrationToken,
 } from '../../domain/clients/registration/registration_token.ts'
 import { findRegistrationToken } from '../../domain/clients/registration/registration_token_store.ts'
-import { verifySector, vetAddresses } from '../../domain/clients/registration/vet_addresses.ts'
 import { ipKeys } from '../../domain/security/ip_key.ts'
+import { accept } from './accept.ts'
 import type { RegistrationDeps } from './mount.ts'
 import { originOf } from './origin.ts'
 import { present } from './present.ts'
@@ -24,9 +23,7 @@ export async function register(deps: RegistrationDeps, ctx: Context): Promise<vo
   const registered = await countingWrongTokens(deps, ctx, async () => {
     const token = await admit(deps, ctx)
     const presets = allowedPresets(deps, token?.presets ?? deps.presets)
-    const chosen = chooseRegistration(await readDescription(ctx), presets)
-    vetAddresses(chosen.metadata, deps.vetUrl)
-    await verifySector(chosen.metadata, deps.request)
+    const chosen = await accept(deps, await readDescription(ctx), presets)
     return await registerClient(deps, { chosen, presets, token, origin: originOf(ctx) })
   })
   ctx.status = 201
