@@ -5,6 +5,11 @@ import Keygrip from 'keygrip'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { type ClientCache, createClientCache } from '../domain/clients/client_cache.ts'
 import {
+  createClientDocuments,
+  withDocuments,
+} from '../domain/clients/documents/client_documents.ts'
+import type { VetUrl } from '../domain/clients/registration/vet_addresses.ts'
+import {
   createResourceServerCache,
   type ResourceServerCache,
 } from '../domain/clients/resource_server_cache.ts'
@@ -14,12 +19,14 @@ import {
 } from '../domain/credentials/password/password_hash.ts'
 import { createRateLimits, type RateLimits } from '../domain/security/rate_limit.ts'
 import type { Config } from '../platform/config/schema.ts'
+import { clientDocumentRefused } from '../platform/events/catalogue.ts'
 import { createEventRecorder, type EventRecorder } from '../platform/events/recorder.ts'
 import { createJobQueue, type JobQueue } from '../platform/jobs/queue.ts'
 import { createKeyring, type Keyring } from '../platform/keys/keyring.ts'
 import { type RotationPolicy, rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
 import type { Logger } from '../platform/observability/logger.ts'
 import type { Metrics } from '../platform/observability/metrics.ts'
+import { createGuard } from '../platform/outbound/guard.ts'
 import type { Outbound } from '../platform/outbound/outbound.ts'
 import { type ChangeFeed, openChangeFeed } from '../platform/persistence/change_feed.ts'
 import type { Db } from '../platform/persistence/db.ts'
@@ -35,6 +42,7 @@ import type { RecordStores } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { engineMetadata } from '../surfaces/oidc/client_metadata.ts'
 import { unlessCertificatesLack } from '../surfaces/oidc/mutual_tls.ts'
 import { type ProviderRuntime, startProviderRuntime } from '../surfaces/oidc/provider_runtime.ts'
+import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createPages, type Pages } from '../web/pages.ts'
 import type { Storage } from './storage.ts'
 
@@ -62,6 +70,10 @@ export type Parts = {
   renderer: Renderer
   pages: Pages
   runtime: ProviderRuntime
+  /** One guarded call to a stranger's server. */
+  request: Outbound['request']
+  /** What may be called at all, as far as an address tells before it is resolved. */
+  vetUrl: VetUrl
   /** Everything but the storage, which was there before. */
   close(): Promise<void>
 }
@@ -96,7 +108,8 @@ export async function compose(input: {
   const codec = createCodec(keyring)
   const recorder = createEventRecorder(db, log)
   const outbound = openedAtFirstUse(config, log)
-  const clients = createClientCache({ db, changes })
+  const { vetUrl } = createGuard(outboundPolicy(config))
+  const request: Outbound['request'] = async (call) => (await outbound.get()).request(call)
   const resourceServers = createResourceServerCache({ db, changes })
   const limits = createRateLimits({
     db,
@@ -104,6 +117,14 @@ export async function compose(input: {
     keyring,
     log,
     onLimited: (limit) => metrics.rateLimited(limit),
+  })
+  const clients = knownClients(createClientCache({ db, changes }), {
+    config,
+    request,
+    vetUrl,
+    clock,
+    limits,
+    recorder,
   })
   const jobs = createJobQueue({ db, log })
   const renderer = createRenderer({
@@ -140,6 +161,10 @@ export async function compose(input: {
       refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
     }),
     fetch: async (url, options) => (await outbound.get()).fetch(url, options),
+    registrationEndpoint:
+      config.protocols.dynamicRegistration === 'off'
+        ? undefined
+        : `${config.server.issuer}${REGISTRATION_PATH}`,
     logoutQueue: { send: async (job) => void (await jobs.send('backchannel_logout', job)) },
     onTokenIssued: (grantType) => metrics.tokenIssued(grantType),
   })
@@ -169,6 +194,8 @@ export async function compose(input: {
     renderer,
     pages,
     runtime,
+    request,
+    vetUrl,
     async close() {
       runtime.stop()
       await recorder.stop()
@@ -178,6 +205,27 @@ export async function compose(input: {
       redis?.disconnect()
     },
   }
+}
+
+/** Those that were registered, and where the deployment takes them, those of metadata documents. */
+function knownClients(
+  registered: ClientCache,
+  parts: Pick<Parts, 'config' | 'request' | 'vetUrl' | 'clock' | 'limits' | 'recorder'>,
+): ClientCache {
+  const { config, limits, recorder } = parts
+  if (!config.protocols.clientIdMetadataDocuments) return registered
+  const documents = createClientDocuments({
+    ...parts,
+    async mayFetch(host) {
+      const { allowed } = await limits.consumeAll([
+        { limit: 'client_document_host', key: host },
+        { limit: 'client_document_global', key: 'all' },
+      ])
+      return allowed
+    },
+    onRefused: (clientId, reason) => recorder.record(clientDocumentRefused({ clientId, reason })),
+  })
+  return withDocuments(registered, documents)
 }
 
 /** The outbound client and its HTTP stack: a fifth of the memory at rest, for what may never be called. */
