@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import { expect } from 'chai'
+import { DYNAMIC } from './dynamic/modules.ts'
+import { THIRD_PARTY_LOGIN } from './dynamic/third_party_login.ts'
 import { ENDINGS } from './endings.ts'
 import { FAPI_NAMES } from './fapi/modules.ts'
 import { FAPI_MODULES } from './fapi/suite.ts'
@@ -43,6 +45,8 @@ describe('The checklist of the OpenID conformance suite', () => {
       ...LOGOUT,
       ...BACKCHANNEL,
       ...FRONTCHANNEL,
+      ...DYNAMIC,
+      ...THIRD_PARTY_LOGIN,
       ...FAPI_MODULES,
     }
     for (const name of Object.keys(written)) expect(NAMES).to.include(name)

@@ -2,10 +2,12 @@ import { expect } from 'chai'
 import { addApi } from '../support/authcore.ts'
 import { CLIENTS } from './discovery/clients.ts'
 import { ALIASES, ELSEWHERE, ENDPOINTS, FLAGS } from './discovery/endpoints.ts'
+import { EVERYTHING } from './discovery/everything.ts'
 import { type Member, type Stage, unexercised } from './discovery/exercise.ts'
 import { GRANTS } from './discovery/grants.ts'
 import { PROMPTS, REQUESTS } from './discovery/requests.ts'
-import { AS_CERTIFIED, startOidc } from './oidc/stage.ts'
+import { SEALED } from './discovery/sealed.ts'
+import { startOidc } from './oidc/stage.ts'
 import { startSuiteHost } from './support/suite_host.ts'
 
 /**
@@ -14,7 +16,7 @@ import { startSuiteHost } from './support/suite_host.ts'
  * somebody writes how to use it.
  */
 
-const LISTS: Readonly<Record<string, Member>> = { ...CLIENTS, ...GRANTS, ...REQUESTS }
+const LISTS: Readonly<Record<string, Member>> = { ...CLIENTS, ...GRANTS, ...REQUESTS, ...SEALED }
 
 type Deployment = { env?: Record<string, string>; mutualTls?: boolean }
 
@@ -145,5 +147,5 @@ async function describeServer(how: string, deployment: Deployment): Promise<void
 await describeServer('as a server is by default', {})
 await describeServer('with everything switched on', {
   mutualTls: true,
-  env: { ...AS_CERTIFIED, AUTHCORE_FRONTCHANNEL_LOGOUT: 'true' },
+  env: EVERYTHING,
 })

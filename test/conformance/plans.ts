@@ -58,11 +58,8 @@ const MESSAGE_SIGNING: Plan = {
 
 export const ALL_PLANS: readonly Plan[] = [...OIDC, ...FAPI, MESSAGE_SIGNING]
 
-const REGISTRATION = 'clients cannot register themselves'
-
 /** Files that are not there, and what the server lacks for them. */
 export const NOT_ASKED: Readonly<Record<string, string>> = {
-  dynamic: REGISTRATION,
-  third_party_initiated_login: REGISTRATION,
+  dynamic: 'pairwise subjects and requests by reference are not offered',
   fapi2_message_signing: 'signed requests and responses are not offered',
 }

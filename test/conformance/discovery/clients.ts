@@ -198,6 +198,16 @@ const subjectTypes: Member = {
       const [one, other] = [await flow(party, STRICT), await flow(second, STRICT)]
       expect(one.claims.sub).to.equal(other.claims.sub)
     },
+    async pairwise(_, { op, register }) {
+      const here = await register({ subject_type: 'pairwise' } as unknown as ClientMetadataInput)
+      const redirect_uris = ['https://elsewhere.example.test/callback']
+      const there = await register({
+        subject_type: 'pairwise',
+        redirect_uris,
+      } as unknown as ClientMetadataInput)
+      const [one, other] = [await flow(here, STRICT), await flow(there, STRICT)]
+      expect(new Set([one.claims.sub, other.claims.sub, op.alice.id])).to.have.property('size', 3)
+    },
   }),
   others: ['pairwise', 'made_up'],
   refused: (type, stage) => cannotRegister(stage, { subject_type: type }),

@@ -2,9 +2,11 @@ import { expect } from 'chai'
 import { UnsecuredJWT } from 'jose'
 import { randomToken } from '../../../src/core/secrets.ts'
 import { DEVICE_CODE_GRANT } from '../../../src/domain/clients/client_metadata.ts'
+import { API } from '../../support/authcore.ts'
 import { checkLogoutToken } from '../oidc/backchannel_logout.ts'
 import { checkFrame, FRONTCHANNEL_LOGOUT } from '../oidc/frontchannel_logout.ts'
 import { logOut, POST_LOGOUT } from '../oidc/logout.ts'
+import { CALLBACK } from '../oidc/stage.ts'
 import { answerOf, checkSuccess } from '../support/answer.ts'
 import { fetchJwks } from '../support/checks/jwks.ts'
 import { checkTokens } from '../support/checks/tokens.ts'
@@ -20,6 +22,7 @@ import {
 import { certified } from './clients.ts'
 import { type Exercise, STRICT, type Stage } from './exercise.ts'
 import { polled, refusesUserCode } from './further_grants.ts'
+import { requestByReference, requestByValue } from './sealed.ts'
 
 /** Endpoints, and what is said with yes or no. */
 
@@ -71,6 +74,12 @@ export const ENDPOINTS: Readonly<Record<string, Exercise>> = {
     expect(reply.json()).to.include.all.keys('device_code', 'user_code', 'verification_uri')
   },
   backchannel_authentication_endpoint: polled,
+  async registration_endpoint(uri, { op }) {
+    const json = { redirect_uris: [CALLBACK], client_name: 'Of the suite' }
+    const reply = await op.newBrowser().request('POST', uri, { json })
+    expect(reply.status, reply.body).to.equal(201)
+    expect(reply.json()).to.include.all.keys('client_id', 'registration_access_token')
+  },
   async end_session_endpoint(_, { party }) {
     const { browser, idToken } = await flow(party, STRICT)
     await logOut(party, browser, { id_token_hint: idToken })
@@ -130,6 +139,25 @@ async function toldOfLogout({ host, register }: Stage, withSession: boolean): Pr
   const { body } = await host.next()
   const token = new URLSearchParams(body).get('logout_token')!
   await checkLogoutToken(party, token, withSession ? claims : { sub: claims.sub })
+}
+
+const LOOPBACK = 'http://127.0.0.1:3118/callback'
+
+/** The client_id is an address, and what is there is the client: one that names the API it wants. */
+const knownByDocument: Exercise = async (_, { host, party }) => {
+  const clientId = `${host.uri}/client.json`
+  host.publish('/client.json', {
+    client_id: clientId,
+    client_name: 'A workbench',
+    redirect_uris: [LOOPBACK],
+    token_endpoint_auth_method: 'none',
+  })
+  const client = { ...party, clientId, redirectUri: LOOPBACK, scope: 'read' }
+  const parameters = { resource: API, nonce: undefined }
+  const { request, answer } = await authorize(client, STRICT, { parameters })
+  const grant = { code: answer.parameters['code']!, verifier: request.verifier, resource: API }
+  const reply = await redeem(client, grant, { credentials: { method: 'none' } })
+  checkTokens(reply, 'Bearer', STRICT)
 }
 
 async function loadsFrame({ register }: Stage, withSession: boolean): Promise<void> {
@@ -197,8 +225,15 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
       expect(claims).to.have.property('name')
     },
   },
-  request_parameter_supported: { no: noObject, absent: noObject },
-  request_uri_parameter_supported: { no: noReference, absent: noReference },
+  request_parameter_supported: { yes: requestByValue, no: noObject, absent: noObject },
+  request_uri_parameter_supported: {
+    yes: requestByReference,
+    no: noReference,
+    absent: noReference,
+  },
+  // OpenID Connect Core §6.2: an address that the client did not register is not asked.
+  require_request_uri_registration: { yes: noReference },
+  client_id_metadata_document_supported: { yes: knownByDocument },
   tls_client_certificate_bound_access_tokens: { yes: boundToCertificate },
   backchannel_user_code_parameter_supported: { no: refusesUserCode },
   frontchannel_logout_supported: { yes: (_, stage) => loadsFrame(stage, false) },

@@ -13,6 +13,7 @@ import {
   visit,
 } from '../support/party.ts'
 import { type Exercise, type Member, oneOf, STRICT, type Stage } from './exercise.ts'
+import { jwtResponse } from './sealed.ts'
 
 /** What an authorization request may say. */
 
@@ -59,6 +60,10 @@ const responseModes: Member = {
     query: comesBy,
     fragment: comesBy,
     form_post: comesBy,
+    jwt: jwtResponse,
+    'query.jwt': jwtResponse,
+    'fragment.jwt': jwtResponse,
+    'form_post.jwt': jwtResponse,
   }),
   others: ['jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt', 'web_message', 'made_up'],
   async refused(response_mode, { party }) {
