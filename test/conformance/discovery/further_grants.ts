@@ -129,3 +129,28 @@ export const refusesUserCode: Exercise = async (_, { op, register }) => {
   const fields = { scope: 'openid', login_hint: op.alice.email, user_code: '1234' }
   checkMachineError(await machinePost(party, uri, fields), ['invalid_request'], STRICT)
 }
+
+/** CIBA Core §7.1.1: everything in the object, which lives for a moment and is used once. */
+export const signedAtCiba: Exercise = async (alg, { op, register }) => {
+  const { jwk, privateKey } = await signingParty(alg)
+  const party = await register({
+    ...POLLING,
+    jwks: { keys: [{ ...jwk, alg, use: 'sig' }] },
+    backchannel_authentication_request_signing_alg: alg,
+  } as ClientMetadataInput)
+  const now = Math.floor(Date.now() / 1000)
+  const request = await new SignJWT({ scope: 'openid', login_hint: op.alice.email })
+    .setProtectedHeader({ alg })
+    .setIssuer(party.clientId)
+    .setAudience(op.issuer)
+    .setJti(randomToken())
+    .setIssuedAt(now)
+    .setNotBefore(now)
+    .setExpirationTime(now + 60)
+    .sign(privateKey)
+  const uri = op.metadata['backchannel_authentication_endpoint'] as string
+  const reply = await machinePost(party, uri, { request })
+  expect(reply.status, reply.body).to.equal(200)
+  // A person is asked a few times in a while only.
+  await op.server.parts.limits.reset('ciba_account', op.alice.id)
+}

@@ -12,7 +12,7 @@ import { flow } from '../support/flow.ts'
 import { machinePost, refresh, tokenRequest } from '../support/party.ts'
 import { walk } from '../support/stand_in.ts'
 import { type Exercise, type Member, oneOf, STRICT } from './exercise.ts'
-import { jwtBearer, pinged, polled, tokenExchange } from './further_grants.ts'
+import { jwtBearer, pinged, polled, signedAtCiba, tokenExchange } from './further_grants.ts'
 
 /** Every way to a token. */
 
@@ -90,4 +90,5 @@ const deliveryModes: Member = {
 export const GRANTS: Readonly<Record<string, Member>> = {
   grant_types_supported: grantTypes,
   backchannel_token_delivery_modes_supported: deliveryModes,
+  backchannel_authentication_request_signing_alg_values_supported: { works: signedAtCiba },
 }
