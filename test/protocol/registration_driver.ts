@@ -81,6 +81,8 @@ export function expectRefused(reply: Reply, error: string, named?: RegExp, statu
   expect(reply.headers['cache-control']).to.match(/no-store/)
   const body = reply.json<{ error: string; error_description: string }>()
   expect(body.error, reply.body).to.equal(error)
+  // RFC 6749 §5.2
+  expect(body.error_description).to.match(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/)
   if (named) expect(body.error_description).to.match(named)
   expect(reply.body).not.to.match(/node_modules|SELECT|\.ts:|\.js:/)
 }

@@ -85,7 +85,7 @@ async function inWordsOfTheRfc(
     if (refusal.status === 401) ctx.set('WWW-Authenticate', challenge(ctx))
     if (refusal.retryAfterS) ctx.set('Retry-After', String(Math.ceil(refusal.retryAfterS)))
     ctx.status = refusal.status
-    ctx.body = { error: refusal.error, error_description: refusal.description }
+    ctx.body = { error: refusal.error, error_description: asDescription(refusal.description) }
     deps.recorder.record(
       clientRegistrationRefused({
         clientId: ctx['params'].client_id?.slice(0, 255),
@@ -95,6 +95,11 @@ async function inWordsOfTheRfc(
       }),
     )
   }
+}
+
+/** RFC 6749 §5.2 leaves quotation marks and backslashes out, and what is not ASCII. */
+function asDescription(text: string): string {
+  return text.replaceAll('"', "'").replace(/[^\x20-\x5b\x5d-\x7e]/g, '?')
 }
 
 type Refusal = { status: number; error: string; description: string; retryAfterS?: number }
