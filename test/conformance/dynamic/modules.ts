@@ -25,6 +25,13 @@ const signedWithRs256: DynamicModule = async ({ join, notes }) => {
   await flow({ ...party, idTokenAlg: 'RS256' }, notes)
 }
 
+const unsignedIdToken: DynamicModule = async ({ op, registrar, notes }) => {
+  expect(op.metadata['id_token_signing_alg_values_supported']).not.to.include('none')
+  const metadata = { redirect_uris: [CALLBACK], id_token_signed_response_alg: 'none' }
+  checkNotRegistered(await registrar.ask(metadata), ['invalid_client_metadata'], notes)
+  notes.skip('none is not in id_token_signing_alg_values_supported')
+}
+
 const signedUserInfo: DynamicModule = async ({ op, join, notes }) => {
   expect(op.metadata['userinfo_signing_alg_values_supported']).to.include('RS256')
   const party = await join({ userinfo_signed_response_alg: 'RS256' })
@@ -168,6 +175,7 @@ const issuerAsAudience: DynamicModule = async ({ op, party, notes }) => {
 
 export const DYNAMIC: Record<string, DynamicModule> = {
   'oidcc-idtoken-rs256': signedWithRs256,
+  'oidcc-idtoken-unsigned': unsignedIdToken,
   'oidcc-userinfo-rs256': signedUserInfo,
   'oidcc-ensure-redirect-uri-in-authorization-request': goesNowhere(
     [CALLBACK, `${CALLBACK}/second`],

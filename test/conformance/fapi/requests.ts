@@ -17,6 +17,7 @@ import {
 import { useToken } from './resource.ts'
 import { checkRefused, openedAnswer } from './signed_messages.ts'
 import type { FapiModule, FapiParty, FapiTrial } from './stage.ts'
+import { checkTls } from './tls.ts'
 
 /** The authorization request: what may be in it, what must, and what comes back. */
 
@@ -39,6 +40,9 @@ const happyFlow: FapiModule = async (trial) => {
     ...(second.dpop ? { dpop_jkt: second.dpop.thumbprint } : {}),
   }
   await flow(trial, second, { parameters, atPar: { dpop: undefined } })
+  // Our own TLS is where client certificates are asked for; the rest is the operator's proxy.
+  const { mutualTls } = trial.op
+  if (mutualTls) await checkTls(mutualTls.origin, mutualTls.ca)
 }
 
 async function acceptsOddHeaders({ party, resource }: FapiTrial, accessToken: string) {
