@@ -67,7 +67,7 @@ describe('Discovery (RFC 8414, OpenID Connect Discovery 1.0)', function () {
     ])
     expect(document['acr_values_supported']).to.include('urn:authcore:acr:pwd')
     expect(document['request_uri_parameter_supported'] ?? false).to.equal(false)
-    expect(document['request_parameter_supported'] ?? false).to.equal(false)
+    expect(document['request_parameter_supported']).to.equal(true)
   })
 
   it('offers no algorithm with a shared secret, and no token in the front channel', async () => {

@@ -5,11 +5,10 @@ import {
   TOKEN_EXCHANGE_GRANT,
 } from './client_metadata.ts'
 import { redirectUriFault } from './client_uri.ts'
+import { fault, type MetadataFault, type Rule } from './metadata_fault.ts'
+import { SIGNED_REQUEST_RULES } from './signed_request_rules.ts'
 
 /** The rules between the members of client metadata: one check each, and the table that orders them. */
-
-export type MetadataFault = { path: (string | number)[]; message: string }
-type Rule = (metadata: ClientMetadata) => MetadataFault[]
 
 const RULES: readonly Rule[] = [
   redirectUrisAreExact,
@@ -20,14 +19,11 @@ const RULES: readonly Rule[] = [
   privateKeyJwtHasKeys,
   assertionAlgHasUse,
   logoutSessionHasUri,
+  ...SIGNED_REQUEST_RULES,
 ]
 
 export function metadataFaults(metadata: ClientMetadata): MetadataFault[] {
   return RULES.flatMap((rule) => rule(metadata))
-}
-
-function fault(member: keyof ClientMetadata, message: string): MetadataFault[] {
-  return [{ path: [member], message }]
 }
 
 function redirectUrisAreExact(metadata: ClientMetadata): MetadataFault[] {

@@ -27,6 +27,7 @@ const SECTION_TITLES: Record<string, string> = {
   storage: 'Storage',
   security: 'Keys and security',
   tokens: 'Lifetimes',
+  protocols: 'Protocols',
   brand: 'Brand',
   demo: 'Demonstration',
 }

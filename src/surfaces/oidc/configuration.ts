@@ -67,6 +67,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     enabledJWA: {
       clientAuthSigningAlgValues: [...ASSERTION],
       dPoPSigningAlgValues: [...ASYMMETRIC],
+      requestObjectSigningAlgValues: [...ASSERTION],
       idTokenSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
       userinfoSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
       introspectionSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],

@@ -3,6 +3,7 @@ import type { ProviderDeps } from './create_provider.ts'
 import { createDevicePages, createLogoutPages } from './engine_pages.ts'
 import { createIntrospectionPolicy } from './introspection_policy.ts'
 import { fapiProfile } from './presets.ts'
+import { createRequestObjectPolicy } from './request_objects.ts'
 import { createResourceIndicators } from './resource_servers.ts'
 
 /**
@@ -38,6 +39,13 @@ export function engineFeatures(deps: ProviderDeps): NonNullable<Configuration['f
     pushedAuthorizationRequests: {
       enabled: true,
       requirePushedAuthorizationRequests: protocols.requirePushedRequests,
+    },
+    requestObjects: {
+      enabled: protocols.requestObjects,
+      assertJwtClaimsAndHeader: createRequestObjectPolicy({
+        ...deps,
+        clockToleranceS: config.tokens.clockToleranceS,
+      }),
     },
     resourceIndicators: createResourceIndicators(
       deps.resourceServers,

@@ -14,6 +14,10 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_AUTHORIZATION_POST',
     doc: 'Takes authorization requests by HTTP POST too (OpenID Connect Core §3.1.2.1). Cookies are then sent along with requests from other sites, which https makes possible; a session is not.',
   }),
+  requestObjects: setting(flag.default(true), {
+    env: 'AUTHCORE_REQUEST_OBJECTS',
+    doc: 'Takes authorization requests as signed objects, by value (RFC 9101). Where this is off, a client that is registered with `require_signed_request_object` cannot be used.',
+  }),
   requirePushedRequests: setting(flag.default(false), {
     env: 'AUTHCORE_REQUIRE_PUSHED_REQUESTS',
     doc: 'Requires pushed authorization requests (RFC 9126) of every client, and not only of those registered so.',
