@@ -35,6 +35,7 @@ export function engineFeatures(deps: ProviderDeps): NonNullable<Configuration['f
     },
     fapi: { enabled: true, profile: (_ctx, client) => fapiProfile(client) },
     jwtIntrospection: { enabled: true },
+    jwtResponseModes: { enabled: protocols.jwtResponses },
     jwtUserinfo: { enabled: true },
     pushedAuthorizationRequests: {
       enabled: true,

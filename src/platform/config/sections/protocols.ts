@@ -22,6 +22,10 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_REQUIRE_PUSHED_REQUESTS',
     doc: 'Requires pushed authorization requests (RFC 9126) of every client, and not only of those registered so.',
   }),
+  jwtResponses: setting(flag.default(true), {
+    env: 'AUTHCORE_JWT_RESPONSES',
+    doc: 'Answers authorization requests with a signed JWT where the client asks for it (JARM).',
+  }),
   deviceFlow: setting(flag.default(true), {
     env: 'AUTHCORE_DEVICE_FLOW',
     doc: 'Lets clients that are registered for it connect devices with a code (RFC 8628).',
