@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Keygrip from 'keygrip'
@@ -20,7 +19,6 @@ import { createKeyring, type Keyring } from '../platform/keys/keyring.ts'
 import { type RotationPolicy, rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
 import type { Logger } from '../platform/observability/logger.ts'
 import type { Metrics } from '../platform/observability/metrics.ts'
-import type { Outbound } from '../platform/outbound/outbound.ts'
 import { type ChangeFeed, openChangeFeed } from '../platform/persistence/change_feed.ts'
 import type { Db } from '../platform/persistence/db.ts'
 import { assertSchemaCurrent, migrateUp } from '../platform/persistence/migrate.ts'
@@ -35,6 +33,7 @@ import type { RecordStores } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { engineMetadata } from '../surfaces/oidc/client_metadata.ts'
 import { type ProviderRuntime, startProviderRuntime } from '../surfaces/oidc/provider_runtime.ts'
 import { createPages, type Pages } from '../web/pages.ts'
+import { type LazyOutbound, outboundAtFirstUse } from './outbound.ts'
 import type { Storage } from './storage.ts'
 
 /** Builds everything once, by hand, from the bottom up. There is no container: this file is it. */
@@ -53,6 +52,7 @@ export type Parts = {
   cookieKeys: Keygrip
   changes: ChangeFeed
   recorder: EventRecorder
+  outbound: LazyOutbound
   clients: ClientCache
   resourceServers: ResourceServerCache
   passwords: PasswordHasher
@@ -94,7 +94,7 @@ export async function compose(input: {
   const redis = openRedis(config.storage)
   const codec = createCodec(keyring)
   const recorder = createEventRecorder(db, log)
-  const outbound = openedAtFirstUse(config, log)
+  const outbound = outboundAtFirstUse(config, log)
   const clients = createClientCache({ db, changes })
   const resourceServers = createResourceServerCache({ db, changes })
   const limits = createRateLimits({
@@ -136,7 +136,7 @@ export async function compose(input: {
       findClient: async (id) => engineMetadata(await clients.find(id), config.protocols),
       refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
     }),
-    fetch: async (url, options) => (await outbound.get()).fetch(url, options),
+    fetch: outbound.fetch,
     logoutQueue: { send: async (job) => void (await jobs.send('backchannel_logout', job)) },
     onTokenIssued: (grantType) => metrics.tokenIssued(grantType),
   })
@@ -154,6 +154,7 @@ export async function compose(input: {
     cookieKeys,
     changes,
     recorder,
+    outbound,
     clients,
     resourceServers,
     passwords: createPasswordHasher({
@@ -174,30 +175,6 @@ export async function compose(input: {
       await changes.close()
       redis?.disconnect()
     },
-  }
-}
-
-/** The outbound client and its HTTP stack: a fifth of the memory at rest, for what may never be called. */
-function openedAtFirstUse(config: Config, log: Logger) {
-  const policy = outboundPolicy(config)
-  let opened: Promise<Outbound> | undefined
-  return {
-    get: (): Promise<Outbound> => {
-      opened ??= import('../platform/outbound/outbound.ts').then(({ createOutbound }) =>
-        createOutbound(policy, { log }),
-      )
-      return opened
-    },
-    close: async () => await (await opened)?.close(),
-  }
-}
-
-function outboundPolicy({ security, server }: Config) {
-  return {
-    allow: security.outboundAllow,
-    // Nobody makes us call ourselves.
-    deny: [new URL(server.issuer).hostname],
-    ...(security.outboundCaFile ? { ca: readFileSync(security.outboundCaFile, 'utf8') } : {}),
   }
 }
 

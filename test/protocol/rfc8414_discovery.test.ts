@@ -51,7 +51,7 @@ describe('Discovery (RFC 8414, OpenID Connect Discovery 1.0)', function () {
       backchannel_logout_supported: true,
       backchannel_logout_session_supported: true,
       claims_parameter_supported: true,
-      subject_types_supported: ['public'],
+      subject_types_supported: ['public', 'pairwise'],
     })
     expect(document['grant_types_supported']).to.have.members([
       'authorization_code',

@@ -142,7 +142,7 @@ export const clientMetadataShape = z.strictObject({
   require_pushed_authorization_requests: z.boolean().optional(),
   // OpenID Connect Registration §2: "initiate_login_uri … MUST use the https scheme".
   initiate_login_uri: httpsUri.optional(),
-  subject_type: z.literal('public').default('public'),
+  subject_type: z.enum(['public', 'pairwise']).default('public'),
   sector_identifier_uri: httpsUri.optional(),
   // RFC 9101
   request_object_signing_alg: z.enum(ASSERTION_ALGS).optional(),

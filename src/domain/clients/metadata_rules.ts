@@ -6,6 +6,7 @@ import {
 } from './client_metadata.ts'
 import { redirectUriFault } from './client_uri.ts'
 import { fault, type MetadataFault, type Rule } from './metadata_fault.ts'
+import { PAIRWISE_RULES } from './pairwise_rules.ts'
 import { SIGNED_REQUEST_RULES } from './signed_request_rules.ts'
 
 /** The rules between the members of client metadata: one check each, and the table that orders them. */
@@ -19,6 +20,7 @@ const RULES: readonly Rule[] = [
   privateKeyJwtHasKeys,
   assertionAlgHasUse,
   logoutSessionHasUri,
+  ...PAIRWISE_RULES,
   ...SIGNED_REQUEST_RULES,
 ]
 

@@ -11,6 +11,7 @@ import { deleteOtherClientSecrets } from './client_secret_store.ts'
 import { getClient, getClientForUpdate, updateClientRow } from './client_store.ts'
 import { addSecret, type ClientDeps, type ClientWithSecret } from './create_client.ts'
 import { parseClientMetadata } from './parse_client_metadata.ts'
+import { assertSectorIdentifier } from './sector_identifier.ts'
 
 export type ClientChanges = {
   name?: string | undefined
@@ -35,6 +36,8 @@ export async function updateClient(
   return await inTransaction(deps.db, async (tx) => {
     const before = await getClientForUpdate(tx, clientId)
     const after = changed(before, changes, deps.clock.now())
+    // Waits for somebody else with the row locked: seconds at most, and nobody but writers of it.
+    await assertSectorIdentifier(deps.outbound, after.metadata, before.metadata)
     await updateClientRow(tx, after)
     const secret = await alignSecrets(tx, deps, before, after)
     await appendEvent(tx, clientUpdated({ clientId, ...(changes.by ? { by: changes.by } : {}) }))

@@ -13,6 +13,7 @@ import { createFindAccount } from './find_account.ts'
 import { isRepeatedRefresh } from './grants/token_requests.ts'
 import { createInteractionPolicy } from './interaction_policy.ts'
 import { createLoadExistingGrant } from './load_grant.ts'
+import { createPairwiseIdentifier } from './pairwise.ts'
 import { INTERACTION_PATH, PATHS } from './paths.ts'
 import { requiresPkce, rotatesRefreshTokens } from './presets.ts'
 import { lifetimes } from './ttl.ts'
@@ -88,13 +89,15 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
     jwks: deps.jwks as never,
     loadExistingGrant: createLoadExistingGrant(db),
+    pairwiseIdentifier: createPairwiseIdentifier(deps.keyring),
     pkce: { required: (_ctx, client) => requiresPkce(client) },
     renderError: createRenderError(deps) as never,
     responseTypes: config.protocols.legacyClients ? [...RESPONSE_TYPES] : ['code'],
     rotateRefreshToken: (ctx) => !isRepeatedRefresh(ctx) && rotatesRefreshTokens(ctx.oidc.client!),
     routes: PATHS,
     scopes: ['openid', 'offline_access'],
-    subjectTypes: ['public'],
+    sectorIdentifierUriValidate: () => false,
+    subjectTypes: ['public', 'pairwise'],
     ttl: lifetimes(config.tokens, clock) as never,
   }
 }

@@ -295,7 +295,35 @@ describe('domain/clients/client_metadata', () => {
         { ...WEB, backchannel_logout_session_required: true },
         /backchannel/,
       ],
-      ['a pairwise subject', { ...WEB, subject_type: 'pairwise' }, /subject_type/],
+      [
+        'pairwise subjects of two hosts',
+        {
+          redirect_uris: [...WEB.redirect_uris!, 'https://other.example/cb'],
+          subject_type: 'pairwise',
+        },
+        /^sector_identifier_uri must be given/,
+      ],
+      [
+        'pairwise subjects for nobody',
+        { ...presetDefaults('service'), subject_type: 'pairwise' },
+        /^subject_type must be public/,
+      ],
+      ['an unknown kind of subject', { ...WEB, subject_type: 'ephemeral' }, /^subject_type/],
+      [
+        'signed requests without keys',
+        { ...WEB, require_signed_request_object: true },
+        /^require_signed_request_object needs/,
+      ],
+      [
+        'an algorithm for requests without keys',
+        { ...WEB, request_object_signing_alg: 'ES256' },
+        /^request_object_signing_alg needs/,
+      ],
+      [
+        'requests signed with HMAC',
+        { ...WEB, request_object_signing_alg: 'HS256' },
+        /^request_object_signing_alg/,
+      ],
       ['the scope of an API', { ...WEB, scope: 'openid orders:read' }, /scope/],
       ['a negative default_max_age', { ...WEB, default_max_age: -1 }, /default_max_age/],
       ['an unknown member', { ...WEB, client_secret: 'x' }, /client_secret/],
