@@ -72,7 +72,7 @@ describe('Discovery (RFC 8414, OpenID Connect Discovery 1.0)', function () {
 
   it('offers no algorithm with a shared secret, and no token in the front channel', async () => {
     for (const [name, value] of Object.entries(await metadata())) {
-      if (!/alg_values_supported$/.test(name)) continue
+      if (!/signing_alg_values_supported$/.test(name)) continue
       expect(value, name).to.satisfy((algs: string[]) =>
         algs.every((alg) => /^(ES|RS|PS|Ed)/.test(alg)),
       )

@@ -42,8 +42,8 @@ export const AUTH_METHODS = [
 ] as const
 const SIGNING_ALGS = ['ES256', 'RS256', 'EdDSA'] as const
 /** RFC 7518 without what is old: no RSA1_5, no RSA-OAEP with SHA-1, no CBC, no direct keys. */
-const KEY_ENCRYPTION_ALGS = ['ECDH-ES', 'ECDH-ES+A256KW', 'RSA-OAEP-256'] as const
-const CONTENT_ENCRYPTION_ALGS = ['A256GCM', 'A128GCM'] as const
+export const KEY_ENCRYPTION_ALGS = ['ECDH-ES', 'ECDH-ES+A256KW', 'RSA-OAEP-256'] as const
+export const CONTENT_ENCRYPTION_ALGS = ['A256GCM', 'A128GCM'] as const
 /** Clients may sign their assertions with the older and the PSS algorithms too; never with HMAC. */
 const ASSERTION_ALGS = [
   'ES256',
@@ -162,6 +162,10 @@ export const clientMetadataShape = z.strictObject({
   id_token_encrypted_response_enc: z.enum(CONTENT_ENCRYPTION_ALGS).optional(),
   userinfo_encrypted_response_alg: z.enum(KEY_ENCRYPTION_ALGS).optional(),
   userinfo_encrypted_response_enc: z.enum(CONTENT_ENCRYPTION_ALGS).optional(),
+  introspection_encrypted_response_alg: z.enum(KEY_ENCRYPTION_ALGS).optional(),
+  introspection_encrypted_response_enc: z.enum(CONTENT_ENCRYPTION_ALGS).optional(),
+  authorization_encrypted_response_alg: z.enum(KEY_ENCRYPTION_ALGS).optional(),
+  authorization_encrypted_response_enc: z.enum(CONTENT_ENCRYPTION_ALGS).optional(),
   // RFC 9396
   authorization_details_types: distinct(z.string().min(1).max(255), 50).optional(),
   // OpenID Connect CIBA Core §4

@@ -5,6 +5,7 @@ import {
   TOKEN_EXCHANGE_GRANT,
 } from './client_metadata.ts'
 import { redirectUriFault } from './client_uri.ts'
+import { ENCRYPTION_RULES } from './encryption_rules.ts'
 import { fault, type MetadataFault, type Rule } from './metadata_fault.ts'
 import { PAIRWISE_RULES } from './pairwise_rules.ts'
 import { SIGNED_REQUEST_RULES } from './signed_request_rules.ts'
@@ -20,6 +21,7 @@ const RULES: readonly Rule[] = [
   privateKeyJwtHasKeys,
   assertionAlgHasUse,
   logoutSessionHasUri,
+  ...ENCRYPTION_RULES,
   ...PAIRWISE_RULES,
   ...SIGNED_REQUEST_RULES,
 ]

@@ -52,10 +52,13 @@ export function engineMetadata(
 }
 
 /** What members of the metadata promise, and what it depends on. */
-const PROTECTION = [['require_signed_request_object', 'requestObjects']] as const satisfies [
-  keyof ClientMetadata,
-  keyof Config['protocols'],
-][]
+const PROTECTION = [
+  ['require_signed_request_object', 'requestObjects'],
+  ['id_token_encrypted_response_alg', 'encryption'],
+  ['userinfo_encrypted_response_alg', 'encryption'],
+  ['introspection_encrypted_response_alg', 'encryption'],
+  ['authorization_encrypted_response_alg', 'encryption'],
+] as const satisfies [keyof ClientMetadata, keyof Config['protocols']][]
 
 function lacksProtection(metadata: ClientMetadata, protocols: Config['protocols']): boolean {
   return PROTECTION.some(([member, protocol]) => metadata[member] && !protocols[protocol])

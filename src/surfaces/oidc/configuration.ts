@@ -1,6 +1,10 @@
 import type { Configuration } from 'oidc-provider'
 import { ACR_VALUES } from '../../domain/authentication/assurance.ts'
-import { RESPONSE_TYPES } from '../../domain/clients/client_metadata.ts'
+import {
+  CONTENT_ENCRYPTION_ALGS,
+  KEY_ENCRYPTION_ALGS,
+  RESPONSE_TYPES,
+} from '../../domain/clients/client_metadata.ts'
 import { CLAIMS_BY_SCOPE } from './claims.ts'
 import { createAssertionPolicy } from './client_authentication.ts'
 import { EXTRA_CLIENT_METADATA } from './client_metadata.ts'
@@ -27,6 +31,16 @@ import { lifetimes } from './ttl.ts'
 
 const ASYMMETRIC = ['ES256', 'PS256', 'EdDSA', 'Ed25519', 'RS256'] as const
 const ASSERTION = [...ASYMMETRIC, 'ES384', 'ES512', 'PS384', 'PS512', 'RS384', 'RS512'] as const
+
+/** For what we issue; nothing that is encrypted comes in. */
+function encryptionOf(...uses: string[]): NonNullable<Configuration['enabledJWA']> {
+  return Object.fromEntries(
+    uses.flatMap((use) => [
+      [`${use}EncryptionAlgValues`, [...KEY_ENCRYPTION_ALGS]],
+      [`${use}EncryptionEncValues`, [...CONTENT_ENCRYPTION_ALGS]],
+    ]),
+  )
+}
 
 export function engineConfiguration(deps: ProviderDeps): Configuration {
   const { config, db, codec, clock } = deps
@@ -70,6 +84,10 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       clientAuthSigningAlgValues: [...ASSERTION],
       dPoPSigningAlgValues: [...ASYMMETRIC],
       requestObjectSigningAlgValues: [...ASSERTION],
+      // Requests come signed, and encrypted by TLS alone: we publish no key to encrypt to.
+      requestObjectEncryptionAlgValues: [],
+      requestObjectEncryptionEncValues: [],
+      ...encryptionOf('idToken', 'userinfo', 'introspection', 'authorization'),
       idTokenSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
       userinfoSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
       authorizationSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],

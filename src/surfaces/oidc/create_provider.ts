@@ -10,6 +10,7 @@ import type { Pages } from '../../web/pages.ts'
 import type { Codec } from './adapters/codec.ts'
 import { useDurableReplayDetection, useHashedSecrets } from './client_authentication.ts'
 import { engineConfiguration } from './configuration.ts'
+import { blameClientForItsKeys } from './encryption.ts'
 import { installTokenRequests } from './grants/token_requests.ts'
 import { resizeClientCache } from './internals.ts'
 import { type LogoutQueue, queueBackchannelLogout } from './logout_delivery.ts'
@@ -53,6 +54,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   resizeClientCache(provider, CLIENTS_KEPT)
   useHashedSecrets(provider, deps)
   useDurableReplayDetection(provider, deps)
+  blameClientForItsKeys(provider)
   queueBackchannelLogout(provider, deps.logoutQueue)
   installTokenRequests(provider, {
     ...deps,

@@ -11,7 +11,11 @@ const MAX_AGE_S = 300
 
 type Document = { body: string; etag: string; type: string }
 
-export function serveDocuments(paths: { jwks: string; discovery: readonly string[] }): Middleware {
+export function serveDocuments(paths: {
+  jwks: string
+  discovery: readonly string[]
+  amendDiscovery(document: object): object
+}): Middleware {
   const cached = new Map<string, Document>()
   const cacheable = new Set([paths.jwks, ...paths.discovery])
   return async (ctx, next) => {
@@ -21,7 +25,8 @@ export function serveDocuments(paths: { jwks: string; discovery: readonly string
     if (!document) {
       await next()
       if (ctx.status !== 200 || typeof ctx.body !== 'object' || ctx.body === null) return
-      document = documentOf(ctx.body, ctx.response.get('Content-Type') || 'application/json')
+      const content = ctx.path === paths.jwks ? ctx.body : paths.amendDiscovery(ctx.body)
+      document = documentOf(content, ctx.response.get('Content-Type') || 'application/json')
       cached.set(ctx.path, document)
     }
     ctx.status = 200

@@ -29,6 +29,7 @@ export function engineFeatures(deps: ProviderDeps): NonNullable<Configuration['f
       nonceSecret: deps.keyring.derive('dpop_nonce'),
       requireNonce: () => false,
     },
+    encryption: { enabled: protocols.encryption },
     introspection: {
       enabled: true,
       allowedPolicy: createIntrospectionPolicy(db) as never,

@@ -5,6 +5,7 @@ import type { SigningKey } from '../../platform/keys/signing_key.ts'
 import { listPublishedSigningKeys } from '../../platform/keys/signing_key_store.ts'
 import type { ChangeFeed } from '../../platform/persistence/change_feed.ts'
 import { createProvider, type ProviderDeps } from './create_provider.ts'
+import { amendDiscovery } from './discovery.ts'
 import { serveDocuments } from './documents.ts'
 import { DISCOVERY_PATHS, PATHS } from './paths.ts'
 import { handleStructuredTokens } from './structured_tokens.ts'
@@ -61,7 +62,7 @@ export async function startProviderRuntime(deps: Deps): Promise<ProviderRuntime>
 function build(deps: Deps, keys: readonly SigningKey[]): Built {
   const provider = createProvider({ ...deps, jwks: { keys: keys.map((key) => key.privateJwk) } })
   const handler = compose([
-    serveDocuments({ jwks: PATHS.jwks, discovery: DISCOVERY_PATHS }),
+    serveDocuments({ jwks: PATHS.jwks, discovery: DISCOVERY_PATHS, amendDiscovery }),
     handleStructuredTokens({
       db: deps.db,
       keyring: deps.keyring,

@@ -26,6 +26,10 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_JWT_RESPONSES',
     doc: 'Answers authorization requests with a signed JWT where the client asks for it (JARM).',
   }),
+  encryption: setting(flag.default(true), {
+    env: 'AUTHCORE_ENCRYPTED_TOKENS',
+    doc: 'Encrypts ID tokens, UserInfo, introspection and authorization responses for clients that registered a key and an algorithm for it (RFC 7516). Where this is off, such a client cannot be used.',
+  }),
   deviceFlow: setting(flag.default(true), {
     env: 'AUTHCORE_DEVICE_FLOW',
     doc: 'Lets clients that are registered for it connect devices with a code (RFC 8628).',
