@@ -9,6 +9,7 @@ import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { createEndSession } from '../surfaces/oidc/end_session.ts'
 import { mountOidc } from '../surfaces/oidc/mount.ts'
 import { DISCOVERY_PATHS, INTERACTION_PATH, MACHINE_PATHS, PATHS } from '../surfaces/oidc/paths.ts'
+import { createRequestByReference } from '../surfaces/oidc/request_by_reference.ts'
 import { createThrottle } from '../surfaces/oidc/throttle.ts'
 import { operationsSurface } from '../surfaces/operations/mount.ts'
 import { createWebApp } from '../web/app.ts'
@@ -57,7 +58,13 @@ export function createApp(parts: Parts, health: Health): Koa {
   app.use(serveFiles('/assets', parts.renderer.assets))
   mountHome(app, parts)
   if (config.environment !== 'production') mountDevInbox(app, parts)
-  mountOidc(app, { runtime, stores, pages, throttle: createThrottle(parts) })
+  mountOidc(app, {
+    runtime,
+    stores,
+    pages,
+    throttle: createThrottle(parts),
+    requestByReference: config.protocols.requestUri ? createRequestByReference(parts) : undefined,
+  })
   mountInteractions(app, {
     ...parts,
     issuer,

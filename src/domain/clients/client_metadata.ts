@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { publicJwkFault } from './client_jwks.ts'
-import { clientUriFault } from './client_uri.ts'
+import { clientUriFault, requestUriFault } from './client_uri.ts'
 import { OPENID_SCOPES } from './openid_scopes.ts'
 
 /**
@@ -147,7 +147,7 @@ export const clientMetadataShape = z.strictObject({
   // RFC 9101
   request_object_signing_alg: z.enum(ASSERTION_ALGS).optional(),
   require_signed_request_object: z.boolean().optional(),
-  request_uris: distinct(webUri, MAX_URIS).optional(),
+  request_uris: distinct(checked(requestUriFault), MAX_URIS).optional(),
   // JARM
   authorization_signed_response_alg: z.enum(SIGNING_ALGS).optional(),
   // RFC 8705

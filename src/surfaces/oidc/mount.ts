@@ -21,13 +21,16 @@ export type OidcMount = {
   pages: Pages
   /** Limits on what comes in; runs before anything is read. */
   throttle: Middleware
+  /** Fetches what a request only refers to; undefined where the deployment has that off. */
+  requestByReference: Middleware | undefined
 }
 
 const RETRY_AFTER_S = '2'
 const TOKEN_LOOKUPS: ReadonlySet<string> = new Set([PATHS.introspection, PATHS.revocation])
 const ENDPOINT_PREFIXES = Object.values(PATHS)
 
-export function mountOidc(app: Koa, { runtime, stores, pages, throttle }: OidcMount): void {
+export function mountOidc(app: Koa, mount: OidcMount): void {
+  const { throttle, requestByReference = (_ctx, next) => next() } = mount
   const guardBody = guardProviderBody()
   app.use(async (ctx, next) => {
     if (!isEndpoint(ctx.path)) return await next()
@@ -36,7 +39,7 @@ export function mountOidc(app: Koa, { runtime, stores, pages, throttle }: OidcMo
     if (MACHINE_PATHS.has(ctx.path)) ctx.req.headers.accept = acceptOfMachine(ctx)
     await throttle(ctx, async () => {
       await guardBody(ctx, async () => {
-        await serve(ctx, next, { runtime, stores, pages })
+        await requestByReference(ctx, async () => await serve(ctx, next, mount))
       })
     })
   })
@@ -55,7 +58,7 @@ function acceptOfMachine(ctx: Context): string {
 async function serve(
   ctx: Context,
   next: () => Promise<unknown>,
-  { runtime, stores, pages }: Omit<OidcMount, 'throttle'>,
+  { runtime, stores, pages }: Pick<OidcMount, 'runtime' | 'stores' | 'pages'>,
 ): Promise<void> {
   try {
     await inUnitOfWork(stores, async (unit) => {

@@ -62,7 +62,11 @@ export async function startProviderRuntime(deps: Deps): Promise<ProviderRuntime>
 function build(deps: Deps, keys: readonly SigningKey[]): Built {
   const provider = createProvider({ ...deps, jwks: { keys: keys.map((key) => key.privateJwk) } })
   const handler = compose([
-    serveDocuments({ jwks: PATHS.jwks, discovery: DISCOVERY_PATHS, amendDiscovery }),
+    serveDocuments({
+      jwks: PATHS.jwks,
+      discovery: DISCOVERY_PATHS,
+      amendDiscovery: (document) => amendDiscovery(document, deps.config.protocols),
+    }),
     handleStructuredTokens({
       db: deps.db,
       keyring: deps.keyring,

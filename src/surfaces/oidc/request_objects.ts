@@ -4,12 +4,13 @@ import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { markSeen } from './adapters/replay_store.ts'
+import { asContext } from './as_context.ts'
 import { verifyWithKeysOfClient } from './internals.ts'
 
 /**
  * What a request object (RFC 9101) must be beyond what the engine checks of it (signature, `iss`,
  * `aud`, `client_id`, times that have passed, nothing nested): of the right kind, short-lived, and
- * where it has a `jti`, used once.
+ * where it has a `jti`, used once. One that was fetched may last: see `request_by_reference.ts`.
  */
 
 type Claims = Record<string, unknown>
@@ -37,15 +38,16 @@ export function createRequestObjectPolicy(deps: Deps) {
   ): Promise<void> => {
     // Either checked when it was pushed, or made by the engine out of plain parameters.
     if (ctx.oidc.entities.PushedAuthorizationRequest) return
+    const fapi = ctx.oidc.isFapi('2.0') !== undefined
+    // OpenID Connect Core §6.2: a file may be made once and serve for long. It was there just now.
+    const lasting = asContext(ctx).state['requestByReference'] === true && !fapi
     const fault =
       kindFault(claims, header, client) ??
-      missingClaim(ctx, claims) ??
-      lifeFault(claims, epochSeconds(deps.clock), deps.clockToleranceS) ??
-      (ctx.oidc.isFapi('2.0') && !FAPI_ALGS.has(header['alg'])
-        ? 'must be signed with PS256, ES256 or EdDSA'
-        : undefined)
+      (fapi ? algorithmFault(header) : undefined) ??
+      (lasting ? undefined : missingClaim(ctx, claims)) ??
+      (lasting ? undefined : lifeFault(claims, epochSeconds(deps.clock), deps.clockToleranceS))
     if (fault) throw new errors.InvalidRequestObject(`Request Object ${fault}`)
-    if (typeof claims['jti'] === 'string') await useOnce(deps, ctx, claims, client)
+    if (!lasting && typeof claims['jti'] === 'string') await useOnce(deps, ctx, claims, client)
   }
 }
 
@@ -54,6 +56,10 @@ function kindFault(claims: Claims, { typ }: Header, client: Client): string | un
   if (typ !== undefined && !TYPES.has(String(typ).toLowerCase()))
     return 'is typed as something else'
   return claims['sub'] === client.clientId ? 'must not have the client as its subject' : undefined
+}
+
+function algorithmFault({ alg }: Header): string | undefined {
+  return FAPI_ALGS.has(alg) ? undefined : 'must be signed with PS256, ES256 or EdDSA'
 }
 
 /** Without `exp` a request would be good for ever; the rest is FAPI's and CIBA Core §7.1.1's. */

@@ -317,6 +317,11 @@ describe('domain/clients/client_metadata', () => {
       ],
       ['an unknown kind of subject', { ...WEB, subject_type: 'ephemeral' }, /^subject_type/],
       [
+        'addresses of requests with a name as fragment',
+        { ...WEB, request_uris: ['https://app.example/request#top'] },
+        /^request_uris\.0 must have the base64url SHA-256/,
+      ],
+      [
         'signed requests without keys',
         { ...WEB, require_signed_request_object: true },
         /^require_signed_request_object needs/,

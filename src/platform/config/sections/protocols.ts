@@ -18,6 +18,10 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_REQUEST_OBJECTS',
     doc: 'Takes authorization requests as signed objects, by value (RFC 9101). Where this is off, a client that is registered with `require_signed_request_object` cannot be used.',
   }),
+  requestUri: setting(flag.default(false), {
+    env: 'AUTHCORE_REQUEST_URI',
+    doc: 'Takes authorization requests by reference from the `request_uris` that a client registered. Each request makes this server fetch one.',
+  }),
   requirePushedRequests: setting(flag.default(false), {
     env: 'AUTHCORE_REQUIRE_PUSHED_REQUESTS',
     doc: 'Requires pushed authorization requests (RFC 9126) of every client, and not only of those registered so.',
