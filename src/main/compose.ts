@@ -31,6 +31,7 @@ import { createAdapterFactory } from '../surfaces/oidc/adapters/adapter_for_mode
 import { type Codec, createCodec } from '../surfaces/oidc/adapters/codec.ts'
 import type { RecordStores } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { engineMetadata } from '../surfaces/oidc/client_metadata.ts'
+import { unlessCertificatesLack } from '../surfaces/oidc/mutual_tls.ts'
 import { type ProviderRuntime, startProviderRuntime } from '../surfaces/oidc/provider_runtime.ts'
 import { createPages, type Pages } from '../web/pages.ts'
 import { type LazyOutbound, outboundAtFirstUse } from './outbound.ts'
@@ -133,7 +134,8 @@ export async function compose(input: {
     adapterFactory: createAdapterFactory({
       stores,
       codec,
-      findClient: async (id) => engineMetadata(await clients.find(id), config.protocols),
+      findClient: async (id) =>
+        engineMetadata(unlessCertificatesLack(await clients.find(id), config), config.protocols),
       refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
     }),
     fetch: outbound.fetch,

@@ -80,15 +80,15 @@ function logServing({ log, config }: Parts, role: string): () => void {
 
 /** What commonly keeps a server from starting, in words. */
 function explained(error: unknown, { server }: Config): unknown {
-  const { code } = error as NodeJS.ErrnoException
+  const { code, port = server.port } = error as NodeJS.ErrnoException & { port?: number }
   if (code === 'EADDRINUSE') {
-    return new DomainError('conflict', `Port ${server.port} on ${server.host} is taken.`, {
+    return new DomainError('conflict', `Port ${port} on ${server.host} is taken.`, {
       hint: 'Stop what listens there, or choose another port: PORT=5101 npm start',
       cause: error,
     })
   }
   if (code === 'EACCES') {
-    return new DomainError('forbidden', `Port ${server.port} may not be opened by this user.`, {
+    return new DomainError('forbidden', `Port ${port} may not be opened by this user.`, {
       hint: 'Choose a port above 1023 with PORT.',
       cause: error,
     })

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
@@ -7,6 +8,7 @@ import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
 import { mountInteractions } from '../surfaces/interactions/mount.ts'
 import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { createEndSession } from '../surfaces/oidc/end_session.ts'
+import { mountLaunch } from '../surfaces/oidc/launch.ts'
 import { mountOidc } from '../surfaces/oidc/mount.ts'
 import { DISCOVERY_PATHS, INTERACTION_PATH, MACHINE_PATHS, PATHS } from '../surfaces/oidc/paths.ts'
 import { createRequestByReference } from '../surfaces/oidc/request_by_reference.ts'
@@ -18,6 +20,7 @@ import { type HttpServer, startHttpServer } from '../web/server.ts'
 import { serveFiles } from '../web/static_files.ts'
 import type { Parts } from './compose.ts'
 import { mountHome } from './home.ts'
+import { clientCertificates, serveMutualTls } from './mutual_tls.ts'
 import { createSignInLimits } from './sign_in_limits.ts'
 
 /** The web part of a process: one Koa application and the surfaces on it, in this order. */
@@ -28,18 +31,29 @@ export async function startWebServer(parts: Parts): Promise<WebServer> {
   const health = healthOf(parts)
   const app = createApp(parts, health)
   const { host, port } = parts.config.server
-  const handle = app.callback()
-  const http = await startHttpServer((request, response) => void handle(request, response), {
-    host,
-    port,
-    log: parts.log,
+  const callback = app.callback()
+  const handle: RequestListener = (request, response) => void callback(request, response)
+  const http = await startHttpServer(handle, { host, port, log: parts.log })
+  const mutualTls = await serveMutualTls(handle, parts).catch(async (error) => {
+    await http.stop()
+    throw error
   })
   health.enter('serving')
-  return { http, health }
+  return { http: mutualTls ? together(http, mutualTls) : http, health }
+}
+
+/** Two listeners that come and go as one; the address is the first one's. */
+function together(http: HttpServer, mutualTls: HttpServer): HttpServer {
+  return {
+    ...http,
+    drain: async (timeoutMs) =>
+      void (await Promise.all([http.drain(timeoutMs), mutualTls.drain(timeoutMs)])),
+    stop: async () => void (await Promise.all([http.stop(), mutualTls.stop()])),
+  }
 }
 
 export function createApp(parts: Parts, health: Health): Koa {
-  const { config, log, metrics, pages, runtime, stores } = parts
+  const { clients, config, log, metrics, pages, runtime, stores } = parts
   const { issuer, trustedProxies } = config.server
   const app = createWebApp({
     issuer,
@@ -48,6 +62,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     metrics,
     production: config.environment === 'production',
     cookieKeys: parts.cookieKeys,
+    clientCertificates: clientCertificates(config),
     crossOriginPaths: new Set([PATHS.jwks, ...DISCOVERY_PATHS]),
     machinePaths: MACHINE_PATHS,
     unprefetchable: [INTERACTION_PATH],
@@ -58,13 +73,18 @@ export function createApp(parts: Parts, health: Health): Koa {
   app.use(serveFiles('/assets', parts.renderer.assets))
   mountHome(app, parts)
   if (config.environment !== 'production') mountDevInbox(app, parts)
+  const { authorizationPost: posts, frontchannelLogout } = config.protocols
   mountOidc(app, {
     runtime,
     stores,
+    clients,
     pages,
     throttle: createThrottle(parts),
+    posts,
     requestByReference: config.protocols.requestUri ? createRequestByReference(parts) : undefined,
+    frontchannelLogout: frontchannelLogout ? { clients, pages, issuer } : undefined,
   })
+  mountLaunch(app, { clients, issuer })
   mountInteractions(app, {
     ...parts,
     issuer,

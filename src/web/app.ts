@@ -3,6 +3,7 @@ import Koa from 'koa'
 import type { Logger } from '../platform/observability/logger.ts'
 import type { Metrics } from '../platform/observability/metrics.ts'
 import { logAccess } from './access_log.ts'
+import { type ClientCertificateOptions, findClientCertificate } from './client_certificate.ts'
 import { findClientIp } from './client_ip.ts'
 import { type ErrorOptions, mapErrors } from './errors.ts'
 import { type GateOptions, gateRequests } from './gates.ts'
@@ -27,6 +28,8 @@ export type WebAppOptions = {
   /** Signs and verifies; the provider shares it. */
   cookieKeys: Keygrip
   crossOriginPaths?: ReadonlySet<string>
+  /** Left out, no request has a client certificate. */
+  clientCertificates?: ClientCertificateOptions | undefined
 } & GateOptions &
   Omit<ErrorOptions, 'log'>
 
@@ -47,8 +50,10 @@ export function createWebApp(options: WebAppOptions): Koa {
   app.use(logAccess(log, metrics))
   app.use(findClientIp(options.trustedProxies))
   app.use(setSecurityHeaders(options))
-  // The errors of the two gates after it are answered like all others.
+  // The errors of the gates after it are answered like all others.
   app.use(mapErrors(options))
+  // Before the host that was asked for is gone.
+  if (options.clientCertificates) app.use(findClientCertificate(options.clientCertificates))
   app.use(pinHost(issuer))
   app.use(gateRequests(options))
   return app

@@ -19,7 +19,7 @@ export function guardProviderBody({
     }
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD' && announcesBody(ctx.req)) {
       try {
-        const body = await readRawBody(ctx.req, { limitBytes, replay: true })
+        const body = await readRawBody(ctx.req, { limitBytes, replay: (read) => read })
         const fault = findFault(body, ctx.get('Content-Type'))
         if (fault) return refuse(ctx, 400, 'invalid_request', fault)
       } catch (error) {

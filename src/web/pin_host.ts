@@ -19,6 +19,10 @@ export function pinHost(issuer: string): Middleware {
     headers.host = host
     headers['x-forwarded-proto'] = scheme
     if (ctx.state.clientIp) headers['x-forwarded-for'] = ctx.state.clientIp
+    // Koa asks the socket before it asks the header; at the TLS listener that is not the issuer's.
+    if ('encrypted' in ctx.req.socket) {
+      Object.defineProperty(ctx.request, 'protocol', { value: scheme })
+    }
     return next()
   }
 }

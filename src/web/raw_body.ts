@@ -12,15 +12,18 @@ export const DEFAULT_BODY_BYTES = 64 * 1024
 const LINGER_BYTES = 8 * 1024 * 1024
 const LINGER_MS = 1_000
 
+/** What the next reader finds; the body itself, or another in its place. */
+export type Replay = (body: Buffer) => Buffer
+
 /**
  * Reads the whole body. With `replay` it is put back, so that the next reader finds the stream as if
- * nobody had touched it.
+ * nobody had touched it; where another body is put back, its length is announced.
  *
  * @throws DomainError `too_large` beyond `limitBytes`; `invalid_input` where the body breaks off
  */
 export async function readRawBody(
   req: IncomingMessage,
-  { limitBytes, replay = false }: { limitBytes: number; replay?: boolean },
+  { limitBytes, replay }: { limitBytes: number; replay?: Replay },
 ): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > limitBytes) {
     await discardBody(req)
@@ -44,7 +47,7 @@ export function announcesBody(req: IncomingMessage): boolean {
 function collect(
   req: IncomingMessage,
   limitBytes: number,
-  replay: boolean,
+  replay: Replay | undefined,
 ): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
@@ -62,7 +65,7 @@ function collect(
       if (!req.complete) return
       const body = Buffer.concat(chunks, size)
       // The stream has not told its end yet: what is put back now is read again, then the end comes.
-      if (replay && size > 0) req.unshift(body)
+      if (replay && size > 0) putBack(req, body, replay(body))
       finish(body)
     }
     const onEnd = () => finish(Buffer.concat(chunks, size))
@@ -82,6 +85,12 @@ function collect(
     if (req.destroyed) return onBroken()
     req.on('readable', onReadable).on('end', onEnd).on('error', onBroken).on('close', onBroken)
   })
+}
+
+function putBack(req: IncomingMessage, body: Buffer, replayed: Buffer): void {
+  req.unshift(replayed)
+  const announced = req.headers['content-length'] !== undefined
+  if (announced && replayed !== body) req.headers['content-length'] = String(replayed.length)
 }
 
 function discardBody(req: IncomingMessage): Promise<void> {

@@ -42,6 +42,7 @@ export type PolicyChanges = {
   /** Targets of forms besides our own origin; `anywhere` leaves the directive out. */
   formAction?: readonly string[] | 'anywhere'
   connectSrc?: readonly string[]
+  frameSrc?: readonly string[]
 }
 
 /**
@@ -50,13 +51,14 @@ export type PolicyChanges = {
  * that the provider appends for the one script of its form_post page.
  */
 export function contentSecurityPolicy(changes: PolicyChanges = {}): string {
-  const { scriptSrc = [], formAction = [], connectSrc = [] } = changes
+  const { scriptSrc = [], formAction = [], connectSrc = [], frameSrc = [] } = changes
   return [
     "default-src 'none'",
     `script-src ${scriptSrc.length > 0 ? scriptSrc.join(' ') : "'report-sample'"}`,
     "style-src 'self'",
     "img-src 'self' data: https:",
     ...(connectSrc.length > 0 ? [`connect-src ${connectSrc.join(' ')}`] : []),
+    ...(frameSrc.length > 0 ? [`frame-src ${frameSrc.join(' ')}`] : []),
     ...(formAction === 'anywhere' ? [] : [`form-action ${["'self'", ...formAction].join(' ')}`]),
     "base-uri 'none'",
     "frame-ancestors 'none'",

@@ -1,6 +1,12 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Logger } from '../platform/observability/logger.ts'
+import {
+  createTlsServer,
+  isOfTlsListener,
+  secureContextOptions,
+  type TlsMaterial,
+} from './tls_listener.ts'
 
 /**
  * The socket side of serving: how long a connection may dawdle, what a malformed request gets, and
@@ -20,6 +26,8 @@ export type HttpServerOptions = {
   maxHeaderBytes?: number
   maxRequestsPerSocket?: number
   maxConnections?: number
+  /** Speaks TLS and asks for client certificates. */
+  tls?: TlsMaterial
 }
 
 export type HttpServer = {
@@ -29,6 +37,8 @@ export type HttpServer = {
   drain(timeoutMs: number): Promise<void>
   /** Closes everything at once. */
   stop(): Promise<void>
+  /** For connections from now on. Only for a server that speaks TLS. */
+  renewTls(material: TlsMaterial): void
 }
 
 export async function startHttpServer(
@@ -60,12 +70,15 @@ export async function startHttpServer(
       server.closeAllConnections()
       await finished
     },
+    renewTls(material) {
+      if ('setSecureContext' in server) server.setSecureContext(secureContextOptions(material))
+    },
   }
 }
 
 function buildServer(handler: RequestListener, options: HttpServerOptions) {
   const headersTimeout = options.headersTimeoutMs ?? 10_000
-  const server = createServer({
+  const limits = {
     headersTimeout,
     requestTimeout: options.requestTimeoutMs ?? 30_000,
     keepAliveTimeout: options.keepAliveTimeoutMs ?? 5_000,
@@ -75,7 +88,8 @@ function buildServer(handler: RequestListener, options: HttpServerOptions) {
     insecureHTTPParser: false,
     requireHostHeader: true,
     noDelay: true,
-  })
+  }
+  const server = options.tls ? createTlsServer(limits, options.tls) : createServer(limits)
   server.maxRequestsPerSocket = options.maxRequestsPerSocket ?? 1_000
   server.maxConnections = options.maxConnections ?? 10_000
   const inFlight = trackInFlight(server)
@@ -127,7 +141,9 @@ const STATUS_OF_FAULT: Record<string, string> = {
 function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   // Bytes of an answer may be out already; another status line among them would be read as its body.
   const answering = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage
-  if (!socket.writable || error.code === 'ECONNRESET' || answering?.headersSent) {
+  // Without a handshake nobody could read an answer.
+  const handshaking = 'encrypted' in socket && !isOfTlsListener(socket)
+  if (!socket.writable || handshaking || error.code === 'ECONNRESET' || answering?.headersSent) {
     socket.destroy()
     return
   }

@@ -25,19 +25,21 @@ export type World = {
 export type Look = (page: Page, name: string) => Promise<void>
 
 const LOGO_URI = 'https://lantern.example/logo.svg'
+const FRAME_URI = 'https://lantern.example/signed-out'
 const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
 <path d="M0 0h32v32H0z" fill="#d9822b"/>
 <path d="M16 10.5c-2-1.7-4.8-2.2-8.5-2.2v13.2c3.7 0 6.5.5 8.5 2.2 2-1.7 4.8-2.2 8.5-2.2V8.3c-3.7 0-6.5.5-8.5 2.2Z" fill="#fff"/>
 <path d="M16 10.5v13" stroke="#d9822b" stroke-width="1.5"/></svg>`
 
 export async function startWorld(): Promise<World> {
-  const server = await startAuthCore()
+  const server = await startAuthCore({ env: { AUTHCORE_FRONTCHANNEL_LOGOUT: 'true' } })
   await addApi(server)
   const site = await startClientSite(server, {
     metadata: {
       logo_uri: LOGO_URI,
       policy_uri: 'https://lantern.example/privacy',
       tos_uri: 'https://lantern.example/terms',
+      frontchannel_logout_uri: FRAME_URI,
     },
   })
   const client = await addClient(server, {
@@ -68,6 +70,9 @@ export async function visitEveryPage(world: World, page: Page, look: Look): Prom
   await page
     .context()
     .route(LOGO_URI, (route) => route.fulfill({ contentType: 'image/svg+xml', body: LOGO }))
+  await page
+    .context()
+    .route(`${FRAME_URI}?**`, (route) => route.fulfill({ contentType: 'text/html', body: '' }))
   await page.goto(server.issuer)
   await look(page, 'home')
   await signInPages(world, page, person, look)
@@ -163,8 +168,13 @@ async function logoutPages({ site, server }: World, page: Page, look: Look): Pro
   await page.goto(site.logoutUri)
   await look(page, 'logout')
   await page.goto(`${server.issuer}/logout`)
-  await page.locator('#logout').click()
-  await page.locator('#continue').waitFor()
+  await holding(page, /leave\.js/, async () => {
+    await page.locator('#logout').click()
+    await page.locator('iframe').waitFor({ state: 'attached' })
+    await look(page, 'signing_out')
+  })
+  await page.locator('#continue').click()
+  await page.locator('.done').waitFor()
   await look(page, 'logged_out')
 }
 

@@ -9,7 +9,14 @@ export type Document = { file: string; text: string }
 
 /** Every Markdown file of the repository that people read, by its path from the root. */
 export function documents(): Document[] {
-  const patterns = ['*.md', 'docs/**/*.md', 'bench/*.md', 'migrations/*.md', 'deploy/**/*.md']
+  const patterns = [
+    '*.md',
+    'docs/**/*.md',
+    'bench/*.md',
+    'certification/*.md',
+    'migrations/*.md',
+    'deploy/**/*.md',
+  ]
   const files = globSync(patterns, { cwd: ROOT }).sort()
   return files.map((file) => ({ file, text: readFileSync(path.join(ROOT, file), 'utf8') }))
 }

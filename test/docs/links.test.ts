@@ -30,7 +30,7 @@ describe('Links in the documents', () => {
 /** Paths of ours in backticks: `src/web/app.ts`, `migrations/`. Patterns with wildcards are not. */
 function filesNamed(text: string): string[] {
   const places = text.matchAll(
-    /`((?:src|test|bench|scripts|bin|deploy|migrations|views|docs)\/[^`\s]*)`/g,
+    /`((?:src|test|bench|certification|scripts|bin|deploy|migrations|views|docs)\/[^`\s]*)`/g,
   )
   return [...places].map(([, name = '']) => name).filter((name) => !/[*<>…{}]|NNNN/.test(name))
 }

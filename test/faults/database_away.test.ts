@@ -56,7 +56,8 @@ describe('PostgreSQL that cuts its connections', function () {
   const cut = () =>
     admin.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+          AND backend_type = 'client backend'`,
     )
 
   it('breaks no chain of refresh tokens', async () => {

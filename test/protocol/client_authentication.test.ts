@@ -347,6 +347,81 @@ describe('Client authentication (RFC 6749 §2.3, RFC 7523)', function () {
       expectError(reply, 400, 'invalid_grant')
     })
 
+    describe('that names itself in a header with an empty password (RFC 6749 §2.3.1)', () => {
+      const fields = { grant_type: 'refresh_token', refresh_token: 'x' }
+      let header: string
+      let clientId: string
+      before(async () => {
+        clientId = (await addClient(server, { preset: 'device', clientId: 'a:tool+of%mine' }))
+          .clientId
+        header = basic({ clientId })
+      })
+      const send = (more: Record<string, string> = {}, path = '/token', authorization = header) =>
+        post(server, path, undefined, { ...fields, ...more }, { headers: { authorization } })
+
+      it('is known by it at every endpoint that it may use', async () => {
+        expectError(await send(), 400, 'invalid_grant')
+        expectError(await send({ client_id: clientId }), 400, 'invalid_grant')
+        expect((await send({ token: 'x' }, '/revoke')).status).to.equal(200)
+        const answer = await send({ scope: 'openid' }, '/device_authorization')
+        expect(answer.status, answer.body).to.equal(200)
+        expect(answer.json()).to.have.property('user_code')
+      })
+
+      it('is known by it in a form that does not announce its length', async () => {
+        const reply = await fetch(`${server.issuer}/token`, {
+          method: 'POST',
+          headers: { authorization: header, 'content-type': 'application/x-www-form-urlencoded' },
+          body: new Blob([new URLSearchParams(fields).toString()]).stream(),
+          duplex: 'half',
+        })
+        expect(await reply.json()).to.include({ error: 'invalid_grant' })
+      })
+
+      it('proves nothing by it', async () => {
+        expectRefused(await send({ grant_type: 'client_credentials' }), 'invalid_request')
+        const reply = await send({ token: 'x' }, '/introspect')
+        expect([reply.status, reply.json()]).to.deep.equal([200, { active: false }])
+      })
+
+      it('is refused where it gives a secret or an assertion as well', async () => {
+        expectRefused(await send({ client_secret: 'x' }))
+        const assertion = await clientAssertion(server, clientId, key)
+        expectRefused(await send({ ...assertion }))
+        for (const secret of [' ', 'x', clientId]) {
+          expectRefused(await send({}, '/token', basic({ clientId, secret })))
+        }
+      })
+
+      it('is refused where the form names another client, or two', async () => {
+        const other = await addClient(server, { preset: 'spa' })
+        expectRefused(await send({ client_id: other.clientId }), 'invalid_request')
+        const twice = { ...fields, client_id: [clientId, other.clientId] }
+        const headers = { authorization: header }
+        expectRefused(
+          await post(server, '/token', undefined, twice, { headers }),
+          'invalid_request',
+        )
+        const same = { ...fields, client_id: [clientId, clientId] }
+        expectRefused(await post(server, '/token', undefined, same, { headers }), 'invalid_request')
+      })
+
+      it('is not believed when it is a client that has to prove itself, unknown or disabled', async () => {
+        const confidential = await addService(server, SERVICE)
+        const disabled = await addClient(server, { preset: 'spa' })
+        await disableClient(server.parts, disabled.clientId)
+        for (const name of [confidential.clientId, 'nobody']) {
+          expectRefused(await send({}, '/token', basic({ clientId: name })), 'invalid_request')
+        }
+        expectRefused(await send({}, '/token', basic(disabled)))
+      })
+
+      it('takes no token to UserInfo in its place', async () => {
+        const reply = await send({ access_token: 'x' }, '/userinfo')
+        expect(reply.status).to.be.oneOf([400, 401])
+      })
+    })
+
     it('is refused where a secret comes along', async () => {
       const { clientId } = await addClient(server, { preset: 'spa' })
       expectRefused(await withForm({ client_id: clientId, client_secret: 'x' }))

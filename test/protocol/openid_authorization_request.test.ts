@@ -347,11 +347,6 @@ describe('The authorization request (OpenID Connect Core §3.1.2)', function () 
       expect((await idTokenAt(callback, checks)).claims).to.include({ acr: PASSWORD_ACR })
     })
 
-    it('that we cannot reach is no reason to refuse, where it was only wished for', async () => {
-      const { reply } = await ask(await signedIn(), { acr_values: 'urn:unknown' })
-      expect(answerAt(reply).get('code')).to.be.a('string')
-    })
-
     it('that we cannot reach is an error, where it is essential, and no endless sign-in', async () => {
       const error = 'unmet_authentication_requirements'
       for (const mind of [browser(), await signedIn()]) {

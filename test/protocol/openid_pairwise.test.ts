@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { disableAccount } from '../../src/domain/accounts/block_account.ts'
+import { TOKEN_EXCHANGE_GRANT } from '../../src/domain/clients/client_metadata.ts'
 import { updateClient } from '../../src/domain/clients/update_client.ts'
 import {
   API,
@@ -33,6 +34,7 @@ import {
   verifyWithJwks,
 } from './driver.ts'
 
+const DOWNSTREAM = 'https://downstream.example.test'
 const ELSEWHERE = 'https://other.example.test/callback'
 
 describe('Pairwise subjects (OpenID Connect Core §8.1)', function () {
@@ -67,6 +69,7 @@ describe('Pairwise subjects (OpenID Connect Core §8.1)', function () {
       },
     })
     await addApi(server)
+    await addApi(server, 'jwt', DOWNSTREAM)
     ada = await addPerson(server)
   })
   after(async () => {
@@ -166,6 +169,27 @@ describe('Pairwise subjects (OpenID Connect Core §8.1)', function () {
         const seen = await introspect(server, who, tokens.access_token)
         expect(seen).to.include({ active: true, sub })
       }
+    })
+
+    it('stay what they are where the client exchanges the token', async () => {
+      const client = await addPairwise({
+        grant_types: ['authorization_code', TOKEN_EXCHANGE_GRANT],
+        resource_scopes: { [API]: ['read'], [DOWNSTREAM]: ['read'] },
+      })
+      const parameters = { scope: 'openid read', resource: API }
+      const { tokens, sub } = await signIn(client, { parameters })
+      const exchanged = expectTokens(
+        await post(server, '/token', client, {
+          grant_type: TOKEN_EXCHANGE_GRANT,
+          subject_token: tokens.access_token,
+          subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+          resource: DOWNSTREAM,
+        }),
+      )
+      expect((await verifyWithJwks(server, exchanged.access_token)).payload.sub).to.equal(sub)
+      const seen = await introspect(server, client, exchanged.access_token)
+      expect(seen).to.include({ active: true, sub })
+      expect(JSON.stringify(seen)).not.to.include(ada.id)
     })
 
     it('end with the account', async () => {

@@ -118,6 +118,15 @@ describe('Authorization requests by reference (OpenID Connect Core §6.2)', func
     expect(asked).to.have.length(1)
   })
 
+  it('are taken as a form too', async () => {
+    const fields = { client_id: client.clientId, request_uri: publish(await object()) }
+    const headers = fromSomewhere()
+    const sent = await alice.post(`${server.issuer}/authorize`, fields, { headers })
+    const reply = await alice.get(sent.location!, { headers })
+    expect(answerAt(reply).get('code')).to.be.a('string')
+    expect(asked).to.have.length(1)
+  })
+
   it('may serve for long and for many: the file is what is current', async () => {
     const lasting = { exp: undefined, nbf: undefined, iat: undefined, jti: 'always the same' }
     const uri = publish(await object({ claims: lasting }))

@@ -119,8 +119,6 @@ describe('The token endpoint (RFC 6749, OAuth 2.1)', function () {
     for (const grant_type of [
       'password',
       'implicit',
-      'urn:ietf:params:oauth:grant-type:jwt-bearer',
-      'urn:ietf:params:oauth:grant-type:token-exchange',
       'urn:openid:params:grant-type:ciba',
       '__proto__',
       'constructor',

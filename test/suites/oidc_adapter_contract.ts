@@ -148,9 +148,13 @@ export function describeAdapterContract(running: () => AuthCore): void {
       const { accountId: _, ...unclaimed } = payloadOf('DeviceCode')
       const payload: AdapterPayload = { ...unclaimed, scope: 'a\u0000b' }
       await adapterOf('DeviceCode').upsert(id, payload, 60)
+      const barrier = Promise.withResolvers<void>()
+      let readers = 0
       const claims = Array.from({ length: 10 }, () =>
         inUnit(async () => {
           const found = await adapterOf('DeviceCode').find(id)
+          if (++readers === 10) barrier.resolve()
+          await barrier.promise
           await adapterOf('DeviceCode').upsert(id, { ...found, inFlight: true }, 60)
         }),
       )

@@ -13,7 +13,7 @@ import type { Availability } from './skip.ts'
 const SCREENSHOTS = fileURLToPath(new URL('../../data/screenshots/', import.meta.url))
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
 
-const executable = () => process.env['CHROMIUM'] || findProgram(...NAMES)
+export const executable = () => process.env['CHROMIUM'] || findProgram(...NAMES)
 
 export function available(): Availability {
   return executable() ? { ok: true } : { ok: false, reason: 'chromium not installed' }

@@ -67,9 +67,12 @@ export type BrowserOptions = {
   headers?: http.OutgoingHttpHeaders
   /** A certificate to trust, in PEM. */
   ca?: string
+  /** What the client shows of itself, in PEM. */
+  certificate?: { cert: string; key: string } | undefined
 }
 
-export function browser({ base, headers: always = {}, ca }: BrowserOptions = {}): Browser {
+export function browser(options: BrowserOptions = {}): Browser {
+  const { base, headers: always = {}, ca, certificate } = options
   const jar = new CookieJar()
 
   async function request(method: string, address: string, options: SendOptions = {}) {
@@ -84,7 +87,7 @@ export function browser({ base, headers: always = {}, ca }: BrowserOptions = {})
       ...always,
       ...options.headers,
     }
-    const reply = await send(url, { method, headers, body, ca, gate: options.gate })
+    const reply = await send(url, { method, headers, body, ca, certificate, gate: options.gate })
     for (const line of reply.headers['set-cookie'] ?? []) {
       await jar.setCookie(line, url.href, { ignoreError: true })
     }
@@ -164,10 +167,14 @@ type Sending = {
   headers: http.OutgoingHttpHeaders
   body: string | undefined
   ca: string | undefined
+  certificate: BrowserOptions['certificate']
   gate: Gate | undefined
 }
 
-async function send(url: URL, { method, headers, body, ca, gate }: Sending): Promise<Reply> {
+async function send(
+  url: URL,
+  { method, headers, body, ca, certificate, gate }: Sending,
+): Promise<Reply> {
   const socket = gate && (await gate.open(url, ca))
   const { request } = url.protocol === 'https:' ? https : http
   return new Promise((resolve, reject) => {
@@ -175,6 +182,7 @@ async function send(url: URL, { method, headers, body, ca, gate }: Sending): Pro
       method,
       headers,
       ...(ca ? { ca } : {}),
+      ...(certificate ? { cert: certificate.cert, key: certificate.key } : {}),
       // A connection each, so that no test meets another's half-closed one.
       ...(socket ? { createConnection: () => socket } : { agent: false }),
     })

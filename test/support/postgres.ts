@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { openDb } from '../../src/platform/persistence/db.ts'
@@ -40,9 +41,18 @@ export async function testDatabase({ migrated = true } = {}): Promise<TestDataba
   return {
     connection,
     url: urlOf(connection),
-    drop: async () => {
-      await asAdmin(server, (admin) => admin.query(`DROP DATABASE ${database} WITH (FORCE)`))
-    },
+    drop: () => drop(server, database),
+  }
+}
+
+/** A process that vacuums it is nobody's to end; it is done in a moment. */
+async function drop(server: Connection, database: string, tries = 50): Promise<void> {
+  try {
+    await asAdmin(server, (admin) => admin.query(`DROP DATABASE ${database} WITH (FORCE)`))
+  } catch (error) {
+    if ((error as { code?: string }).code !== '42501' || tries === 0) throw error
+    await sleep(100)
+    await drop(server, database, tries - 1)
   }
 }
 

@@ -18,10 +18,10 @@ export function renderPage<V extends ViewName>(
   return renderer.render(view, locals, { locale, localeLinks })
 }
 
-/** Without the one script there is, which is a file: a form that sends itself needs it. */
+/** Without the scripts there are, which are files: pages that go on by themselves need them. */
 export function withoutScriptFile(html: string): string {
   return html.replace(
-    /<script src="(\/assets\/submit\.js\?v=[\w-]+|<%= .* %>)" defer><\/script>/,
+    /<script src="(\/assets\/(?:submit|leave)\.js\?v=[\w-]+|<%= .* %>)" defer><\/script>/,
     '',
   )
 }

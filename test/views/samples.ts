@@ -150,6 +150,15 @@ export const samples: Samples = {
     minimal: { uri: '/authorize/u1' },
     states: { absolute: { uri: 'https://login.example.com/authorize/u1?a=1&b="2"' } },
   },
+  'interactions/signing_out': {
+    minimal: { uri: '/logout/success', frames: ['https://lantern.example/logout?sid=1'] },
+    states: {
+      several: {
+        uri: 'https://lantern.example/?state=1&a="2"',
+        frames: ['https://lantern.example/logout?sid=1', 'https://other.example/out?iss=a&sid=b'],
+      },
+    },
+  },
   'interactions/submit': {
     minimal: { action: '/device', fields: [{ name: 'xsrf', value: 'xsrf-token-1' }] },
     states: {

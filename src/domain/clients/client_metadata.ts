@@ -45,7 +45,7 @@ const SIGNING_ALGS = ['ES256', 'RS256', 'EdDSA'] as const
 export const KEY_ENCRYPTION_ALGS = ['ECDH-ES', 'ECDH-ES+A256KW', 'RSA-OAEP-256'] as const
 export const CONTENT_ENCRYPTION_ALGS = ['A256GCM', 'A128GCM'] as const
 /** Clients may sign their assertions with the older and the PSS algorithms too; never with HMAC. */
-const ASSERTION_ALGS = [
+export const ASSERTION_ALGS = [
   'ES256',
   'ES384',
   'ES512',
@@ -111,6 +111,30 @@ const contact = z
 const scopeToken = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,255}$/, {
   error: 'must be a scope token',
 })
+
+/** Of our own: what a client may do with the grant of RFC 8693. Left out, it may do the least. */
+const tokenExchange = z.strictObject({
+  modes: distinct(z.enum(['delegation', 'impersonation']), 2)
+    .min(1, { error: 'must hold a mode' })
+    .default(['delegation']),
+  subject_clients: z
+    .union([z.enum(['own', 'any']), distinct(z.string().min(1).max(255), 50)])
+    .default('own'),
+  audiences: distinct(z.string().max(2_000), 50).optional(),
+})
+
+/** Of our own: whose assertions stand for people (RFC 7523 §2.1), and whom their `sub` names. */
+const assertionIssuer = z
+  .strictObject({
+    issuer: z.string().regex(/^[\x21-\x7e]{1,500}$/, { error: 'must be printable ASCII' }),
+    jwks: jwks.optional(),
+    jwks_uri: webUri.optional(),
+    subject: z.enum(['account_id', 'username', 'email']),
+    algs: distinct(z.enum(ASSERTION_ALGS), 20).min(1, { error: 'must hold one' }).optional(),
+  })
+  .refine((trusted) => (trusted.jwks === undefined) !== (trusted.jwks_uri === undefined), {
+    error: 'must have either jwks or jwks_uri',
+  })
 
 const acr = z.string().regex(/^[\x21-\x7e]{1,255}$/, { error: 'must be printable ASCII' })
 
@@ -179,8 +203,14 @@ export const clientMetadataShape = z.strictObject({
   // it may introspect.
   resource_scopes: z.record(z.string().max(2_000), distinct(scopeToken, 200)).optional(),
   introspection: z.enum(['own', 'any']).optional(),
+  // Whoever signs in at this client does it at least like this, whatever the request says.
+  minimum_acr: acr.optional(),
+  token_exchange: tokenExchange.optional(),
+  assertion_issuers: distinct(assertionIssuer, 20).optional(),
 })
 
+export type TokenExchangePolicy = z.output<typeof tokenExchange>
+export type AssertionIssuer = z.output<typeof assertionIssuer>
 export type ClientMetadata = z.output<typeof clientMetadataShape>
 /** As it is written by whoever registers: everything has a default. */
 export type ClientMetadataInput = z.input<typeof clientMetadataShape>

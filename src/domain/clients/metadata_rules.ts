@@ -7,6 +7,7 @@ import {
 import { redirectUriFault } from './client_uri.ts'
 import { ENCRYPTION_RULES } from './encryption_rules.ts'
 import { fault, type MetadataFault, type Rule } from './metadata_fault.ts'
+import { MUTUAL_TLS_RULES } from './mutual_tls_rules.ts'
 import { PAIRWISE_RULES } from './pairwise_rules.ts'
 import { SIGNED_REQUEST_RULES } from './signed_request_rules.ts'
 
@@ -16,6 +17,7 @@ const RULES: readonly Rule[] = [
   redirectUrisAreExact,
   codeFlowHasRedirectUri,
   responseTypeFollowsGrant,
+  implicitIsForTheWeb,
   refreshTokenHasAnOrigin,
   confidentialGrantsAuthenticate,
   privateKeyJwtHasKeys,
@@ -24,6 +26,10 @@ const RULES: readonly Rule[] = [
   ...ENCRYPTION_RULES,
   ...PAIRWISE_RULES,
   ...SIGNED_REQUEST_RULES,
+  ...MUTUAL_TLS_RULES,
+  exchangePolicyHasGrant,
+  exchangeAudiencesAreAssigned,
+  assertionsHaveIssuers,
 ]
 
 export function metadataFaults(metadata: ClientMetadata): MetadataFault[] {
@@ -63,6 +69,21 @@ function responseTypeFollowsGrant({
   return implicit
     ? fault('grant_types', 'must hold implicit for these response_types')
     : fault('response_types', 'must hold token or id_token for the implicit grant')
+}
+
+/** OpenID Connect Registration §2, application_type: "MUST only register URLs using the https scheme". */
+function implicitIsForTheWeb({
+  grant_types,
+  application_type,
+  redirect_uris,
+}: ClientMetadata): MetadataFault[] {
+  if (!grant_types.includes('implicit') || application_type !== 'web') return []
+  return redirect_uris.flatMap((uri, index) => {
+    const url = URL.parse(uri)
+    return url?.protocol === 'https:' && url.hostname !== 'localhost'
+      ? []
+      : [{ path: ['redirect_uris', index], message: 'must be https, not localhost, for implicit' }]
+  })
 }
 
 /** Grants that give no refresh token. */
@@ -118,7 +139,42 @@ function assertionAlgHasUse(metadata: ClientMetadata): MetadataFault[] {
 }
 
 function logoutSessionHasUri(metadata: ClientMetadata): MetadataFault[] {
-  return metadata.backchannel_logout_session_required && !metadata.backchannel_logout_uri
-    ? fault('backchannel_logout_session_required', 'needs a backchannel_logout_uri')
+  return (['backchannel', 'frontchannel'] as const).flatMap((channel) =>
+    metadata[`${channel}_logout_session_required`] && !metadata[`${channel}_logout_uri`]
+      ? fault(`${channel}_logout_session_required`, `needs a ${channel}_logout_uri`)
+      : [],
+  )
+}
+
+function exchangePolicyHasGrant({ grant_types, token_exchange }: ClientMetadata): MetadataFault[] {
+  return token_exchange && !grant_types.includes(TOKEN_EXCHANGE_GRANT)
+    ? fault('token_exchange', 'has a meaning with the token-exchange grant only')
     : []
+}
+
+/** The policy narrows what the client may have; it gives nothing of its own. */
+function exchangeAudiencesAreAssigned({
+  token_exchange,
+  resource_scopes = {},
+}: ClientMetadata): MetadataFault[] {
+  const foreign = token_exchange?.audiences?.find((api) => !Object.hasOwn(resource_scopes, api))
+  return foreign === undefined
+    ? []
+    : fault('token_exchange', `cannot name ${foreign}: it is not among resource_scopes`)
+}
+
+function assertionsHaveIssuers({
+  grant_types,
+  assertion_issuers: trusted = [],
+}: ClientMetadata): MetadataFault[] {
+  const granted = grant_types.includes(JWT_BEARER_GRANT)
+  if (granted !== trusted.length > 0) {
+    return granted
+      ? fault('assertion_issuers', 'must name an issuer for the jwt-bearer grant')
+      : fault('assertion_issuers', 'have a meaning with the jwt-bearer grant only')
+  }
+  const names = new Set(trusted.map(({ issuer }) => issuer))
+  return names.size === trusted.length
+    ? []
+    : fault('assertion_issuers', 'must not name an issuer twice')
 }

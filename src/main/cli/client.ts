@@ -15,6 +15,7 @@ import {
 } from '../../domain/clients/client_presets.ts'
 import { getClient, listClients } from '../../domain/clients/client_store.ts'
 import { createClient } from '../../domain/clients/create_client.ts'
+import { assertCertificatesTaken } from '../../domain/clients/mutual_tls_rules.ts'
 import { rotateClientSecret } from '../../domain/clients/rotate_client_secret.ts'
 import { type ClientChanges, updateClient } from '../../domain/clients/update_client.ts'
 import type { Db } from '../../platform/persistence/db.ts'
@@ -164,6 +165,7 @@ async function create(options: CreateOptions): Promise<Answer> {
   const metadata = metadataOf(options) as ClientMetadataInput
   return await withDatabase(async (place) => {
     assertPresetAllowed(preset, place.config.protocols)
+    assertCertificatesTaken(metadata, place.config.protocols)
     const input = { clientId, name, preset, firstParty, metadata, secret: given, by: BY }
     const { client, secret } = await createClient(depsOf(place), input).catch((error) => {
       throw taken(error, clientId)
@@ -210,6 +212,7 @@ async function update(id: string, options: UpdateOptions): Promise<Answer> {
   }
   return await withDatabase(async (place) => {
     if (preset) assertPresetAllowed(preset, place.config.protocols)
+    assertCertificatesTaken(metadata, place.config.protocols)
     const changes = {
       name,
       firstParty,

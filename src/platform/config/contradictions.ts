@@ -1,4 +1,5 @@
 import type { ConfigFault } from './config_error.ts'
+import { MUTUAL_TLS_RULES } from './mutual_tls_contradictions.ts'
 import type { ConfigBeforeSecrets } from './schema.ts'
 
 /**
@@ -120,6 +121,7 @@ const RULES: readonly Rule[] = [
       problem: `is ${c.storage.redisMode} without REDIS_URL`,
       remedy: 'Set REDIS_URL to the addresses, comma separated.',
     },
+  ...MUTUAL_TLS_RULES,
 ]
 
 /** Every contradiction between settings, each with its remedy. Pure: touches nothing. */

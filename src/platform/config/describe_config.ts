@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { formatDurationS } from '../../core/duration.ts'
-import type { ConfigBeforeSecrets } from './schema.ts'
+import type { ConfigBeforeSecrets, configSchema } from './schema.ts'
 import { type SettingRow, settingTable } from './setting_table.ts'
 
 /** Prints the configuration: the effective one with its secrets blacked out, and the reference page. */
@@ -22,12 +22,13 @@ export function effectiveConfig(config: ConfigBeforeSecrets): EffectiveSetting[]
   })
 }
 
-const SECTION_TITLES: Record<string, string> = {
+const SECTION_TITLES: Readonly<Record<keyof typeof configSchema.shape, string>> = {
   server: 'Server',
   storage: 'Storage',
   security: 'Keys and security',
   tokens: 'Lifetimes',
   protocols: 'Protocols',
+  mutualTls: 'Mutual TLS',
   brand: 'Brand',
   demo: 'Demonstration',
 }

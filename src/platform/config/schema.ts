@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { mutualTlsSection } from './sections/mutual_tls.ts'
 import { brandSection, demoSection } from './sections/presentation.ts'
 import { protocolsSection } from './sections/protocols.ts'
 import { securitySection } from './sections/security.ts'
@@ -13,6 +14,7 @@ export const configSchema = z.strictObject({
   security: securitySection.prefault({}),
   tokens: tokensSection.prefault({}),
   protocols: protocolsSection.prefault({}),
+  mutualTls: mutualTlsSection.prefault({}),
   brand: brandSection.prefault({}),
   demo: demoSection.prefault({}),
 })
@@ -34,6 +36,7 @@ export type Config = {
   }
   readonly tokens: Written['tokens']
   readonly protocols: Written['protocols']
+  readonly mutualTls: Written['mutualTls']
   readonly brand: Written['brand']
   readonly demo: Written['demo'] & { enabled: boolean }
 }

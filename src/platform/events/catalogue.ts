@@ -69,6 +69,8 @@ export const consentRevoked = defineEvent<{ accountId: string; clientId: string;
 type TokenFact = {
   clientId: string
   accountId?: string | undefined
+  /** Who acts for the account (RFC 8693 §4.1): a client_id, or an account. */
+  actor?: string | undefined
   grantType: string
   scope?: string | undefined
   resource?: string | undefined

@@ -15,6 +15,7 @@ export type Views = {
   'interactions/logout': LogoutLocals
   'interactions/logged_out': LoggedOutLocals
   'interactions/continue': ContinueLocals
+  'interactions/signing_out': SigningOutLocals
   'interactions/submit': SubmitLocals
   'interactions/restart': RestartLocals
   'errors/error': ErrorLocals
@@ -128,6 +129,9 @@ export type LoggedOutLocals = {
 
 /** Ends a redirect chain after a form: `form-action` holds for every hop of it. */
 export type ContinueLocals = { uri: string }
+
+/** Where the browser goes on, and what is loaded meanwhile; its policy has to name their origins. */
+export type SigningOutLocals = { uri: string; frames: readonly string[] }
 
 /** A form that sends itself. Its page needs a policy that runs scripts of our own origin. */
 export type SubmitLocals = {

@@ -19,6 +19,10 @@ export const EXTRA_CLIENT_METADATA = [
   'preset',
   'resource_scopes',
   'introspection',
+  'minimum_acr',
+  'frontchannel_logout_uri',
+  'token_exchange',
+  'assertion_issuers',
 ] as const
 
 type GrantType = (typeof GRANT_TYPES)[number]
@@ -71,8 +75,8 @@ const OFFERED: Readonly<Record<GrantType, keyof Config['protocols'] | boolean>> 
   client_credentials: true,
   implicit: 'legacyClients',
   [DEVICE_CODE_GRANT]: 'deviceFlow',
-  [TOKEN_EXCHANGE_GRANT]: false,
-  [JWT_BEARER_GRANT]: false,
+  [TOKEN_EXCHANGE_GRANT]: 'tokenExchange',
+  [JWT_BEARER_GRANT]: 'jwtBearer',
   [CIBA_GRANT]: false,
 }
 

@@ -17,6 +17,7 @@ import { createFindAccount } from './find_account.ts'
 import { isRepeatedRefresh } from './grants/token_requests.ts'
 import { createInteractionPolicy } from './interaction_policy.ts'
 import { createLoadExistingGrant } from './load_grant.ts'
+import { certificateMethods } from './mutual_tls.ts'
 import { createPairwiseIdentifier } from './pairwise.ts'
 import { INTERACTION_PATH, PATHS } from './paths.ts'
 import { requiresPkce, rotatesRefreshTokens } from './presets.ts'
@@ -52,7 +53,13 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     acceptQueryParamAccessTokens: false,
     assertJwtClientAuthClaimsAndHeader: createAssertionPolicy(clock),
     claims: CLAIMS_BY_SCOPE as unknown as NonNullable<Configuration['claims']>,
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    clientAuthMethods: [
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      ...certificateMethods(config),
+      'none',
+    ],
     clientBasedCORS: isOriginOfClient,
     clientDefaults: {
       grant_types: ['authorization_code'],
@@ -78,8 +85,12 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       claim_types_supported: ['normal'],
       ui_locales_supported: deps.locales,
       service_documentation: undefined,
+      ...(config.protocols.frontchannelLogout
+        ? { frontchannel_logout_supported: true, frontchannel_logout_session_supported: true }
+        : {}),
     } as never,
-    enableHttpPostMethods: config.protocols.authorizationPost,
+    // `post_as_get.ts` takes them.
+    enableHttpPostMethods: false,
     enabledJWA: {
       clientAuthSigningAlgValues: [...ASSERTION],
       dPoPSigningAlgValues: [...ASYMMETRIC],
@@ -108,7 +119,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     jwks: deps.jwks as never,
     loadExistingGrant: createLoadExistingGrant(db),
     pairwiseIdentifier: createPairwiseIdentifier(deps.keyring),
-    pkce: { required: (_ctx, client) => requiresPkce(client) },
+    pkce: { required: (_ctx, client) => requiresPkce(client, config.protocols) },
     renderError: createRenderError(deps) as never,
     responseTypes: config.protocols.legacyClients ? [...RESPONSE_TYPES] : ['code'],
     rotateRefreshToken: (ctx) => !isRepeatedRefresh(ctx) && rotatesRefreshTokens(ctx.oidc.client!),

@@ -11,9 +11,13 @@ import type { Codec } from './adapters/codec.ts'
 import { useDurableReplayDetection, useHashedSecrets } from './client_authentication.ts'
 import { engineConfiguration } from './configuration.ts'
 import { blameClientForItsKeys } from './encryption.ts'
+import { includeSidForFrontchannel } from './frontchannel_logout.ts'
+import { registerOwnGrants } from './grants/own_grants.ts'
 import { installTokenRequests } from './grants/token_requests.ts'
 import { resizeClientCache } from './internals.ts'
 import { type LogoutQueue, queueBackchannelLogout } from './logout_delivery.ts'
+import { answerToAliases } from './mutual_tls.ts'
+import type { OwnTokens } from './own_tokens.ts'
 import { listenToProvider } from './provider_events.ts'
 import type { ResourceServerLookup } from './resource_servers.ts'
 import { assertSecurityStance } from './security_stance.ts'
@@ -38,6 +42,8 @@ export type ProviderDeps = {
   adapterFactory: (model: string) => Adapter
   /** Signing and verifying: in each algorithm the first key signs. */
   jwks: { keys: readonly object[] }
+  /** Tokens that these keys have signed, verified. */
+  ownTokens: OwnTokens
   /** A Keygrip, shared with the web application. */
   cookieKeys: unknown
   fetch: (url: string | URL, options?: RequestInit) => Promise<Response>
@@ -56,6 +62,9 @@ export function createProvider(deps: ProviderDeps): Provider {
   useDurableReplayDetection(provider, deps)
   blameClientForItsKeys(provider)
   queueBackchannelLogout(provider, deps.logoutQueue)
+  if (deps.config.protocols.frontchannelLogout) includeSidForFrontchannel(provider)
+  answerToAliases(provider, deps.config.mutualTls.origin)
+  registerOwnGrants(provider, deps)
   installTokenRequests(provider, {
     ...deps,
     refreshRetryWindowS: deps.config.tokens.refreshRetryWindowS,

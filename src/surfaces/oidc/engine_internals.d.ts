@@ -16,3 +16,12 @@ declare module 'oidc-provider/lib/helpers/weak_cache.js' {
   const instance: (provider: object) => object
   export default instance
 }
+declare module 'oidc-provider/lib/helpers/grants.js' {
+  type Helper = (provider: object, ...args: unknown[]) => never
+  export const validateDpop: Helper
+  export const checkDpopRequired: Helper
+  export const checkDpopReplay: Helper
+  export const checkMtlsCert: Helper
+  export const resolveRequestedResources: Helper
+  export const buildTokenResponse: Helper
+}

@@ -1,5 +1,6 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Codec } from './adapters/codec.ts'
+import { tokenClaimsOf } from './grants/token_claims.ts'
 
 type TokenLike = { kind?: string; grantId?: string; aud?: unknown }
 type Source = { acr?: string; amr?: string[]; authTime?: number }
@@ -13,6 +14,8 @@ export function createExtraTokenClaims(codec: Codec) {
   return async (ctx: KoaContextWithOIDC, token: unknown) => {
     const { kind, grantId, aud } = token as TokenLike
     if (kind !== 'AccessToken') return undefined
+    const own = tokenClaimsOf(token as object)
+    if (own) return own
     const { AuthorizationCode, RefreshToken, DeviceCode } = ctx.oidc.entities
     const source = (RefreshToken ?? AuthorizationCode ?? DeviceCode) as Source | undefined
     return {

@@ -2,6 +2,7 @@ import type { Configuration } from 'oidc-provider'
 import type { ProviderDeps } from './create_provider.ts'
 import { createDevicePages, createLogoutPages } from './engine_pages.ts'
 import { createIntrospectionPolicy } from './introspection_policy.ts'
+import { mutualTlsFeature } from './mutual_tls.ts'
 import { fapiProfile } from './presets.ts'
 import { createRequestObjectPolicy } from './request_objects.ts'
 import { createResourceIndicators } from './resource_servers.ts'
@@ -38,6 +39,7 @@ export function engineFeatures(deps: ProviderDeps): NonNullable<Configuration['f
     jwtIntrospection: { enabled: true },
     jwtResponseModes: { enabled: protocols.jwtResponses },
     jwtUserinfo: { enabled: true },
+    mTLS: mutualTlsFeature(config, deps.clock),
     pushedAuthorizationRequests: {
       enabled: true,
       requirePushedAuthorizationRequests: protocols.requirePushedRequests,

@@ -1,5 +1,5 @@
-import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
-import { ACR_VALUES } from '../../domain/authentication/assurance.ts'
+import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import { needsStepUp } from './step_up.ts'
 
 /**
  * When a person is shown a page during an authorization request. The engine's own checks stand; a
@@ -20,12 +20,15 @@ export function createInteractionPolicy() {
   )
   checks.add(
     new interactionPolicy.Check(
-      'acr_out_of_reach',
+      'step_up',
       'none of the requested ACRs could be obtained',
       'unmet_authentication_requirements',
-      assertAcrWithinReach,
+      needsStepUp,
     ),
   )
+  // Ours judges the same and more.
+  checks.remove('essential_acr')
+  checks.remove('essential_acrs')
   return policy
 }
 
@@ -33,22 +36,3 @@ export function createInteractionPolicy() {
 function isAccountGone({ oidc }: KoaContextWithOIDC): boolean {
   return oidc.session?.accountId !== undefined && oidc.account === undefined
 }
-
-/**
- * OpenID Connect Core §5.5.1.1: an essential `acr` that cannot be had is a failed sign-in. Without
- * this the engine would ask for the password again and again.
- *
- * @throws UnmetAuthenticationRequirements
- */
-function assertAcrWithinReach({ oidc }: KoaContextWithOIDC): boolean {
-  const { acr } = (oidc.claims.id_token ?? {}) as { acr?: AcrRequest | null }
-  if (!acr?.essential) return false
-  const wanted = [acr.value ?? acr.values ?? []].flat()
-  const reachable = oidc.result?.login ? [oidc.acr] : ACR_VALUES
-  if (wanted.length > 0 && !wanted.some((value) => reachable.includes(value))) {
-    throw new errors.UnmetAuthenticationRequirements('none of the requested ACRs can be obtained')
-  }
-  return false
-}
-
-type AcrRequest = { essential?: boolean; value?: string; values?: string[] }

@@ -1,6 +1,8 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Context } from 'koa'
 import type Provider from 'oidc-provider'
-import type { Client } from 'oidc-provider'
+import type { Client, KoaContextWithOIDC, ResourceServerInstance } from 'oidc-provider'
+import * as helpers from 'oidc-provider/lib/helpers/grants.js'
 import { verify } from 'oidc-provider/lib/helpers/jwt.js'
 import LRU from 'oidc-provider/lib/helpers/lru.js'
 import { AlreadyUsedError } from 'oidc-provider/lib/helpers/re_render_errors.js'
@@ -61,4 +63,26 @@ export async function verifyWithKeysOfClient(
 ): Promise<void> {
   const { asymmetricKeyStore } = client as unknown as { asymmetricKeyStore: object }
   await verify(jwt, asymmetricKeyStore, { clockTolerance: clockToleranceS })
+}
+
+export type DpopProof = { thumbprint: string; jti: string }
+export type GrantHelpers = {
+  validateDpop(ctx: KoaContextWithOIDC): Promise<DpopProof | undefined>
+  checkDpopRequired(ctx: KoaContextWithOIDC, proof: DpopProof | undefined): void
+  checkDpopReplay(ctx: KoaContextWithOIDC, proof: DpopProof, clientId: string): Promise<void>
+  checkMtlsCert(ctx: KoaContextWithOIDC): string | X509Certificate | undefined
+  resolveRequestedResources(ctx: KoaContextWithOIDC): Promise<ResourceServerInstance[]>
+  buildTokenResponse(fields: Record<string, unknown>): Record<string, unknown>
+}
+
+/** What the engine's own grants are made of, for ours. */
+export function grantHelpers(provider: Provider): GrantHelpers {
+  return {
+    validateDpop: helpers.validateDpop.bind(null, provider),
+    checkDpopRequired: helpers.checkDpopRequired.bind(null, provider),
+    checkDpopReplay: helpers.checkDpopReplay.bind(null, provider),
+    checkMtlsCert: helpers.checkMtlsCert.bind(null, provider),
+    resolveRequestedResources: helpers.resolveRequestedResources.bind(null, provider),
+    buildTokenResponse: helpers.buildTokenResponse.bind(null, provider),
+  }
 }

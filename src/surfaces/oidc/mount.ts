@@ -1,12 +1,16 @@
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
+import type { ClientCache } from '../../domain/clients/client_cache.ts'
 import { guardProviderBody } from '../../web/guard_provider_body.ts'
 import type { Pages } from '../../web/pages.ts'
 import { allowOpener } from '../../web/security_headers.ts'
 import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { inUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
+import { takeEmptyBasic } from './empty_basic.ts'
 import { showOwnForm } from './engine_forms.ts'
+import { type FrontchannelDeps, showFrontchannelLogout } from './frontchannel_logout.ts'
 import { MACHINE_PATHS, PATHS } from './paths.ts'
+import { takePosts } from './post_as_get.ts'
 import type { ProviderRuntime } from './provider_runtime.ts'
 import { SIGNED_INTROSPECTION } from './structured_tokens.ts'
 
@@ -18,9 +22,14 @@ import { SIGNED_INTROSPECTION } from './structured_tokens.ts'
 export type OidcMount = {
   runtime: ProviderRuntime
   stores: RecordStores
+  clients: ClientCache
   pages: Pages
   /** Limits on what comes in; runs before anything is read. */
   throttle: Middleware
+  /** Whether requests of browsers may come as forms. */
+  posts: boolean
+  /** Set where the applications of a session are told of its end by the browser. */
+  frontchannelLogout: FrontchannelDeps | undefined
   /** Fetches what a request only refers to; undefined where the deployment has that off. */
   requestByReference: Middleware | undefined
 }
@@ -30,7 +39,8 @@ const TOKEN_LOOKUPS: ReadonlySet<string> = new Set([PATHS.introspection, PATHS.r
 const ENDPOINT_PREFIXES = Object.values(PATHS)
 
 export function mountOidc(app: Koa, mount: OidcMount): void {
-  const { throttle, requestByReference = (_ctx, next) => next() } = mount
+  const { throttle, posts, requestByReference = (_ctx, next) => next() } = mount
+  if (posts) app.use(takePosts(new Set([PATHS.authorization, PATHS.end_session])))
   const guardBody = guardProviderBody()
   app.use(async (ctx, next) => {
     if (!isEndpoint(ctx.path)) return await next()
@@ -58,9 +68,10 @@ function acceptOfMachine(ctx: Context): string {
 async function serve(
   ctx: Context,
   next: () => Promise<unknown>,
-  { runtime, stores, pages }: Pick<OidcMount, 'runtime' | 'stores' | 'pages'>,
+  { runtime, stores, clients, pages, frontchannelLogout }: OidcMount,
 ): Promise<void> {
   try {
+    await takeEmptyBasic(ctx, clients)
     await inUnitOfWork(stores, async (unit) => {
       unit.lookForAnyToken = TOKEN_LOOKUPS.has(ctx.path)
       await runtime.handler()(ctx, next as never)
@@ -72,6 +83,7 @@ async function serve(
   if (ctx.status === 503) ctx.set('Retry-After', RETRY_AFTER_S)
   ctx.state.route ??= ctx.oidc?.route
   showOwnForm(ctx, pages)
+  if (frontchannelLogout) await showFrontchannelLogout(frontchannelLogout, ctx)
   endFormChain(ctx, pages)
 }
 

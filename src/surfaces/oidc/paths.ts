@@ -29,5 +29,20 @@ export const MACHINE_PATHS: ReadonlySet<string> = new Set([
   ...DISCOVERY_PATHS,
 ])
 
+/** Endpoints where clients say who they are. */
+export const CLIENT_PATHS: ReadonlySet<string> = new Set([
+  PATHS.token,
+  PATHS.introspection,
+  PATHS.revocation,
+  PATHS.pushed_authorization_request,
+  PATHS.device_authorization,
+])
+/** What is served at the origin that asks for client certificates: where programs call, not read. */
+export const MUTUAL_TLS_PATHS: ReadonlySet<string> = new Set(
+  [...MACHINE_PATHS].filter(
+    (path) => path !== PATHS.jwks && !(DISCOVERY_PATHS as readonly string[]).includes(path),
+  ),
+)
+
 /** Where a person's interaction with an authorization request is. */
 export const INTERACTION_PATH = '/interaction'

@@ -7,6 +7,8 @@ import type { ChangeFeed } from '../../platform/persistence/change_feed.ts'
 import { createProvider, type ProviderDeps } from './create_provider.ts'
 import { amendDiscovery } from './discovery.ts'
 import { serveDocuments } from './documents.ts'
+import { nameEndpointAliases } from './mutual_tls.ts'
+import { createOwnTokens } from './own_tokens.ts'
 import { DISCOVERY_PATHS, PATHS } from './paths.ts'
 import { handleStructuredTokens } from './structured_tokens.ts'
 
@@ -22,7 +24,7 @@ export type ProviderRuntime = {
   stop(): void
 }
 
-type Deps = Omit<ProviderDeps, 'jwks'> & { changes?: Pick<ChangeFeed, 'subscribe'> }
+type Deps = Omit<ProviderDeps, 'jwks' | 'ownTokens'> & { changes?: Pick<ChangeFeed, 'subscribe'> }
 type Built = { provider: Provider; handler: Middleware; keys: string }
 
 /** Looks by itself this often, for a change that no notification told of. */
@@ -60,19 +62,25 @@ export async function startProviderRuntime(deps: Deps): Promise<ProviderRuntime>
 }
 
 function build(deps: Deps, keys: readonly SigningKey[]): Built {
-  const provider = createProvider({ ...deps, jwks: { keys: keys.map((key) => key.privateJwk) } })
+  const ownTokens = createOwnTokens({
+    issuer: deps.config.server.issuer,
+    publicKeys: { keys: keys.map((key) => key.publicJwk) },
+  })
+  const jwks = { keys: keys.map((key) => key.privateJwk) }
+  const provider = createProvider({ ...deps, jwks, ownTokens })
   const handler = compose([
     serveDocuments({
       jwks: PATHS.jwks,
       discovery: DISCOVERY_PATHS,
       amendDiscovery: (document) => amendDiscovery(document, deps.config.protocols),
     }),
+    nameEndpointAliases(deps.config.mutualTls.origin),
     handleStructuredTokens({
       db: deps.db,
       keyring: deps.keyring,
       recorder: deps.recorder,
       issuer: deps.config.server.issuer,
-      publicKeys: { keys: keys.map((key) => key.publicJwk) },
+      ownTokens,
     }),
     compose(provider.middleware as never),
   ]) as Middleware

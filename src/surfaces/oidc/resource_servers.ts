@@ -1,10 +1,11 @@
 import { type Client, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
+import { JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT } from '../../domain/clients/client_metadata.ts'
 import type { ResourceServer as Registered } from '../../domain/clients/resource_server.ts'
 
 /**
  * APIs as OAuth resource servers (RFC 8707). A client gets of an API's scopes what is assigned to
  * it in `resource_scopes`; a client without an assignment may ask on behalf of a person, who then
- * decides, but never on its own behalf.
+ * decides, but never on its own behalf, nor where no person is there to decide.
  */
 
 export type ResourceServerLookup = {
@@ -16,7 +17,7 @@ export function createResourceIndicators(lookup: ResourceServerLookup, accessTok
     enabled: true,
     async defaultResource(ctx: KoaContextWithOIDC, client: Client | undefined, oneOf?: string[]) {
       if (oneOf) return oneOf
-      if (ctx.oidc.params?.['grant_type'] !== 'client_credentials') return undefined as never
+      if (!isUndecided(ctx)) return undefined as never
       return (await soleResourceFor(lookup, client, ctx.oidc.requestParamScopes)) as never
     },
     async getResourceServerInfo(
@@ -26,7 +27,7 @@ export function createResourceIndicators(lookup: ResourceServerLookup, accessTok
     ): Promise<ResourceServer> {
       const server = await lookup.find(identifier)
       if (!server) throw new errors.InvalidTarget('unknown resource')
-      const scopes = allowedScopes(server, client, isOwnBehalf(ctx))
+      const scopes = allowedScopes(server, client, isUndecided(ctx))
       if (!scopes) throw new errors.InvalidTarget('resource is not allowed for this client')
       return {
         scope: scopes.join(' '),
@@ -42,21 +43,24 @@ export function createResourceIndicators(lookup: ResourceServerLookup, accessTok
   }
 }
 
-function isOwnBehalf(ctx: KoaContextWithOIDC): boolean {
-  return ctx.oidc.params?.['grant_type'] === 'client_credentials'
+/** Grants at which nobody is asked: the assignment alone says what the client may have. */
+const UNDECIDED = new Set(['client_credentials', TOKEN_EXCHANGE_GRANT, JWT_BEARER_GRANT])
+
+function isUndecided(ctx: KoaContextWithOIDC): boolean {
+  return UNDECIDED.has(String(ctx.oidc.params?.['grant_type']))
 }
 
 function allowedScopes(
   server: Registered,
   client: Client,
-  ownBehalf: boolean,
+  undecided: boolean,
 ): string[] | undefined {
   const assigned = (client['resource_scopes'] as Record<string, string[]> | undefined)?.[
     server.identifier
   ]
   const offered = server.scopes.map(({ name }) => name)
   if (assigned) return offered.filter((scope) => assigned.includes(scope))
-  return ownBehalf ? undefined : offered
+  return undecided ? undefined : offered
 }
 
 /** A service that names scopes but no API means the one assigned to it that has them all. */

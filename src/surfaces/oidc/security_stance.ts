@@ -18,7 +18,7 @@ type Stance = {
   holds: (configuration: Effective, protocols: Protocols) => boolean
 }
 /** What the deployment has switched on against our advice. */
-type Protocols = Pick<Config['protocols'], 'legacyClients'>
+type Protocols = Pick<Config['protocols'], 'legacyClients' | 'mutualTls'>
 
 /** Any client but those of the preset `legacy`. */
 const MODERN_CLIENTS = [
@@ -103,6 +103,15 @@ const STANCE: readonly Stance[] = [
     name: 'the implicit grant is gone',
     holds: (c, { legacyClients }) =>
       legacyClients || !(c['grantTypes'] as Set<string>).has('implicit'),
+  },
+  {
+    name: 'client certificates count where the deployment says so, and bind tokens then',
+    holds: (c, { mutualTls }) => {
+      const { enabled, certificateBoundAccessTokens } = feature(c, 'mTLS')
+      return mutualTls === 'off'
+        ? enabled !== true
+        : Boolean(enabled && certificateBoundAccessTokens)
+    },
   },
   {
     name: 'nobody registers a client unasked',

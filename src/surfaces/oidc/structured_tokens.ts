@@ -1,4 +1,3 @@
-import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
 import type { Context, Middleware } from 'koa'
 import type { Client, KoaContextWithOIDC } from 'oidc-provider'
 import { tokenRevoked } from '../../platform/events/catalogue.ts'
@@ -8,6 +7,7 @@ import type { Db } from '../../platform/persistence/db.ts'
 import { findJwtStanding, insertRevokedToken, type JwtStanding } from './adapters/replay_store.ts'
 import { mayIntrospect } from './introspection_policy.ts'
 import { originOf } from './origin.ts'
+import type { AccessTokenClaims, OwnTokens } from './own_tokens.ts'
 import { subjectFor } from './pairwise.ts'
 
 /**
@@ -21,7 +21,7 @@ export type StructuredTokenDeps = {
   db: Db
   keyring: Keyring
   issuer: string
-  publicKeys: JSONWebKeySet
+  ownTokens: OwnTokens
   recorder: EventRecorder
 }
 
@@ -30,26 +30,8 @@ const INACTIVE = { active: false } as const
 /** RFC 9701 §5, for clients that are registered with an algorithm for it. */
 export const SIGNED_INTROSPECTION = 'application/token-introspection+jwt'
 
-type AccessTokenClaims = JWTPayload & {
-  client_id?: string
-  scope?: string
-  gid?: string
-  cnf?: Record<string, unknown>
-  acr?: string
-  amr?: string[]
-  auth_time?: number
-}
-
 export function handleStructuredTokens(deps: StructuredTokenDeps): Middleware {
-  const keys = createLocalJWKSet(deps.publicKeys)
-  const verify = async (token: string): Promise<AccessTokenClaims | undefined> => {
-    try {
-      const { payload } = await jwtVerify(token, keys, { issuer: deps.issuer, typ: 'at+jwt' })
-      return payload as AccessTokenClaims
-    } catch {
-      return undefined
-    }
-  }
+  const { verifyAccessToken: verify } = deps.ownTokens
   return async (context, next) => {
     await next()
     const ctx = context as unknown as KoaContextWithOIDC
@@ -101,11 +83,11 @@ async function introspect(
   const client = await ctx.oidc.provider.Client.find(claims.client_id ?? '')
   if (standing.revoked || !client) return INACTIVE
   if (claims.gid !== undefined && !standsFor(keyring, standing, client, claims.sub)) return INACTIVE
-  const { sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time } = claims
+  const { sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time, act } = claims
   return {
     active: true,
     iss: issuer,
-    ...defined({ sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time }),
+    ...defined({ sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time, act }),
     token_type: cnf?.['jkt'] === undefined ? 'Bearer' : 'DPoP',
   }
 }

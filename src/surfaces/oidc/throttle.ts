@@ -6,20 +6,12 @@ import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import { requestRefused } from '../../platform/events/catalogue.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import { originOf } from './origin.ts'
-import { PATHS } from './paths.ts'
+import { CLIENT_PATHS, PATHS } from './paths.ts'
 
 /**
  * Limits on the protocol endpoints. Where clients prove who they are only failures count, so that an
  * honest client pays nothing for being watched; where a person types a code every attempt counts.
  */
-
-const AUTHENTICATING: ReadonlySet<string> = new Set([
-  PATHS.token,
-  PATHS.introspection,
-  PATHS.revocation,
-  PATHS.pushed_authorization_request,
-  PATHS.device_authorization,
-])
 
 export function createThrottle({
   limits,
@@ -44,7 +36,7 @@ export function createThrottle({
 }
 
 async function throttle(limits: RateLimits, ctx: Context, next: Next): Promise<void> {
-  if (AUTHENTICATING.has(ctx.path)) return await throttleClients(limits, ctx, next)
+  if (CLIENT_PATHS.has(ctx.path)) return await throttleClients(limits, ctx, next)
   if (ctx.path === PATHS.authorization) return await throttleRequests(limits, ctx, next)
   if (ctx.path === PATHS.code_verification && ctx.method === 'POST') {
     await countUserCode(limits, ctx)

@@ -106,6 +106,19 @@ describe('authcore client', function () {
     })
   })
 
+  it('registers nobody for certificates that the server would not take', async () => {
+    const metadata = file('mtls.json', {
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_subject_dn: 'CN=shop',
+    })
+    const create = `client create --name Cert --preset service --id cert --metadata-file ${metadata}`
+    const refused = await place.run(create)
+    expect(refused.code).not.to.equal(0)
+    expect(refused.stderr).to.include('AUTHCORE_MTLS')
+    const unknown = await place.run('client show cert')
+    expect(unknown.code).not.to.equal(0)
+  })
+
   it('refuses what contradicts itself or is not acceptable, and changes nothing', async () => {
     const jwks = file('jwks.json', { keys: [publicJwk()] })
     const calls: [line: string, code: string, message: RegExp][] = [

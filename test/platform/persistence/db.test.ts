@@ -112,7 +112,8 @@ describe('persistence/db', () => {
     await query(
       db,
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+          AND backend_type = 'client backend'`,
     )
     await sleep(100)
     for (let i = 0; i < 3; i++) await query(other, 'SELECT 1')

@@ -22,6 +22,12 @@ const PACKAGES: Record<string, [pkg: string, witness: string][]> = {
     ['haproxy', 'haproxy'],
     ['openssl', 'openssl'],
   ],
+  oidc_agent: [['oidc-agent-cli', 'oidc-agent']],
+  dovecot: [
+    ['dovecot-imapd', '/usr/lib/dovecot/imap'],
+    ['curl', 'curl'],
+  ],
+  openssl: [['openssl', 'openssl']],
 }
 
 const POLICY = '/usr/sbin/policy-rc.d'

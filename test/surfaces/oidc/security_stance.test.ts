@@ -4,7 +4,7 @@ import { effectiveConfiguration } from '../../../src/surfaces/oidc/internals.ts'
 import { brokenStances } from '../../../src/surfaces/oidc/security_stance.ts'
 import { type AuthCore, startAuthCore } from '../../support/authcore.ts'
 
-const STRICT = { legacyClients: false }
+const STRICT = { legacyClients: false, mutualTls: 'off' } as const
 
 describe('surfaces/oidc/security_stance', function () {
   this.timeout(30_000)

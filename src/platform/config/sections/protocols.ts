@@ -10,9 +10,9 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_LEGACY_CLIENTS',
     doc: 'Allows clients of the preset `legacy`: implicit and hybrid response types, and for those that authenticate, the code flow without PKCE. RFC 9700 advises against it.',
   }),
-  authorizationPost: setting(flag.default(false), {
+  authorizationPost: setting(flag.default(true), {
     env: 'AUTHCORE_AUTHORIZATION_POST',
-    doc: 'Takes authorization requests by HTTP POST too (OpenID Connect Core §3.1.2.1). Cookies are then sent along with requests from other sites, which https makes possible; a session is not.',
+    doc: 'Takes authorization and logout requests as forms too (OpenID Connect Core §3.1.2.1): each is sent on as the GET that it stands for.',
   }),
   requestObjects: setting(flag.default(true), {
     env: 'AUTHCORE_REQUEST_OBJECTS',
@@ -34,8 +34,24 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_ENCRYPTED_TOKENS',
     doc: 'Encrypts ID tokens, UserInfo, introspection and authorization responses for clients that registered a key and an algorithm for it (RFC 7516). Where this is off, such a client cannot be used.',
   }),
+  tokenExchange: setting(flag.default(true), {
+    env: 'AUTHCORE_TOKEN_EXCHANGE',
+    doc: 'Lets clients that are registered for it exchange tokens (RFC 8693).',
+  }),
+  jwtBearer: setting(flag.default(true), {
+    env: 'AUTHCORE_JWT_BEARER',
+    doc: 'Lets clients that are registered for it get tokens for assertions of issuers that they trust (RFC 7523).',
+  }),
   deviceFlow: setting(flag.default(true), {
     env: 'AUTHCORE_DEVICE_FLOW',
     doc: 'Lets clients that are registered for it connect devices with a code (RFC 8628).',
+  }),
+  frontchannelLogout: setting(flag.default(false), {
+    env: 'AUTHCORE_FRONTCHANNEL_LOGOUT',
+    doc: 'Loads the `frontchannel_logout_uri` of clients on the logout page. Browsers that block third-party cookies make it unreliable: prefer back-channel logout.',
+  }),
+  mutualTls: setting(z.enum(['off', 'listener', 'proxy']).default('off'), {
+    env: 'AUTHCORE_MTLS',
+    doc: 'Client certificates (RFC 8705): `listener` terminates TLS at a port of its own, `proxy` reads them from a header of a trusted proxy. While it is `off`, clients that need it are refused.',
   }),
 })

@@ -62,13 +62,19 @@ export function createCodec(keyring: Keyring): Codec {
     ]
     const accountId = text('accountId')
     return {
-      grantHash: grantId === undefined ? undefined : idHash(grantId),
+      grantHash: grantId === undefined ? grantHashIn(payload) : idHash(grantId),
       uidHash: uid === undefined ? undefined : uidHash(uid),
       userCodeHash: userCode === undefined ? undefined : userCodeHash(userCode),
       accountId: accountId !== undefined && isId(accountId) ? accountId : undefined,
       clientId: text('clientId'),
     }
   }
+}
+
+/** An exchanged token has no grant of its own: it names that of the token it was exchanged for. */
+function grantHashIn({ extra }: Payload): Buffer | undefined {
+  const gid = (extra as { gid?: unknown } | undefined)?.gid
+  return typeof gid === 'string' ? Buffer.from(gid, 'base64url') : undefined
 }
 
 function place({ model, idHash }: { model: ModelName; idHash: Buffer }): string {

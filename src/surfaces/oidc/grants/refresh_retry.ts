@@ -79,5 +79,6 @@ function belongsTo(ctx: Context, record: OidcRecord): boolean {
 /** Whether this request may be given the same answer twice: an authenticated client, or a bound key. */
 export function mayRepeat(ctx: Context): boolean {
   const { client, entities } = ctx.oidc
-  return client?.clientAuthMethod !== 'none' || Boolean(entities.RotatedRefreshToken?.jkt)
+  const used = entities.RotatedRefreshToken
+  return client?.clientAuthMethod !== 'none' || Boolean(used?.jkt ?? used?.['x5t#S256'])
 }

@@ -84,6 +84,7 @@ function recordIssue(deps: TokenRequestDeps, ctx: Context, grantType: string): v
   const event = tokenIssued({
     clientId: client.clientId,
     accountId: token?.accountId,
+    actor: token?.extra?.act?.sub,
     grantType,
     scope: body.scope,
     resource: token?.aud,
