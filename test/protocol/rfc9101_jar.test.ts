@@ -232,6 +232,11 @@ describe('Signed authorization requests (RFC 9101)', function () {
       expect(answerAt(reply).get('error')).to.equal('invalid_request')
     })
 
+    it('that ended a moment ago', async () => {
+      const claims = { exp: now() - 2, nbf: now() - 60, iat: now() - 60 }
+      expectError(await push(await object({ claims })), 400, 'invalid_request_object')
+    })
+
     it('where the client has registered no key', async () => {
       const bare = await addClient(server)
       expectError(await push(await object({}, bare), bare), 400, 'invalid_request_object')

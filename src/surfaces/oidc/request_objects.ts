@@ -75,6 +75,8 @@ function missingClaim(ctx: KoaContextWithOIDC, claims: Claims): string | undefin
 
 /** Counted from when it says that it begins, and from now, whatever it says. */
 function lifeFault({ exp, nbf, iat }: Claims, now: number, toleranceS: number): string | undefined {
+  // Tolerance is for the beginning alone: what is pushed at its end would be good for no time at all.
+  if (Number(exp) <= now) return 'is over'
   const lifeS = Number(exp) - Number(nbf ?? iat ?? now)
   return lifeS > MAX_LIFE_S || Number(exp) - now > MAX_LIFE_S + toleranceS
     ? `must live for ${MAX_LIFE_S} seconds at most`
