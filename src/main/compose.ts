@@ -127,6 +127,7 @@ export async function compose(input: {
     recorder,
     clients,
     resourceServers,
+    limits,
     pages,
     locales: LOCALES,
     cookieKeys,

@@ -2,15 +2,25 @@ import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
-import { query } from '../platform/persistence/db.ts'
+import { query, type Transaction } from '../platform/persistence/db.ts'
 import type { ErrorKind } from '../platform/templating/views.ts'
 import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
+import type { ApprovalsPage } from '../surfaces/interactions/approvals.ts'
 import { mountInteractions } from '../surfaces/interactions/mount.ts'
 import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
+import { createApprovals } from '../surfaces/oidc/ciba/approvals.ts'
+import type { PingJob } from '../surfaces/oidc/ciba/ping_delivery.ts'
+import { findSignedIn, signInUri } from '../surfaces/oidc/ciba/sign_in.ts'
 import { createEndSession } from '../surfaces/oidc/end_session.ts'
 import { mountLaunch } from '../surfaces/oidc/launch.ts'
 import { mountOidc } from '../surfaces/oidc/mount.ts'
-import { DISCOVERY_PATHS, INTERACTION_PATH, MACHINE_PATHS, PATHS } from '../surfaces/oidc/paths.ts'
+import {
+  APPROVALS_PATH,
+  DISCOVERY_PATHS,
+  INTERACTION_PATH,
+  MACHINE_PATHS,
+  PATHS,
+} from '../surfaces/oidc/paths.ts'
 import { createRequestByReference } from '../surfaces/oidc/request_by_reference.ts'
 import { createThrottle } from '../surfaces/oidc/throttle.ts'
 import { operationsSurface } from '../surfaces/operations/mount.ts'
@@ -72,7 +82,8 @@ export function createApp(parts: Parts, health: Health): Koa {
   operationsSurface({ health, metrics, metricsAllow: config.server.metricsAllow }).mount(app)
   app.use(serveFiles('/assets', parts.renderer.assets))
   mountHome(app, parts)
-  if (config.environment !== 'production') mountDevInbox(app, parts)
+  if (config.environment !== 'production')
+    mountDevInbox(app, { ...parts, approvalsPath: APPROVALS_PATH })
   const { authorizationPost: posts, frontchannelLogout } = config.protocols
   mountOidc(app, {
     runtime,
@@ -95,10 +106,25 @@ export function createApp(parts: Parts, health: Health): Koa {
       codec: parts.codec,
       provider: () => runtime.provider(),
     }),
+    approvals: config.protocols.ciba ? approvalsPage(parts) : undefined,
     inUnitOfWork: (work) => inUnitOfWork(stores, work),
     onSignIn: (outcome) => metrics.signIn(outcome),
   })
   return app
+}
+
+function approvalsPage(parts: Parts): ApprovalsPage {
+  const { config, db, jobs, runtime } = parts
+  const provider = () => runtime.provider()
+  const pings = {
+    send: (job: PingJob, tx: Transaction) => jobs.send('ciba_ping', job, { tx }),
+  }
+  return {
+    ...createApprovals({ ...parts, provider, pings }),
+    path: APPROVALS_PATH,
+    signedIn: (ctx) => findSignedIn({ db, provider: provider() }, ctx),
+    signInUri: (options) => signInUri(config, options),
+  }
 }
 
 function healthOf({ db, redis, log, config }: Parts): Health {

@@ -7,6 +7,7 @@ import { type EventSink, startRelay } from '../platform/events/relay.ts'
 import { startHousekeeping } from '../platform/jobs/housekeeping.ts'
 import { rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
 import { deleteExpiredRecords } from '../surfaces/oidc/adapters/housekeeping.ts'
+import { deliverPing } from '../surfaces/oidc/ciba/ping_delivery.ts'
 import { deliverLogout } from '../surfaces/oidc/logout_delivery.ts'
 import { type Parts, rotationPolicy } from './compose.ts'
 
@@ -46,6 +47,9 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   })
   jobs.work('backchannel_logout', (job) =>
     deliverLogout({ provider: () => runtime.provider(), recorder, clock }, job.data, job),
+  )
+  jobs.work('ciba_ping', (job) =>
+    deliverPing({ ...parts, provider: () => runtime.provider() }, job.data, job),
   )
   return {
     async stop() {

@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client'
 import type { Page } from 'playwright-core'
+import { createResourceServer } from '../../src/domain/clients/create_resource_server.ts'
 import {
   API,
   type AuthCore,
@@ -19,6 +20,8 @@ export type World = {
   site: ClientSite
   stop(): Promise<void>
   userCode(): Promise<string>
+  /** An application asks this person for approval of a payment. */
+  askForApproval(person: Person): Promise<void>
 }
 
 /** Called at each page, once it is there. It may resize and recolour, and goes nowhere. */
@@ -48,9 +51,11 @@ export async function startWorld(): Promise<World> {
     metadata: {},
   })
   const television = await relyingParty(server, client)
+  const askForApproval = await paymentsOf(server)
   return {
     server,
     site,
+    askForApproval,
     async userCode() {
       const begun = await oidc.initiateDeviceAuthorization(television.configuration, {
         scope: 'openid profile',
@@ -61,6 +66,48 @@ export async function startWorld(): Promise<World> {
       await site.stop()
       await server.stop()
     },
+  }
+}
+
+async function paymentsOf(server: AuthCore): Promise<World['askForApproval']> {
+  await createResourceServer(server.parts, {
+    identifier: 'https://pay.lantern.example',
+    name: 'Lantern Pay',
+    authorizationDetailsTypes: [
+      {
+        type: 'payment',
+        title: 'Pay once',
+        description: 'Takes money from your account, once.',
+        schema: {
+          type: 'object',
+          properties: {
+            amount: { type: 'string', title: 'Amount' },
+            creditor: { type: 'string', title: 'To' },
+          },
+        },
+      },
+    ],
+  })
+  await server.parts.runtime.refresh()
+  const client = await addClient(server, {
+    name: 'Lantern Shop',
+    metadata: {
+      grant_types: ['urn:openid:params:grant-type:ciba'],
+      response_types: [],
+      backchannel_token_delivery_mode: 'poll',
+      authorization_details_types: ['payment'],
+      logo_uri: LOGO_URI,
+    },
+  })
+  const till = await relyingParty(server, client)
+  const payment = { type: 'payment', amount: '12.50 EUR', creditor: 'Lantern Shop' }
+  return async ({ email }) => {
+    await oidc.initiateBackchannelAuthentication(till.configuration, {
+      scope: 'openid profile',
+      login_hint: email,
+      binding_message: 'Till 3',
+      authorization_details: JSON.stringify([payment]),
+    })
   }
 }
 
@@ -78,6 +125,7 @@ export async function visitEveryPage(world: World, page: Page, look: Look): Prom
   await signInPages(world, page, person, look)
   await accountPages(world, page, person, look)
   await devicePages(world, page, look)
+  await approvalPages(world, page, person, look)
   await logoutPages(world, page, look)
   await lostPages(world, page, look)
   for (const [name, path] of [
@@ -162,6 +210,20 @@ async function devicePages({ server, userCode }: World, page: Page, look: Look):
   await page.locator('#allow').click()
   await page.locator('#device-outcome').waitFor()
   await look(page, 'device_approved')
+}
+
+async function approvalPages(
+  { server, askForApproval }: World,
+  page: Page,
+  person: Person,
+  look: Look,
+): Promise<void> {
+  await askForApproval(person)
+  await page.goto(`${server.issuer}/ciba`)
+  await look(page, 'approvals')
+  await page.locator('#approve-0').click()
+  await page.locator('#approval-outcome').waitFor()
+  await look(page, 'approval_done')
 }
 
 async function logoutPages({ site, server }: World, page: Page, look: Look): Promise<void> {

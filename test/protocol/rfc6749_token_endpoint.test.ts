@@ -119,7 +119,6 @@ describe('The token endpoint (RFC 6749, OAuth 2.1)', function () {
     for (const grant_type of [
       'password',
       'implicit',
-      'urn:openid:params:grant-type:ciba',
       '__proto__',
       'constructor',
       'toString',

@@ -60,6 +60,7 @@ describe('Discovery (RFC 8414, OpenID Connect Discovery 1.0)', function () {
       'urn:ietf:params:oauth:grant-type:device_code',
       'urn:ietf:params:oauth:grant-type:token-exchange',
       'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      'urn:openid:params:grant-type:ciba',
     ])
     expect(document['token_endpoint_auth_methods_supported']).to.have.members([
       'client_secret_basic',

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { base64url } from 'jose'
+import { CIBA_GRANT } from '../../src/domain/clients/client_metadata.ts'
 import {
   type AuthCore,
   addClient,
@@ -364,6 +365,48 @@ describe('Signed authorization requests (RFC 9101)', function () {
     it('are refused signed with RS256, even by a key of the client', async () => {
       expectError(await pushAs({}, rsa), 400, 'invalid_request_object')
       expect((await pushAs({}, { ...rsa, alg: 'RS256' })).status).to.equal(400)
+    })
+  })
+
+  describe('for approval on another device (CIBA Core §7.1.1)', () => {
+    let bank: TestClient
+
+    before(async () => {
+      bank = await addClient(server, {
+        metadata: {
+          grant_types: ['authorization_code', CIBA_GRANT],
+          backchannel_token_delivery_mode: 'poll',
+          backchannel_authentication_request_signing_alg: 'ES256',
+          jwks: jwksOf(key),
+        },
+      })
+    })
+
+    const begin = async (changes: ProofChanges = {}) => {
+      const claims = { login_hint: ada.email, response_type: undefined, ...changes.claims }
+      const request = await object({ ...changes, claims }, bank)
+      return { request, reply: await start({ request }) }
+    }
+    const start = (fields: Record<string, string>) =>
+      post(server, '/backchannel_authentication', bank, fields)
+
+    it('are taken, and used once', async () => {
+      const { request, reply } = await begin()
+      expect(reply.status, reply.body).to.equal(200)
+      const again = await start({ request })
+      expect(again.status, again.body).to.equal(400)
+    })
+
+    for (const claim of ['exp', 'iat', 'nbf', 'jti']) {
+      it(`are refused without ${claim}`, async () => {
+        const { reply } = await begin({ claims: { [claim]: undefined } })
+        expect(reply.status, reply.body).to.equal(400)
+      })
+    }
+
+    it('are not optional for a client that is registered with them', async () => {
+      const reply = await start({ scope: 'openid', login_hint: ada.email })
+      expectError(reply, 400, 'invalid_request')
     })
   })
 

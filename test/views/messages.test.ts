@@ -40,9 +40,10 @@ describe('the messages', () => {
         .filter(([key, message]) => message === english.get(key))
         .map(([key]) => `${locale} ${key}`),
     )
-    // "Code" is a German and a French word; the title is only punctuation.
+    // "Code" is a German and a French word, "No" a Spanish one; the title is only punctuation.
     expect(same.filter((key) => !/ (page\.title|device_code\.label)$/.test(key))).to.deep.equal([
       'es page.problem_title',
+      'es consent.no',
     ])
   })
 })

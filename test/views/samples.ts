@@ -24,6 +24,7 @@ const consent = {
   account: { name: 'amira' },
   scopes: [],
   resources: [],
+  details: [],
   cancelAction: '/interaction/u1/abort',
 }
 const standardScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access']
@@ -76,6 +77,19 @@ export const samples: Samples = {
           },
           { name: 'Lantern Pay', scopes: [{ name: 'receipts', description: 'See receipts' }] },
         ],
+        details: [
+          {
+            title: 'Pay once',
+            description: 'Takes money from your account, once.',
+            resource: 'Lantern Pay',
+            lines: [
+              { label: 'Amount · Currency', values: ['EUR'] },
+              { label: 'Amount · Value', values: [123.5] },
+              { label: 'At once', values: [true, false] },
+              { label: 'Notes', values: ['<b>first</b>', 'second'] },
+            ],
+          },
+        ],
         switchUri: '/interaction/u1/switch',
         restart,
       },
@@ -92,7 +106,73 @@ export const samples: Samples = {
         account: { name: longName, email: longEmail },
         scopes: [{ name: `https://api.example.com/${'auth/'.repeat(20)}` }],
         resources: [{ name: longName, scopes: [{ name: 'x'.repeat(120) }] }],
+        details: [
+          {
+            title: longName,
+            resource: longName,
+            lines: [{ label: 'y'.repeat(120), values: ['z'.repeat(500)] }],
+          },
+        ],
       },
+    },
+  },
+  'interactions/approvals': {
+    minimal: {
+      account: { name: 'amira' },
+      action: '/ciba',
+      requests: [
+        {
+          handle: 'h0',
+          csrf: form.csrf,
+          client: bare,
+          askedAt: '2026-11-26T09:25:00.000Z',
+          scopes: [],
+          resources: [],
+          details: [],
+        },
+      ],
+    },
+    states: {
+      none: { account, switchUri: '/sign-in', action: '/ciba', requests: [] },
+      full: {
+        account,
+        switchUri: '/sign-in',
+        action: '/ciba',
+        requests: [
+          {
+            handle: 'h1',
+            csrf: form.csrf,
+            client,
+            bindingMessage: 'W4SCT at till 3',
+            askedAt: '2026-11-26T09:25:00.000Z',
+            scopes: [{ name: 'openid' }, { name: 'profile' }],
+            resources: [{ name: 'Lantern Pay', scopes: [{ name: 'receipts' }] }],
+            details: [
+              {
+                title: 'Pay once',
+                resource: 'Lantern Pay',
+                lines: [{ label: 'Amount', values: [12] }],
+              },
+            ],
+          },
+          {
+            handle: 'h2',
+            csrf: form.csrf,
+            client: { name: longName },
+            askedAt: '2026-11-26T09:26:00.000Z',
+            scopes: [{ name: 'openid' }],
+            resources: [],
+            details: [],
+          },
+        ],
+      },
+    },
+  },
+  'interactions/approval_done': {
+    minimal: { outcome: 'approved' },
+    states: {
+      denied: { outcome: 'denied', othersUri: '/ciba' },
+      gone: { outcome: 'gone', othersUri: '/ciba' },
     },
   },
   'interactions/select_account': {
@@ -220,6 +300,13 @@ export const samples: Samples = {
             kind: 'token_reuse',
             recipient: account.email,
             client: bare.name,
+            at: '2026-11-21T10:00:00.000Z',
+          },
+          {
+            kind: 'approval_requested',
+            recipient: account.email,
+            client: bare.name,
+            uri: '/ciba',
             at: '2026-11-21T10:00:00.000Z',
           },
         ],

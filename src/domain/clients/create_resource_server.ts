@@ -4,6 +4,7 @@ import { resourceServerCreated } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
+import { assertTypesAreFree } from './details_types_free.ts'
 import {
   parseResourceServer,
   type ResourceServer,
@@ -23,6 +24,7 @@ export async function createResourceServer(
   const server = { ...parseResourceServer(input), createdAt: now, updatedAt: now }
   const { identifier } = server
   const create = async (tx: Transaction): Promise<ResourceServer> => {
+    await assertTypesAreFree(tx, server)
     await insertResourceServer(tx, server)
     await appendEvent(tx, resourceServerCreated({ identifier, ...(by ? { by } : {}) }))
     await notifyChange(tx, 'resource_server', identifier)

@@ -10,7 +10,18 @@ type Parties = { accountId: string; clientId: string }
 /** Adds to what the person allowed this client before. */
 export async function grantConsent(
   { db, clock }: { db: Db; clock: Clock },
-  { accountId, clientId, granted, origin = {} }: Parties & { granted: Requested; origin?: Origin },
+  {
+    accountId,
+    clientId,
+    granted,
+    detailsTypes = [],
+    origin = {},
+  }: Parties & {
+    granted: Requested
+    /** RFC 9396: allowed once, and not remembered beyond the trail. */
+    detailsTypes?: readonly string[]
+    origin?: Origin
+  },
   tx?: Transaction,
 ): Promise<Consent> {
   const resources = Object.fromEntries(
@@ -21,6 +32,7 @@ export async function grantConsent(
     clientId,
     scopes: [...granted.openidScopes],
     resources,
+    ...(detailsTypes.length > 0 ? { detailsTypes: [...detailsTypes] } : {}),
     ...origin,
   })
   const grant = async (tx: Transaction): Promise<Consent> => {

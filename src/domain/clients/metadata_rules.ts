@@ -30,6 +30,7 @@ const RULES: readonly Rule[] = [
   exchangePolicyHasGrant,
   exchangeAudiencesAreAssigned,
   assertionsHaveIssuers,
+  cibaSaysHowItHears,
 ]
 
 export function metadataFaults(metadata: ClientMetadata): MetadataFault[] {
@@ -136,6 +137,24 @@ function assertionAlgHasUse(metadata: ClientMetadata): MetadataFault[] {
     metadata.token_endpoint_auth_method !== 'private_key_jwt'
     ? fault('token_endpoint_auth_signing_alg', 'has a meaning with private_key_jwt only')
     : []
+}
+
+/** OpenID Connect CIBA Core §4 */
+function cibaSaysHowItHears(metadata: ClientMetadata): MetadataFault[] {
+  const {
+    grant_types,
+    backchannel_token_delivery_mode: mode,
+    backchannel_client_notification_endpoint: endpoint,
+  } = metadata
+  if (grant_types.includes(CIBA_GRANT) !== (mode !== undefined)) {
+    return mode === undefined
+      ? fault('backchannel_token_delivery_mode', 'must be poll or ping for the ciba grant')
+      : fault('backchannel_token_delivery_mode', 'has a meaning with the ciba grant only')
+  }
+  if ((mode === 'ping') === (endpoint !== undefined)) return []
+  return endpoint === undefined
+    ? fault('backchannel_client_notification_endpoint', 'must be given for ping')
+    : fault('backchannel_client_notification_endpoint', 'has a meaning with ping only')
 }
 
 function logoutSessionHasUri(metadata: ClientMetadata): MetadataFault[] {

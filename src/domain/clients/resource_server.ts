@@ -1,5 +1,9 @@
 import { z } from 'zod'
 import { DomainError } from '../../core/errors.ts'
+import {
+  type AuthorizationDetailsType,
+  authorizationDetailsTypeSchema,
+} from './authorization_details.ts'
 import { OPENID_SCOPES } from './openid_scopes.ts'
 
 /** An API that accepts our access tokens: what RFC 8707 calls a resource. */
@@ -12,6 +16,8 @@ export type ResourceServer = {
   /** Null for the lifetime that the configuration gives. */
   readonly accessTokenTtlS: number | null
   readonly signingAlgorithm: SigningAlgorithm
+  /** RFC 9396: the details that it understands. */
+  readonly authorizationDetailsTypes: readonly AuthorizationDetailsType[]
   readonly createdAt: Date
   readonly updatedAt: Date
 }
@@ -53,6 +59,13 @@ export const resourceServerSchema = z.strictObject({
   accessTokenFormat: z.enum(['jwt', 'opaque']).default('jwt'),
   accessTokenTtlS: z.int().min(60).max(86_400).nullable().default(null),
   signingAlgorithm: z.enum(['ES256', 'RS256', 'EdDSA']).default('ES256'),
+  authorizationDetailsTypes: z
+    .array(authorizationDetailsTypeSchema)
+    .max(50)
+    .refine((types) => new Set(types.map(({ type }) => type)).size === types.length, {
+      error: 'must not name a type twice',
+    })
+    .default([]),
 })
 
 /** @throws DomainError `invalid_input` naming the first member that is not acceptable */

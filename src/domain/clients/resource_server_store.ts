@@ -1,4 +1,5 @@
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+import type { AuthorizationDetailsType, OwnedDetailsType } from './authorization_details.ts'
 import {
   type AccessTokenFormat,
   isResourceIdentifier,
@@ -14,13 +15,14 @@ type ResourceServerRow = {
   access_token_format: AccessTokenFormat
   access_token_ttl_s: number | null
   signing_algorithm: SigningAlgorithm
+  authorization_details_types: AuthorizationDetailsType[]
   created_at: Date
   updated_at: Date
 }
 
 const RESOURCE_SERVER_COLUMNS = `
   identifier, name, scopes, access_token_format, access_token_ttl_s, signing_algorithm,
-  created_at, updated_at`
+  authorization_details_types, created_at, updated_at`
 
 function resourceServerFromRow(row: ResourceServerRow): ResourceServer {
   return {
@@ -30,6 +32,7 @@ function resourceServerFromRow(row: ResourceServerRow): ResourceServer {
     accessTokenFormat: row.access_token_format,
     accessTokenTtlS: row.access_token_ttl_s,
     signingAlgorithm: row.signing_algorithm,
+    authorizationDetailsTypes: row.authorization_details_types,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }
@@ -66,19 +69,56 @@ export async function insertResourceServer(tx: Db, server: ResourceServer): Prom
   await query(
     tx,
     `INSERT INTO resource_server (identifier, name, scopes, access_token_format,
-                                  access_token_ttl_s, signing_algorithm, created_at, updated_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [
-      server.identifier,
-      server.name,
-      JSON.stringify(server.scopes),
-      server.accessTokenFormat,
-      server.accessTokenTtlS,
-      server.signingAlgorithm,
-      server.createdAt,
-      server.updatedAt,
-    ],
+                                  access_token_ttl_s, signing_algorithm,
+                                  authorization_details_types, updated_at, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [...columnsOf(server), server.createdAt],
   )
+}
+
+export async function updateResourceServerRow(tx: Db, server: ResourceServer): Promise<void> {
+  await query(
+    tx,
+    `UPDATE resource_server
+        SET name = $2, scopes = $3, access_token_format = $4, access_token_ttl_s = $5,
+            signing_algorithm = $6, authorization_details_types = $7, updated_at = $8
+      WHERE identifier = $1`,
+    columnsOf(server),
+  )
+}
+
+function columnsOf(server: ResourceServer): unknown[] {
+  return [
+    server.identifier,
+    server.name,
+    JSON.stringify(server.scopes),
+    server.accessTokenFormat,
+    server.accessTokenTtlS,
+    server.signingAlgorithm,
+    JSON.stringify(server.authorizationDetailsTypes),
+    server.updatedAt,
+  ]
+}
+
+/** Until the end of the transaction nobody else writes a resource server. */
+export async function lockResourceServers(tx: Db): Promise<void> {
+  await query(tx, 'LOCK TABLE resource_server IN SHARE ROW EXCLUSIVE MODE')
+}
+
+/** The types of authorization details of every API; of `types` only where they are given. */
+export async function listAuthorizationDetailsTypes(
+  db: Db,
+  types?: readonly string[],
+): Promise<OwnedDetailsType[]> {
+  const rows = await query<{ identifier: string; details: AuthorizationDetailsType }>(
+    db,
+    `SELECT identifier, details
+       FROM resource_server, jsonb_array_elements(authorization_details_types) AS details
+      WHERE $1::text[] IS NULL OR details->>'type' = ANY ($1)
+      ORDER BY details->>'type'`,
+    [types ?? null],
+  )
+  return rows.map(({ identifier, details }) => ({ ...details, resource: identifier }))
 }
 
 /** False where there was none. */

@@ -4,11 +4,14 @@ import { fault, type MetadataFault, type Rule } from './metadata_fault.ts'
 /** Rules for clients that sign their authorization requests (RFC 9101 §10.5). */
 export const SIGNED_REQUEST_RULES: readonly Rule[] = [signedRequestsHaveKeys]
 
+const SIGNING = [
+  'request_object_signing_alg',
+  'require_signed_request_object',
+  'backchannel_authentication_request_signing_alg',
+] as const
+
 function signedRequestsHaveKeys(metadata: ClientMetadata): MetadataFault[] {
-  const { jwks, jwks_uri, require_signed_request_object, request_object_signing_alg } = metadata
-  const member =
-    (request_object_signing_alg && 'request_object_signing_alg') ||
-    (require_signed_request_object && 'require_signed_request_object')
-  if (!member || jwks || jwks_uri) return []
+  const member = SIGNING.find((each) => metadata[each])
+  if (!member || metadata.jwks || metadata.jwks_uri) return []
   return fault(member, 'needs the keys that verify the requests: jwks or jwks_uri')
 }

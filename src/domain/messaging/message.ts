@@ -1,5 +1,5 @@
 /**
- * Messages to people. So far there is one kind and one place where it arrives: the development inbox.
+ * Messages to people. So far there is one place where they arrive: the development inbox.
  * Outside development nothing is sent yet, and nothing is kept that nobody would deliver.
  */
 export type Message = {
@@ -12,5 +12,8 @@ export type Message = {
   createdAt: Date
 }
 
-/** `token_reuse`: a used code or refresh token came back, and the sign-in behind it was ended. */
-export type MessageKind = 'token_reuse'
+/**
+ * `token_reuse`: a used code or refresh token came back, and the sign-in behind it was ended.
+ * `approval_requested`: an application waits for the person's answer (CIBA).
+ */
+export type MessageKind = 'token_reuse' | 'approval_requested'

@@ -29,21 +29,21 @@ export async function listMessages(db: Db, { limit }: { limit: number }): Promis
 }
 
 /**
- * Writes the notice of a token reuse to the account's address, naming the client. Nothing happens for
+ * Writes a notice to the account's address, naming the client. Nothing happens for
  * an account without an address, or for an event that was noticed before.
  */
-export async function insertTokenReuseNotice(
+export async function insertNotice(
   tx: Db,
-  notice: { eventId: string; accountId: string; clientId: string; at: Date },
+  notice: { eventId: string; kind: MessageKind; accountId: string; clientId: string; at: Date },
 ): Promise<void> {
   await query(
     tx,
     `INSERT INTO message (id, kind, account_id, recipient, fields, created_at)
-     SELECT $1, 'token_reuse', account.id, account.email,
+     SELECT $1, $5, account.id, account.email,
             json_build_object('client', coalesce(client.name, $3)), $4
        FROM account LEFT JOIN client ON client.client_id = $3
       WHERE account.id = $2 AND account.email IS NOT NULL
      ON CONFLICT (id) DO NOTHING`,
-    [notice.eventId, notice.accountId, notice.clientId, notice.at],
+    [notice.eventId, notice.accountId, notice.clientId, notice.at, notice.kind],
   )
 }

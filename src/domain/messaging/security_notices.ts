@@ -1,23 +1,30 @@
 import { isId } from '../../core/ids.ts'
-import { tokenReuseDetected } from '../../platform/events/catalogue.ts'
+import { approvalRequested, tokenReuseDetected } from '../../platform/events/catalogue.ts'
 import type { EventSink, StoredEvent } from '../../platform/events/relay.ts'
-import { insertTokenReuseNotice } from './message_store.ts'
+import type { MessageKind } from './message.ts'
+import { insertNotice } from './message_store.ts'
 
-/** Tells people what happened to their account; an event sink, so that no request waits for it. */
+/** Tells people what happened to their account, and what waits for them; an event sink, so that no request waits for it. */
 export const securityNotices: EventSink = {
   name: 'security_notices',
   async deliver(tx, events) {
     for (const event of events) {
       const notice = noticeOf(event)
-      if (notice) await insertTokenReuseNotice(tx, notice)
+      if (notice) await insertNotice(tx, notice)
     }
   },
 }
 
+const KINDS: Readonly<Record<string, MessageKind>> = {
+  [tokenReuseDetected.type]: 'token_reuse',
+  [approvalRequested.type]: 'approval_requested',
+}
+
 function noticeOf({ id, type, data, occurredAt }: StoredEvent) {
   const { accountId, clientId } = data as { accountId?: unknown; clientId?: unknown }
-  if (type !== tokenReuseDetected.type || typeof accountId !== 'string' || !isId(accountId)) {
+  const kind = KINDS[type]
+  if (!kind || typeof accountId !== 'string' || !isId(accountId)) {
     return undefined
   }
-  return { eventId: id, accountId, clientId: String(clientId), at: occurredAt }
+  return { eventId: id, kind, accountId, clientId: String(clientId), at: occurredAt }
 }

@@ -64,6 +64,15 @@ export const LIMITS = {
   user_code_ip: fixed('attempts', 30, 10 * minute),
   user_code_global: fixed('attempts', 1_000, 10 * minute),
 
+  /**
+   * Requests for approval that one application, or all together, may send to one person (CIBA): a
+   * person who is asked again and again gives in. What was approved is given back.
+   */
+  ciba_account_client: fixed('attempts', 5, 10 * minute),
+  ciba_account: fixed('attempts', 20, 10 * minute),
+  /** Hints of one application that name nobody. */
+  ciba_unknown_client: fixed('failures', 30, 10 * minute),
+
   /** Authorization requests from one IPv4 address or IPv6 /64; an office shares one. */
   authorization_ip: fixed('failures', 1_200, minute),
   /** Requests that we had to fetch for one IPv4 address or IPv6 /64. */

@@ -1,7 +1,11 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { formatDurationS } from '../../core/duration.ts'
 import { DomainError } from '../../core/errors.ts'
-import { createResourceServer } from '../../domain/clients/create_resource_server.ts'
+import type { AuthorizationDetailsType } from '../../domain/clients/authorization_details.ts'
+import {
+  createResourceServer,
+  type ResourceServerToCreate,
+} from '../../domain/clients/create_resource_server.ts'
 import { deleteResourceServer } from '../../domain/clients/delete_resource_server.ts'
 import type {
   AccessTokenFormat,
@@ -13,11 +17,12 @@ import {
   findResourceServer,
   listResourceServers,
 } from '../../domain/clients/resource_server_store.ts'
+import { updateResourceServer } from '../../domain/clients/update_resource_server.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import type { CliCommand } from './cli_command.ts'
 import { BY, withDatabase } from './command_database.ts'
 import { confirm } from './confirm.ts'
-import { duration } from './option_values.ts'
+import { collect, duration, readJsonFile } from './option_values.ts'
 import type { Answer } from './output.ts'
 import { fields, table } from './text.ts'
 
@@ -25,14 +30,16 @@ import { fields, table } from './text.ts'
 
 const PAGE = 500
 
-type CreateOptions = {
-  identifier: string
-  name: string
+type UpdateOptions = {
+  name?: string
   scope?: ResourceScope[]
-  format: AccessTokenFormat
+  format?: AccessTokenFormat
   ttl?: number
-  alg: SigningAlgorithm
+  alg?: SigningAlgorithm
+  /** Files; false where all types are taken away. */
+  authorizationType?: string[] | false
 }
+type CreateOptions = UpdateOptions & { identifier: string; name: string }
 
 export function defineResourceServerCommands(group: CliCommand): void {
   group.asGroup()
@@ -47,28 +54,35 @@ export function defineResourceServerCommands(group: CliCommand): void {
       'a scope and what it lets an application do, as people read it; may be repeated',
       scope,
     )
-    .addOption(
-      new Option(
-        '--format <format>',
-        'jwt, which the API checks itself, or opaque, which it asks about',
-      )
-        .choices(['jwt', 'opaque'])
-        .default('jwt'),
-    )
+    .addOption(formatOption().default('jwt'))
     .option(
       '--ttl <duration>',
       'lifetime of its access tokens (default: the configured one)',
       duration,
     )
-    .addOption(
-      new Option('--alg <algorithm>', 'what its JWTs are signed with')
-        .choices(['ES256', 'RS256', 'EdDSA'])
-        .default('ES256'),
-    )
+    .addOption(algOption().default('ES256'))
+    .option(...AUTHORIZATION_TYPE)
     .examples(
       'authcore resource-server create --identifier https://api.example.com --name "Example API" --scope "read=See your data" --scope "write=Change your data"',
     )
     .answers((_, options: CreateOptions) => create(options))
+  group
+    .command('update <identifier>')
+    .summary('change an API')
+    .description(
+      'Changes what is given and leaves the rest; a list takes the place of the old one. A running server knows at once.',
+    )
+    .option('--name <name>', 'the name people read')
+    .option('--scope <name=description>', 'a scope of it from now on; may be repeated', scope)
+    .addOption(formatOption())
+    .option('--ttl <duration>', 'lifetime of its access tokens', duration)
+    .addOption(algOption())
+    .option(...AUTHORIZATION_TYPE)
+    .option('--no-authorization-type', 'it understands no authorization details any more')
+    .examples(
+      'authcore resource-server update https://api.example.com --authorization-type payment.json',
+    )
+    .answers(([identifier], options: UpdateOptions) => update(identifier!, options))
   group
     .command('list')
     .summary('list all APIs')
@@ -89,6 +103,27 @@ export function defineResourceServerCommands(group: CliCommand): void {
     .answers(([identifier], { yes }: { yes?: boolean }) => remove(identifier!, yes))
 }
 
+const AUTHORIZATION_TYPE = [
+  '--authorization-type <file>',
+  'a type of authorization details (RFC 9396) that it understands, a JSON object; may be repeated',
+  collect,
+] as const
+
+function formatOption(): Option {
+  return new Option(
+    '--format <format>',
+    'jwt, which the API checks itself, or opaque, which it asks about',
+  ).choices(['jwt', 'opaque'])
+}
+
+function algOption(): Option {
+  return new Option('--alg <algorithm>', 'what its JWTs are signed with').choices([
+    'ES256',
+    'RS256',
+    'EdDSA',
+  ])
+}
+
 function scope(value: string, previous: readonly ResourceScope[] = []): ResourceScope[] {
   const at = value.indexOf('=')
   if (at === 0) throw new InvalidArgumentError('Write it as "read=See your data".')
@@ -98,21 +133,47 @@ function scope(value: string, previous: readonly ResourceScope[] = []): Resource
 }
 
 async function create(options: CreateOptions): Promise<Answer> {
-  const { identifier, name, scope: scopes = [], format, ttl = null, alg } = options
-  const input = {
-    identifier,
+  const { identifier, name } = options
+  const input = { ...membersOf(options), identifier, name }
+  return await withDatabase(async (place) => {
+    const server = await createResourceServer(place, input, { by: BY }).catch(async (error) => {
+      const known = await findResourceServer(place.db, identifier)
+      throw known ? taken(error, identifier) : error
+    })
+    return serverAnswer(server)
+  })
+}
+
+async function update(identifier: string, options: UpdateOptions): Promise<Answer> {
+  const changes = membersOf(options)
+  return await withDatabase(async (place) =>
+    serverAnswer(await updateResourceServer(place, identifier, changes, { by: BY })),
+  )
+}
+
+/** What the options say of it, and no more. */
+function membersOf({
+  name,
+  scope: scopes,
+  format,
+  ttl,
+  alg,
+  authorizationType: files,
+}: UpdateOptions): Partial<ResourceServerToCreate> {
+  const members = {
     name,
     scopes,
     accessTokenFormat: format,
     accessTokenTtlS: ttl,
     signingAlgorithm: alg,
+    authorizationDetailsTypes: files === false ? [] : files?.map(readType),
   }
-  return await withDatabase(async (place) => {
-    const server = await createResourceServer(place, input, { by: BY }).catch((error) => {
-      throw taken(error, identifier)
-    })
-    return serverAnswer(server)
-  })
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
+}
+
+/** Checked with the rest of the resource server. */
+function readType(file: string): AuthorizationDetailsType {
+  return readJsonFile('--authorization-type', file) as AuthorizationDetailsType
 }
 
 function taken(error: unknown, identifier: string): unknown {
@@ -160,6 +221,7 @@ function serverAnswer(server: ResourceServer): Answer {
     ['format', server.accessTokenFormat],
     ['ttl', lifetime(server)],
     ['alg', server.signingAlgorithm],
+    ['authorization types', server.authorizationDetailsTypes.map(({ type }) => type)],
     ['created', server.createdAt],
     ['updated', server.updatedAt],
   ])
@@ -198,6 +260,7 @@ function serverData(server: ResourceServer) {
     access_token_format: server.accessTokenFormat,
     access_token_ttl_s: server.accessTokenTtlS,
     signing_algorithm: server.signingAlgorithm,
+    authorization_details_types: server.authorizationDetailsTypes,
     created_at: server.createdAt,
     updated_at: server.updatedAt,
   }

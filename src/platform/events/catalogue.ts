@@ -53,6 +53,8 @@ type ConsentFact = {
   clientId: string
   scopes: string[]
   resources?: Record<string, string[]>
+  /** The types of authorization details (RFC 9396), not what is in them. */
+  detailsTypes?: string[]
 } & Origin
 export const consentGranted = defineEvent<ConsentFact>(
   'auth.consent.granted',
@@ -123,6 +125,28 @@ export const logoutFailed = defineEvent<{
   reason: string
 }>('auth.backchannel_logout.failed', ({ accountId }) => accountId)
 
+/** CIBA: an application asks a person for approval, and how that went on. */
+type ApprovalFact = { clientId: string; accountId: string } & Origin
+export const approvalRequested = defineEvent<ApprovalFact>(
+  'auth.approval.requested',
+  ({ accountId }) => accountId,
+)
+export const approvalAnswered = defineEvent<ApprovalFact & { outcome: 'approved' | 'denied' }>(
+  'auth.approval.answered',
+  ({ accountId }) => accountId,
+)
+export const pingDelivered = defineEvent<{
+  clientId: string
+  accountId: string
+  attempts: number
+}>('auth.approval.ping_delivered', ({ accountId }) => accountId)
+export const pingFailed = defineEvent<{
+  clientId: string
+  accountId: string
+  attempts: number
+  reason: string
+}>('auth.approval.ping_failed', ({ accountId }) => accountId)
+
 export const clientCreated = defineEvent<ClientFact>('auth.client.created', client)
 export const clientUpdated = defineEvent<ClientFact>('auth.client.updated', client)
 export const clientDisabled = defineEvent<ClientFact>('auth.client.disabled', client)
@@ -131,6 +155,10 @@ export const clientDeleted = defineEvent<ClientFact>('auth.client.deleted', clie
 export const clientSecretRotated = defineEvent<ClientFact>('auth.client.secret_rotated', client)
 export const resourceServerCreated = defineEvent<{ identifier: string; by?: string }>(
   'auth.resource_server.created',
+  ({ identifier }) => identifier,
+)
+export const resourceServerUpdated = defineEvent<{ identifier: string; by?: string }>(
+  'auth.resource_server.updated',
   ({ identifier }) => identifier,
 )
 export const resourceServerDeleted = defineEvent<{ identifier: string; by?: string }>(

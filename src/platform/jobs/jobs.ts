@@ -37,6 +37,19 @@ export const JOBS = {
     expireS: 60,
     concurrency: 10,
   },
+  /** One POST to one client that waits for an approval (OpenID Connect CIBA Core §10.2). */
+  ciba_ping: {
+    payload: z.strictObject({
+      clientId: z.string(),
+      /** The keyed hash of the request's id, base64url. */
+      request: z.string(),
+    }),
+    // 10, 20, 40 seconds and so on: the request itself lives for minutes.
+    retryLimit: 5,
+    firstRetryDelayS: 5,
+    expireS: 60,
+    concurrency: 10,
+  },
 } as const satisfies JobTable
 
 /** Where jobs end that failed for good. Nobody works on it; an operator looks, and sends them again. */

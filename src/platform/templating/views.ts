@@ -12,6 +12,8 @@ export type Views = {
   'interactions/device_code': DeviceCodeLocals
   'interactions/device_confirm': DeviceConfirmLocals
   'interactions/device_done': DeviceDoneLocals
+  'interactions/approvals': ApprovalsLocals
+  'interactions/approval_done': ApprovalDoneLocals
   'interactions/logout': LogoutLocals
   'interactions/logged_out': LoggedOutLocals
   'interactions/continue': ContinueLocals
@@ -80,9 +82,19 @@ export type ConsentLocals = Form & {
   scopes: readonly ScopeView[]
   /** What is asked of each resource server. */
   resources: readonly { name: string; scopes: readonly ResourceScopeView[] }[]
+  /** Authorization details (RFC 9396), each with everything that is in it. */
+  details: readonly DetailView[]
   cancelAction: string
   /** Where another account can be chosen, by GET. */
   switchUri?: string | undefined
+}
+
+export type DetailView = {
+  title: string
+  description?: string | undefined
+  /** The name of the API that it is for. */
+  resource: string
+  lines: readonly { label: string; values: readonly (string | number | boolean)[] }[]
 }
 
 export type ScopeView = {
@@ -115,6 +127,31 @@ export type DeviceConfirmLocals = ProtocolForm & {
 }
 
 export type DeviceDoneLocals = { outcome: 'approved' | 'denied'; client?: ClientView | undefined }
+
+/** Posts `request` with `answer=approve` or `answer=deny`, one form for each request. */
+export type ApprovalsLocals = {
+  account: AccountView
+  switchUri?: string | undefined
+  action: string
+  requests: readonly {
+    handle: string
+    csrf: string
+    client: ClientView
+    /** What the device shows too, to compare. */
+    bindingMessage?: string | undefined
+    /** ISO 8601. */
+    askedAt: string
+    scopes: readonly ScopeView[]
+    resources: ConsentLocals['resources']
+    details: readonly DetailView[]
+  }[]
+}
+
+export type ApprovalDoneLocals = {
+  outcome: 'approved' | 'denied' | 'gone'
+  /** Where what else waits is. */
+  othersUri?: string | undefined
+}
 
 /** Posts `logout=yes`, or without it where the person stays. */
 export type LogoutLocals = ProtocolForm & {
@@ -179,9 +216,11 @@ export type HomeLocals = {
 
 export type InboxLocals = {
   messages: readonly {
-    kind: 'token_reuse'
+    kind: 'token_reuse' | 'approval_requested'
     recipient: string
     client: string
+    /** What to do about it. */
+    uri?: string | undefined
     /** ISO 8601. */
     at: string
   }[]

@@ -11,7 +11,10 @@ export const DEV_INBOX_PATH = '/dev/inbox'
 
 const SHOWN = 50
 
-export function mountDevInbox(app: Koa, { db, pages }: { db: Db; pages: Pages }): void {
+export function mountDevInbox(
+  app: Koa,
+  { db, pages, approvalsPath }: { db: Db; pages: Pages; approvalsPath: string },
+): void {
   app.use(async (ctx, next) => {
     if (ctx.path !== DEV_INBOX_PATH || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) {
       return await next()
@@ -23,6 +26,7 @@ export function mountDevInbox(app: Koa, { db, pages }: { db: Db; pages: Pages })
         kind,
         recipient,
         client: fields.client,
+        uri: kind === 'approval_requested' ? approvalsPath : undefined,
         at: createdAt.toISOString(),
       })),
     })

@@ -1,12 +1,12 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
-import type { Requested } from '../../domain/clients/consent.ts'
 import { grantConsent } from '../../domain/clients/grant_consent.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
+import { askedOf } from './asked.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { finish, type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
@@ -20,7 +20,7 @@ const consentForm = z.object({ csrf: z.string().max(200) })
 export async function showConsent(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   if (interaction.next.step !== 'consent') return seeOther(ctx, `/interaction/${interaction.uid}`)
-  deps.pages.send(ctx, 'interactions/consent', await localsOf(deps, interaction))
+  deps.pages.send(ctx, 'interactions/consent', await localsOf(deps, ctx, interaction))
 }
 
 export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise<void> {
@@ -35,6 +35,7 @@ export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise
     accountId,
     clientId: client.clientId,
     granted: interaction.requested,
+    detailsTypes: interaction.authorizationDetails.map(({ type }) => type),
     origin: originOf(ctx),
   })
   goOn(
@@ -47,10 +48,13 @@ export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise
 
 async function localsOf(
   deps: InteractionDeps,
-  { uid, accountId, client, missing }: Interaction,
+  ctx: Context,
+  { uid, accountId, client, missing, authorizationDetails }: Interaction,
 ): Promise<Views['interactions/consent']> {
   const account = accountId ? await findAccountById(deps.db, accountId) : undefined
   if (!account || !missing) throw new InteractionLost(uid)
+  const asked = await askedOf(deps, missing, authorizationDetails, deps.pages.localeOf(ctx))
+  if (!asked) throw new InteractionLost(uid)
   const path = `/interaction/${uid}`
   return {
     client: { ...clientViewOf(client), policyUri: client.policyUri, tosUri: client.tosUri },
@@ -58,34 +62,10 @@ async function localsOf(
       name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
       email: account.email,
     },
-    scopes: scopesToName(missing).map((name) => ({ name })),
-    resources: await resourcesOf(deps, missing.resourceScopes),
+    ...asked,
     action: `${path}/consent`,
     cancelAction: `${path}/cancel`,
     switchUri: `${path}/login`,
     csrf: issueCsrf(csrfKey(deps), [uid, account.id]),
   }
-}
-
-/** A claim that is asked for by itself is told as the scope that would release it. */
-function scopesToName({ openidScopes, openidClaims }: Requested): string[] {
-  const ofClaims = openidClaims.map((name) => /^(email|phone|address)/.exec(name)?.[1] ?? 'profile')
-  const all = [...new Set([...openidScopes, ...ofClaims])]
-  return all.filter((name) => name !== 'openid' || all.length === 1)
-}
-
-async function resourcesOf(
-  deps: InteractionDeps,
-  resourceScopes: Readonly<Record<string, readonly string[]>>,
-): Promise<Views['interactions/consent']['resources']> {
-  return await Promise.all(
-    Object.entries(resourceScopes).map(async ([identifier, scopes]) => {
-      const server = await deps.resourceServers.find(identifier)
-      const described = new Map(server?.scopes.map((scope) => [scope.name, scope.description]))
-      return {
-        name: server?.name ?? identifier,
-        scopes: scopes.map((name) => ({ name, description: described.get(name) })),
-      }
-    }),
-  )
 }

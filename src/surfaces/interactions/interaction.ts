@@ -4,11 +4,12 @@ import { type Client as EngineClient, errors, type Grant } from 'oidc-provider'
 import type { Attempt } from '../../domain/authentication/attempt_store.ts'
 import { findAttempt } from '../../domain/authentication/attempt_store.ts'
 import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
+import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
 import { isNothing, missingConsent, type Requested } from '../../domain/clients/consent.ts'
 import { findConsent } from '../../domain/clients/consent_store.ts'
 import { allowNativeTarget } from '../../web/security_headers.ts'
 import type { InteractionDeps } from './mount.ts'
-import { requestedOf } from './requested.ts'
+import { detailsOf, requestedOf } from './requested.ts'
 
 /**
  * One person's way through one authorization request. It begins where the engine sends the browser
@@ -25,6 +26,8 @@ export type Interaction = {
   requested: Requested
   /** What has not been consented to; undefined while nobody is signed in. */
   missing: Requested | undefined
+  /** RFC 9396: asked about in each request, whatever was allowed before. */
+  authorizationDetails: readonly AuthorizationDetail[]
   next: NextStep
 }
 
@@ -58,14 +61,26 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
   const missing = accountId
     ? await missingOf(deps, { accountId, client, requested, details })
     : undefined
+  const authorizationDetails = detailsOf(details.params)
+  const asksAnew = missing !== undefined && !isNothing(missing)
   const next = nextStep({
     prompt: { name: details.prompt.name as 'login', reasons: details.prompt.reasons },
     attempt,
     sessionAccountId: details.session?.accountId,
-    consentMissing: missing !== undefined && !isNothing(missing),
+    consentMissing: asksAnew || authorizationDetails.length > 0,
     firstParty: isFirstParty(client),
   })
-  return { uid, details, client, attempt, accountId, requested, missing, next }
+  return {
+    uid,
+    details,
+    client,
+    attempt,
+    accountId,
+    requested,
+    missing,
+    authorizationDetails,
+    next,
+  }
 }
 
 async function readDetails(

@@ -14,6 +14,7 @@ import type { Db } from '../../platform/persistence/db.ts'
 import { assertSameOrigin } from '../../web/csrf.ts'
 import type { Pages } from '../../web/pages.ts'
 import { allowOpener } from '../../web/security_headers.ts'
+import { type ApprovalsPage, answerApproval, showApprovals } from './approvals.ts'
 import { cancel } from './cancel.ts'
 import { allowConsent, showConsent } from './consent.ts'
 import { dispatch } from './dispatch.ts'
@@ -43,6 +44,8 @@ export type InteractionDeps = {
   /** Runs a request in one unit of work of the engine's stores. */
   inUnitOfWork<T>(work: () => Promise<T>): Promise<T>
   recorder: EventRecorder
+  /** Where people answer what applications ask from elsewhere (CIBA); absent where nobody may ask. */
+  approvals?: ApprovalsPage | undefined
   onSignIn?: (outcome: 'success' | 'failed' | 'throttled') => void
 }
 
@@ -69,6 +72,10 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
     form(submitAccount),
   )
   router.post('interaction_cancel', '/interaction/:uid/cancel', form(cancel))
+  if (deps.approvals) {
+    router.get('approvals', deps.approvals.path, page(showApprovals))
+    router.post('approvals_submit', deps.approvals.path, form(answerApproval))
+  }
   app.use(router.routes() as unknown as Middleware)
 }
 

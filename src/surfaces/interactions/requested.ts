@@ -1,4 +1,5 @@
 import type { Client as EngineClient } from 'oidc-provider'
+import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
 import type { Requested } from '../../domain/clients/consent.ts'
 import { OPENID_SCOPES } from '../../domain/clients/openid_scopes.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
@@ -48,6 +49,13 @@ async function requestedOfResource(
   const assigned = (client['resource_scopes'] as Record<string, string[]> | undefined)?.[identifier]
   const offered = new Set(server?.scopes.map(({ name }) => name))
   return scopes.filter((name) => offered.has(name) && (!assigned || assigned.includes(name)))
+}
+
+/** The `authorization_details` parameter (RFC 9396): checked by the engine, text here. */
+export function detailsOf({
+  authorization_details: details,
+}: Record<string, unknown>): AuthorizationDetail[] {
+  return typeof details === 'string' ? (JSON.parse(details) as AuthorizationDetail[]) : []
 }
 
 /** The `claims` parameter (OpenID Connect Core §5.5): checked by the engine, text here. */

@@ -58,6 +58,7 @@ export function engineMetadata(
 /** What members of the metadata promise, and what it depends on. */
 const PROTECTION = [
   ['require_signed_request_object', 'requestObjects'],
+  ['backchannel_authentication_request_signing_alg', 'requestObjects'],
   ['id_token_encrypted_response_alg', 'encryption'],
   ['userinfo_encrypted_response_alg', 'encryption'],
   ['introspection_encrypted_response_alg', 'encryption'],
@@ -77,7 +78,7 @@ const OFFERED: Readonly<Record<GrantType, keyof Config['protocols'] | boolean>> 
   [DEVICE_CODE_GRANT]: 'deviceFlow',
   [TOKEN_EXCHANGE_GRANT]: 'tokenExchange',
   [JWT_BEARER_GRANT]: 'jwtBearer',
-  [CIBA_GRANT]: false,
+  [CIBA_GRANT]: 'ciba',
 }
 
 function isOffered(grant: GrantType, protocols: Config['protocols']): boolean {

@@ -5,6 +5,7 @@ import {
   KEY_ENCRYPTION_ALGS,
   RESPONSE_TYPES,
 } from '../../domain/clients/client_metadata.ts'
+import { ownClients } from './ciba/sign_in.ts'
 import { CLAIMS_BY_SCOPE } from './claims.ts'
 import { createAssertionPolicy } from './client_authentication.ts'
 import { EXTRA_CLIENT_METADATA } from './client_metadata.ts'
@@ -21,6 +22,7 @@ import { certificateMethods } from './mutual_tls.ts'
 import { createPairwiseIdentifier } from './pairwise.ts'
 import { INTERACTION_PATH, PATHS } from './paths.ts'
 import { requiresPkce, rotatesRefreshTokens } from './presets.ts'
+import { onlyKnownTypes } from './rich_authorization.ts'
 import { lifetimes } from './ttl.ts'
 
 /**
@@ -48,7 +50,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
   const secure = config.server.issuer.startsWith('https:')
   return {
     acrValues: [...ACR_VALUES],
-    adapter: deps.adapterFactory,
+    adapter: onlyKnownTypes(deps.adapterFactory, deps.detailsTypes),
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
     assertJwtClientAuthClaimsAndHeader: createAssertionPolicy(clock),
@@ -68,6 +70,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       authorization_signed_response_alg: 'ES256',
       token_endpoint_auth_method: 'client_secret_basic',
     },
+    clients: ownClients(config),
     clockTolerance: config.tokens.clockToleranceS,
     conformIdTokenClaims: true,
     cookies: {

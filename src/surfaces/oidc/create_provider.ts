@@ -1,6 +1,8 @@
 import Provider, { type Adapter } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
+import type { OwnedDetailsType } from '../../domain/clients/authorization_details.ts'
 import type { ClientCache } from '../../domain/clients/client_cache.ts'
+import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import type { Config } from '../../platform/config/schema.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
@@ -37,6 +39,7 @@ export type ProviderDeps = {
   recorder: EventRecorder
   clients: ClientCache
   resourceServers: ResourceServerLookup
+  limits: RateLimits
   pages: Pages
   locales: readonly string[]
   adapterFactory: (model: string) => Adapter
@@ -44,6 +47,8 @@ export type ProviderDeps = {
   jwks: { keys: readonly object[] }
   /** Tokens that these keys have signed, verified. */
   ownTokens: OwnTokens
+  /** What may be in `authorization_details`. */
+  detailsTypes: readonly OwnedDetailsType[]
   /** A Keygrip, shared with the web application. */
   cookieKeys: unknown
   fetch: (url: string | URL, options?: RequestInit) => Promise<Response>

@@ -16,8 +16,12 @@ export function createExtraTokenClaims(codec: Codec) {
     if (kind !== 'AccessToken') return undefined
     const own = tokenClaimsOf(token as object)
     if (own) return own
-    const { AuthorizationCode, RefreshToken, DeviceCode } = ctx.oidc.entities
-    const source = (RefreshToken ?? AuthorizationCode ?? DeviceCode) as Source | undefined
+    const { AuthorizationCode, RefreshToken, DeviceCode, BackchannelAuthenticationRequest } =
+      ctx.oidc.entities
+    const source = (RefreshToken ??
+      AuthorizationCode ??
+      DeviceCode ??
+      BackchannelAuthenticationRequest) as Source | undefined
     return {
       ...(source?.acr ? { acr: source.acr } : {}),
       ...(source?.amr ? { amr: source.amr } : {}),

@@ -1,4 +1,5 @@
 import type { Configuration } from 'oidc-provider'
+import { createBackchannelAuthentication } from './ciba/backchannel_authentication.ts'
 import type { ProviderDeps } from './create_provider.ts'
 import { createDevicePages, createLogoutPages } from './engine_pages.ts'
 import { createIntrospectionPolicy } from './introspection_policy.ts'
@@ -6,6 +7,7 @@ import { mutualTlsFeature } from './mutual_tls.ts'
 import { fapiProfile } from './presets.ts'
 import { createRequestObjectPolicy } from './request_objects.ts'
 import { createResourceIndicators } from './resource_servers.ts'
+import { createDetailsOwners, createRichAuthorization } from './rich_authorization.ts'
 
 /**
  * What of the engine is switched on. A feature that is on is still narrowed by the metadata of each
@@ -17,6 +19,7 @@ export function engineFeatures(deps: ProviderDeps): NonNullable<Configuration['f
   return {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },
+    ciba: createBackchannelAuthentication(deps, protocols.ciba),
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
     deviceFlow: {
@@ -54,12 +57,17 @@ export function engineFeatures(deps: ProviderDeps): NonNullable<Configuration['f
     resourceIndicators: createResourceIndicators(
       deps.resourceServers,
       config.tokens.accessTokenS,
+      createDetailsOwners(deps.detailsTypes),
     ) as never,
     revocation: {
       enabled: true,
       // RFC 7009 §2.1: the token of another client is not touched, and the answer does not say so.
       allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
     },
+    richAuthorizationRequests: createRichAuthorization(
+      deps.detailsTypes,
+      protocols.richAuthorization,
+    ) as never,
     rpInitiatedLogout: { enabled: true, ...createLogoutPages(pages, db) },
     userinfo: { enabled: true },
   }

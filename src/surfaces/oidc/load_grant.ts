@@ -19,11 +19,12 @@ export function createLoadExistingGrant(db: Db) {
     const allowed = isFirstParty(ctx)
       ? asked
       : consentedOf(await findConsent(db, account!.accountId, client!.clientId), asked)
-    if (!own && isNothing(allowed)) return undefined
+    // With details alone (RFC 9396) there is nothing to grant but the request itself.
+    if (!own && isNothing(allowed) && !(isFirstParty(ctx) && asksDetails(ctx))) return undefined
     const grant =
       own ?? new provider.Grant({ accountId: account!.accountId, clientId: client!.clientId })
-    if (addTo(grant, allowed)) await grant.save()
-    return grant.jti ? grant : undefined
+    if (addTo(grant, allowed) || !grant.jti) await grant.save()
+    return grant
   }
 }
 
@@ -40,6 +41,10 @@ function requestedOf(ctx: KoaContextWithOIDC): Requested {
     openidClaims: [...oidc.requestParamClaims].filter((claim) => !NEVER_ASKED.has(claim)),
     resourceScopes: Object.fromEntries(resources),
   }
+}
+
+function asksDetails({ oidc }: KoaContextWithOIDC): boolean {
+  return oidc.params?.['authorization_details'] !== undefined
 }
 
 function isFirstParty(ctx: KoaContextWithOIDC): boolean {
@@ -70,7 +75,7 @@ function addTo(grant: Grant, allowed: Requested): boolean {
   return true
 }
 
-function grantAll(grant: Grant, allowed: Requested): void {
+export function grantAll(grant: Grant, allowed: Requested): void {
   if (allowed.openidScopes.length > 0) grant.addOIDCScope(allowed.openidScopes.join(' '))
   if (allowed.openidClaims.length > 0) grant.addOIDCClaims([...allowed.openidClaims])
   for (const [identifier, scopes] of Object.entries(allowed.resourceScopes)) {

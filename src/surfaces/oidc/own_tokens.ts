@@ -17,6 +17,7 @@ export type AccessTokenClaims = JWTPayload &
     /** The keyed hash of the grant, base64url; missing where the client acts for itself. */
     gid?: string
     cnf?: Record<string, unknown>
+    authorization_details?: unknown[]
     act?: Actor
     may_act?: Record<string, unknown>
   }

@@ -7,6 +7,7 @@ export const PATHS = {
   revocation: '/revoke',
   pushed_authorization_request: '/par',
   device_authorization: '/device_authorization',
+  backchannel_authentication: '/backchannel_authentication',
   code_verification: '/device',
   end_session: '/logout',
   jwks: '/jwks',
@@ -25,6 +26,7 @@ export const MACHINE_PATHS: ReadonlySet<string> = new Set([
   PATHS.revocation,
   PATHS.pushed_authorization_request,
   PATHS.device_authorization,
+  PATHS.backchannel_authentication,
   PATHS.jwks,
   ...DISCOVERY_PATHS,
 ])
@@ -36,13 +38,18 @@ export const CLIENT_PATHS: ReadonlySet<string> = new Set([
   PATHS.revocation,
   PATHS.pushed_authorization_request,
   PATHS.device_authorization,
+  PATHS.backchannel_authentication,
 ])
+
 /** What is served at the origin that asks for client certificates: where programs call, not read. */
 export const MUTUAL_TLS_PATHS: ReadonlySet<string> = new Set(
   [...MACHINE_PATHS].filter(
     (path) => path !== PATHS.jwks && !(DISCOVERY_PATHS as readonly string[]).includes(path),
   ),
 )
+
+/** Where people answer what applications ask them from elsewhere (CIBA). */
+export const APPROVALS_PATH = '/ciba'
 
 /** Where a person's interaction with an authorization request is. */
 export const INTERACTION_PATH = '/interaction'

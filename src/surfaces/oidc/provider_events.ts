@@ -34,6 +34,7 @@ const ENDPOINTS_WITH_REFUSALS = [
   'userinfo.error',
   'pushed_authorization_request.error',
   'device_authorization.error',
+  'backchannel_authentication.error',
 ] as const
 
 export function listenToProvider(

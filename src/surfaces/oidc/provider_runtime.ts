@@ -1,6 +1,8 @@
 import type { Middleware } from 'koa'
 import compose from 'koa-compose'
 import type Provider from 'oidc-provider'
+import type { OwnedDetailsType } from '../../domain/clients/authorization_details.ts'
+import { listAuthorizationDetailsTypes } from '../../domain/clients/resource_server_store.ts'
 import type { SigningKey } from '../../platform/keys/signing_key.ts'
 import { listPublishedSigningKeys } from '../../platform/keys/signing_key_store.ts'
 import type { ChangeFeed } from '../../platform/persistence/change_feed.ts'
@@ -13,40 +15,53 @@ import { DISCOVERY_PATHS, PATHS } from './paths.ts'
 import { handleStructuredTokens } from './structured_tokens.ts'
 
 /**
- * The provider in force. It is immutable: when signing keys change, on whichever node, a new one is
- * built beside it and takes its place between two requests. Building takes about a millisecond.
+ * The provider in force. It is immutable: when signing keys change, or the types of authorization
+ * details, on whichever node, a new one is built beside it and takes its place between two requests. Building takes about a millisecond.
  */
 export type ProviderRuntime = {
   provider(): Provider
   handler(): Middleware
-  /** Builds anew from the keys in the database; a no-op where they have not changed. */
+  /** Builds anew from what is in the database; a no-op where it has not changed. */
   refresh(): Promise<void>
   stop(): void
 }
 
-type Deps = Omit<ProviderDeps, 'jwks' | 'ownTokens'> & { changes?: Pick<ChangeFeed, 'subscribe'> }
-type Built = { provider: Provider; handler: Middleware; keys: string }
+type Deps = Omit<ProviderDeps, 'jwks' | 'ownTokens' | 'detailsTypes'> & {
+  changes?: Pick<ChangeFeed, 'subscribe'>
+}
+type Loaded = { keys: readonly SigningKey[]; detailsTypes: readonly OwnedDetailsType[] }
+type Built = { provider: Provider; handler: Middleware; fingerprint: string }
+
+const REBUILT_FOR: ReadonlySet<string> = new Set(['signing_key', 'resource_server', 'everything'])
 
 /** Looks by itself this often, for a change that no notification told of. */
 const POLL_MS = 30_000
 
 export async function startProviderRuntime(deps: Deps): Promise<ProviderRuntime> {
-  const load = () => listPublishedSigningKeys(deps.db, deps.keyring)
+  const load = async (): Promise<Loaded> => ({
+    keys: await listPublishedSigningKeys(deps.db, deps.keyring),
+    detailsTypes: deps.config.protocols.richAuthorization
+      ? await listAuthorizationDetailsTypes(deps.db)
+      : [],
+  })
   let built = build(deps, await load())
   let refreshing: Promise<void> = Promise.resolve()
   const refresh = (): Promise<void> => {
     refreshing = refreshing.then(async () => {
       try {
-        const keys = await load()
-        if (fingerprint(keys) !== built.keys) built = build(deps, keys)
+        const loaded = await load()
+        if (fingerprint(loaded) !== built.fingerprint) built = build(deps, loaded)
       } catch (error) {
-        deps.log.warn({ err: error }, 'signing keys could not be reloaded and stay as they are')
+        deps.log.warn(
+          { err: error },
+          'signing keys and types could not be reloaded and stay as they are',
+        )
       }
     })
     return refreshing
   }
   const unsubscribe = deps.changes?.subscribe(({ topic }) => {
-    if (topic === 'signing_key' || topic === 'everything') void refresh()
+    if (REBUILT_FOR.has(topic)) void refresh()
   })
   const timer = setInterval(() => void refresh(), POLL_MS)
   timer.unref()
@@ -61,13 +76,18 @@ export async function startProviderRuntime(deps: Deps): Promise<ProviderRuntime>
   }
 }
 
-function build(deps: Deps, keys: readonly SigningKey[]): Built {
+function build(deps: Deps, loaded: Loaded): Built {
+  const { keys, detailsTypes } = loaded
   const ownTokens = createOwnTokens({
     issuer: deps.config.server.issuer,
     publicKeys: { keys: keys.map((key) => key.publicJwk) },
   })
-  const jwks = { keys: keys.map((key) => key.privateJwk) }
-  const provider = createProvider({ ...deps, jwks, ownTokens })
+  const provider = createProvider({
+    ...deps,
+    ownTokens,
+    detailsTypes,
+    jwks: { keys: keys.map((key) => key.privateJwk) },
+  })
   const handler = compose([
     serveDocuments({
       jwks: PATHS.jwks,
@@ -84,9 +104,9 @@ function build(deps: Deps, keys: readonly SigningKey[]): Built {
     }),
     compose(provider.middleware as never),
   ]) as Middleware
-  return { provider, handler, keys: fingerprint(keys) }
+  return { provider, handler, fingerprint: fingerprint(loaded) }
 }
 
-function fingerprint(keys: readonly SigningKey[]): string {
-  return keys.map(({ kid, state }) => `${kid}:${state}`).join()
+function fingerprint({ keys, detailsTypes }: Loaded): string {
+  return JSON.stringify([keys.map(({ kid, state }) => [kid, state]), detailsTypes])
 }

@@ -12,11 +12,17 @@ export type ResourceServerLookup = {
   find(identifier: string): Promise<Registered | undefined>
 }
 
-export function createResourceIndicators(lookup: ResourceServerLookup, accessTokenTtlS: number) {
+export function createResourceIndicators(
+  lookup: ResourceServerLookup,
+  accessTokenTtlS: number,
+  ownersOfDetails: (ctx: KoaContextWithOIDC) => string | string[] | undefined,
+) {
   return {
     enabled: true,
     async defaultResource(ctx: KoaContextWithOIDC, client: Client | undefined, oneOf?: string[]) {
       if (oneOf) return oneOf
+      const owners = ownersOfDetails(ctx)
+      if (owners) return owners as never
       if (!isUndecided(ctx)) return undefined as never
       return (await soleResourceFor(lookup, client, ctx.oidc.requestParamScopes)) as never
     },
@@ -39,7 +45,8 @@ export function createResourceIndicators(lookup: ResourceServerLookup, accessTok
           : {}),
       }
     },
-    useGrantedResource: async () => false,
+    // Whoever asked with details (RFC 9396) asked for tokens of their API, and not for UserInfo.
+    useGrantedResource: async (_ctx: unknown, { rar }: { rar?: unknown[] }) => rar !== undefined,
   }
 }
 

@@ -84,10 +84,12 @@ async function introspect(
   if (standing.revoked || !client) return INACTIVE
   if (claims.gid !== undefined && !standsFor(keyring, standing, client, claims.sub)) return INACTIVE
   const { sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time, act } = claims
+  const { authorization_details } = claims
   return {
     active: true,
     iss: issuer,
     ...defined({ sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time, act }),
+    ...defined({ authorization_details }),
     token_type: cnf?.['jkt'] === undefined ? 'Bearer' : 'DPoP',
   }
 }

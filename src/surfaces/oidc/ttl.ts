@@ -5,6 +5,10 @@ import { lifetimesOf } from './presets.ts'
 
 /** How long everything lives. The engine wants whole positive seconds from each function. */
 
+/** As long as a person can be expected to look for the message. */
+const BACKCHANNEL_REQUEST_MAX_S = 600
+
+type Wish = { requested_expiry?: unknown }
 type Rotated = { iiat?: number; resourceServer?: { accessTokenTTL?: number } }
 
 export function lifetimes(tokens: Config['tokens'], clock: Clock) {
@@ -20,6 +24,12 @@ export function lifetimes(tokens: Config['tokens'], clock: Clock) {
       Math.min(
         tokens.authorizationCodeS,
         lifetimesOf(client).authorizationCodeS ?? tokens.authorizationCodeS,
+      ),
+    // CIBA Core §7.1: `requested_expiry` is a wish.
+    BackchannelAuthenticationRequest: (ctx: { oidc?: { params?: Wish } } | undefined) =>
+      Math.min(
+        BACKCHANNEL_REQUEST_MAX_S,
+        Number(ctx?.oidc?.params?.requested_expiry ?? tokens.backchannelRequestS),
       ),
     DeviceCode: tokens.deviceCodeS,
     IdToken: tokens.idTokenS,

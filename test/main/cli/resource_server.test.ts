@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
 import { type Deployment, deployment } from './run_cli.ts'
@@ -51,5 +51,44 @@ describe('authcore resource-server', function () {
     expect((await place.run('resource-server list')).stdout).to.equal(
       'There are no resource servers.\n',
     )
+  })
+
+  it('changes what is given of an API, and teaches it authorization details', async () => {
+    const file = path.join(path.dirname(place.dataDir), 'payment.json')
+    const type = {
+      type: 'payment',
+      title: 'Pay once',
+      schema: { type: 'object', properties: { amount: { type: 'number' } } },
+    }
+    writeFileSync(file, JSON.stringify(type))
+    const id = 'https://bank.example.com'
+    const other = 'https://other.example.com'
+    await place.run(`resource-server create --identifier ${id} --name Bank --scope read --ttl 5m`)
+    const taught = await place.run(
+      `resource-server update ${id} --name "The bank" --authorization-type ${file} --json`,
+    )
+    expect(taught.json()).to.deep.include({
+      name: 'The bank',
+      scopes: [{ name: 'read' }],
+      access_token_ttl_s: 300,
+      authorization_details_types: [type],
+    })
+    const taken = await place.run(
+      `resource-server create --identifier ${other} --name Other --authorization-type ${file} --json`,
+    )
+    expect(taken.json().error).to.include({
+      code: 'conflict',
+      message: `The authorization details type payment belongs to ${id}.`,
+    })
+    writeFileSync(
+      file,
+      JSON.stringify({ ...type, schema: { type: 'object', properties: { a: {} } } }),
+    )
+    const bad = await place.run(`resource-server update ${id} --authorization-type ${file}`)
+    expect(bad.stderr).to.contain('must have a type, enum or const')
+    const none = await place.run(`resource-server update ${id} --no-authorization-type --json`)
+    expect(none.json().authorization_details_types).to.deep.equal([])
+    const unknown = await place.run('resource-server update https://nobody.example --name A --json')
+    expect(unknown.json().error.code).to.equal('not_found')
   })
 })

@@ -42,6 +42,14 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_JWT_BEARER',
     doc: 'Lets clients that are registered for it get tokens for assertions of issuers that they trust (RFC 7523).',
   }),
+  richAuthorization: setting(flag.default(true), {
+    env: 'AUTHCORE_RICH_AUTHORIZATION',
+    doc: 'Takes `authorization_details` of the types that were registered with a resource server (RFC 9396).',
+  }),
+  ciba: setting(flag.default(true), {
+    env: 'AUTHCORE_CIBA',
+    doc: 'Lets clients that are registered for it ask a person for approval on another device (OpenID Connect CIBA, poll and ping). People answer at `/ciba`.',
+  }),
   deviceFlow: setting(flag.default(true), {
     env: 'AUTHCORE_DEVICE_FLOW',
     doc: 'Lets clients that are registered for it connect devices with a code (RFC 8628).',

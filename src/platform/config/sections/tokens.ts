@@ -45,6 +45,10 @@ export const tokensSection = z.strictObject({
     env: 'AUTHCORE_TTL_DEVICE_CODE',
     doc: 'Lifetime of a device code and its user code (RFC 8628).',
   }),
+  backchannelRequestS: setting(durationS(30, 600).default(300), {
+    env: 'AUTHCORE_TTL_BACKCHANNEL_REQUEST',
+    doc: 'Lifetime of a request for approval (CIBA) whose client wishes for no other. It can wish for ten minutes at most.',
+  }),
   pushedRequestS: setting(durationS(5, 60).default(60), {
     env: 'AUTHCORE_TTL_PUSHED_REQUEST',
     doc: 'Lifetime of a pushed authorization request (RFC 9126).',

@@ -9,7 +9,7 @@ export type ModelRow = {
   home: 'durable' | 'ephemeral'
   /**
    * Payload keys that are stored sealed: ids that must be recoverable, and what a request may carry
-   * that a reader of the database should not see.
+   * that a reader of the database should not see (`rar`: its authorization details).
    */
   sealed: readonly string[]
   /** How the engine answers when a single-use record is used a second time. */
@@ -23,13 +23,18 @@ export const MODELS = {
     sealed: ['params', 'result', 'lastSubmission', 'returnTo', 'deviceCode', 'parJti'],
   },
   Grant: { home: 'durable', sealed: [] },
-  AuthorizationCode: { home: 'durable', sealed: ['nonce'], secondUse: 'invalid_grant' },
-  AccessToken: { home: 'ephemeral', sealed: [] },
-  RefreshToken: { home: 'durable', sealed: ['nonce'], secondUse: 'invalid_grant' },
-  ClientCredentials: { home: 'ephemeral', sealed: [] },
+  AuthorizationCode: { home: 'durable', sealed: ['nonce', 'rar'], secondUse: 'invalid_grant' },
+  AccessToken: { home: 'ephemeral', sealed: ['rar'] },
+  RefreshToken: { home: 'durable', sealed: ['nonce', 'rar'], secondUse: 'invalid_grant' },
+  ClientCredentials: { home: 'ephemeral', sealed: ['rar'] },
   DeviceCode: {
     home: 'durable',
-    sealed: ['jti', 'userCode', 'params'],
+    sealed: ['jti', 'userCode', 'params', 'rar'],
+    secondUse: 'invalid_grant',
+  },
+  BackchannelAuthenticationRequest: {
+    home: 'durable',
+    sealed: ['jti', 'params', 'nonce', 'rar'],
     secondUse: 'invalid_grant',
   },
   PushedAuthorizationRequest: {
@@ -58,4 +63,5 @@ export const GRANT_BOUND_MODELS = [
   'AccessToken',
   'RefreshToken',
   'DeviceCode',
+  'BackchannelAuthenticationRequest',
 ] as const satisfies ModelName[]

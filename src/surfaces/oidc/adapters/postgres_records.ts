@@ -387,7 +387,8 @@ export async function deleteRecordsOfGrant(db: Db, grantHash: Buffer): Promise<v
   await query(
     db,
     `DELETE FROM oidc_record
-      WHERE model IN ('AuthorizationCode', 'AccessToken', 'RefreshToken', 'DeviceCode')
+      WHERE model IN ('AuthorizationCode', 'AccessToken', 'RefreshToken', 'DeviceCode',
+                      'BackchannelAuthenticationRequest')
         AND grant_hash = $1`,
     [grantHash],
   )
@@ -398,7 +399,8 @@ export async function deleteRecordsOfAccount(db: Db, accountId: string): Promise
   await query(
     db,
     `DELETE FROM oidc_record
-      WHERE model IN ('Session', 'Grant', 'RefreshToken', 'AccessToken', 'AuthorizationCode', 'DeviceCode')
+      WHERE model IN ('Session', 'Grant', 'RefreshToken', 'AccessToken', 'AuthorizationCode', 'DeviceCode',
+                      'BackchannelAuthenticationRequest')
         AND account_id = $1`,
     [accountId],
   )
@@ -409,7 +411,8 @@ export async function deleteRecordsOfClient(db: Db, clientId: string): Promise<v
   await query(
     db,
     `DELETE FROM oidc_record
-      WHERE model IN ('Grant', 'RefreshToken', 'AccessToken', 'ClientCredentials', 'AuthorizationCode', 'DeviceCode')
+      WHERE model IN ('Grant', 'RefreshToken', 'AccessToken', 'ClientCredentials', 'AuthorizationCode', 'DeviceCode',
+                      'BackchannelAuthenticationRequest')
         AND client_id = $1`,
     [clientId],
   )

@@ -49,7 +49,9 @@ function ownWay(deps: TokenRequestDeps, grantType: string, handler: Handler): Ha
     case 'refresh_token':
       return withRetry({ ...deps, windowS: deps.refreshRetryWindowS }, handler)
     case 'urn:ietf:params:oauth:grant-type:device_code':
-      return keepPace(deps.codec, handler)
+      return keepPace(deps.codec, 'device_code', handler)
+    case 'urn:openid:params:grant-type:ciba':
+      return keepPace(deps.codec, 'auth_req_id', handler)
     default:
       return handler
   }

@@ -13,7 +13,8 @@ import { originOf } from '../origin.ts'
  */
 
 /** What the engine says when it revokes. */
-const REUSE = /^(authorization code|device code) already consumed$|^refresh token already used$/
+const REUSE =
+  /^(authorization code|device code|backchannel authentication request) already consumed$|^refresh token already used$/
 
 const PRESENTED: Readonly<Record<string, { parameter: string; model: ModelName }>> = {
   authorization_code: { parameter: 'code', model: 'AuthorizationCode' },
@@ -21,6 +22,10 @@ const PRESENTED: Readonly<Record<string, { parameter: string; model: ModelName }
   'urn:ietf:params:oauth:grant-type:device_code': {
     parameter: 'device_code',
     model: 'DeviceCode',
+  },
+  'urn:openid:params:grant-type:ciba': {
+    parameter: 'auth_req_id',
+    model: 'BackchannelAuthenticationRequest',
   },
 }
 
