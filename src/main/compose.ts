@@ -4,6 +4,11 @@ import Keygrip from 'keygrip'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { type ClientCache, createClientCache } from '../domain/clients/client_cache.ts'
 import {
+  createClientDocuments,
+  withDocuments,
+} from '../domain/clients/documents/client_documents.ts'
+import type { VetUrl } from '../domain/clients/registration/vet_addresses.ts'
+import {
   createResourceServerCache,
   type ResourceServerCache,
 } from '../domain/clients/resource_server_cache.ts'
@@ -13,12 +18,14 @@ import {
 } from '../domain/credentials/password/password_hash.ts'
 import { createRateLimits, type RateLimits } from '../domain/security/rate_limit.ts'
 import type { Config } from '../platform/config/schema.ts'
+import { clientDocumentRefused } from '../platform/events/catalogue.ts'
 import { createEventRecorder, type EventRecorder } from '../platform/events/recorder.ts'
 import { createJobQueue, type JobQueue } from '../platform/jobs/queue.ts'
 import { createKeyring, type Keyring } from '../platform/keys/keyring.ts'
 import { type RotationPolicy, rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
 import type { Logger } from '../platform/observability/logger.ts'
 import type { Metrics } from '../platform/observability/metrics.ts'
+import { createGuard } from '../platform/outbound/guard.ts'
 import { type ChangeFeed, openChangeFeed } from '../platform/persistence/change_feed.ts'
 import type { Db } from '../platform/persistence/db.ts'
 import { assertSchemaCurrent, migrateUp } from '../platform/persistence/migrate.ts'
@@ -33,8 +40,9 @@ import type { RecordStores } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { engineMetadata } from '../surfaces/oidc/client_metadata.ts'
 import { unlessCertificatesLack } from '../surfaces/oidc/mutual_tls.ts'
 import { type ProviderRuntime, startProviderRuntime } from '../surfaces/oidc/provider_runtime.ts'
+import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createPages, type Pages } from '../web/pages.ts'
-import { type LazyOutbound, outboundAtFirstUse } from './outbound.ts'
+import { type LazyOutbound, outboundAtFirstUse, outboundPolicy } from './outbound.ts'
 import type { Storage } from './storage.ts'
 
 /** Builds everything once, by hand, from the bottom up. There is no container: this file is it. */
@@ -62,6 +70,8 @@ export type Parts = {
   renderer: Renderer
   pages: Pages
   runtime: ProviderRuntime
+  /** What may be called at all, as far as an address tells before it is resolved. */
+  vetUrl: VetUrl
   /** Everything but the storage, which was there before. */
   close(): Promise<void>
 }
@@ -96,7 +106,7 @@ export async function compose(input: {
   const codec = createCodec(keyring)
   const recorder = createEventRecorder(db, log)
   const outbound = outboundAtFirstUse(config, log)
-  const clients = createClientCache({ db, changes })
+  const { vetUrl } = createGuard(outboundPolicy(config))
   const resourceServers = createResourceServerCache({ db, changes })
   const limits = createRateLimits({
     db,
@@ -104,6 +114,14 @@ export async function compose(input: {
     keyring,
     log,
     onLimited: (limit) => metrics.rateLimited(limit),
+  })
+  const clients = knownClients(createClientCache({ db, changes }), {
+    config,
+    request: outbound.request,
+    vetUrl,
+    clock,
+    limits,
+    recorder,
   })
   const jobs = createJobQueue({ db, log })
   const renderer = createRenderer({
@@ -140,6 +158,10 @@ export async function compose(input: {
       refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
     }),
     fetch: outbound.fetch,
+    registrationEndpoint:
+      config.protocols.dynamicRegistration === 'off'
+        ? undefined
+        : `${config.server.issuer}${REGISTRATION_PATH}`,
     logoutQueue: { send: async (job) => void (await jobs.send('backchannel_logout', job)) },
     onTokenIssued: (grantType) => metrics.tokenIssued(grantType),
   })
@@ -170,6 +192,7 @@ export async function compose(input: {
     renderer,
     pages,
     runtime,
+    vetUrl,
     async close() {
       runtime.stop()
       await recorder.stop()
@@ -179,6 +202,29 @@ export async function compose(input: {
       redis?.disconnect()
     },
   }
+}
+
+/** Those that were registered, and where the deployment takes them, those of metadata documents. */
+function knownClients(
+  registered: ClientCache,
+  parts: Pick<Parts, 'config' | 'vetUrl' | 'clock' | 'limits' | 'recorder'> & {
+    request: LazyOutbound['request']
+  },
+): ClientCache {
+  const { config, limits, recorder } = parts
+  if (!config.protocols.clientIdMetadataDocuments) return registered
+  const documents = createClientDocuments({
+    ...parts,
+    async mayFetch(host) {
+      const { allowed } = await limits.consumeAll([
+        { limit: 'client_document_host', key: host },
+        { limit: 'client_document_global', key: 'all' },
+      ])
+      return allowed
+    },
+    onRefused: (clientId, reason) => recorder.record(clientDocumentRefused({ clientId, reason })),
+  })
+  return withDocuments(registered, documents)
 }
 
 function brandOf({ brand }: Config): Brand {

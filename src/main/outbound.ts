@@ -23,7 +23,10 @@ export function outboundAtFirstUse(
   }
 }
 
-function outboundPolicy({ security, server }: Pick<ConfigBeforeSecrets, 'security' | 'server'>) {
+export function outboundPolicy({
+  security,
+  server,
+}: Pick<ConfigBeforeSecrets, 'security' | 'server'>) {
   return {
     allow: security.outboundAllow,
     // Nobody makes us call ourselves.

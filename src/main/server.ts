@@ -7,6 +7,10 @@ import type { ErrorKind } from '../platform/templating/views.ts'
 import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
 import type { ApprovalsPage } from '../surfaces/interactions/approvals.ts'
 import { mountInteractions } from '../surfaces/interactions/mount.ts'
+import {
+  deleteCodesOfClient,
+  deleteRecordsOfClient,
+} from '../surfaces/oidc/adapters/postgres_records.ts'
 import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { createApprovals } from '../surfaces/oidc/ciba/approvals.ts'
 import type { PingJob } from '../surfaces/oidc/ciba/ping_delivery.ts'
@@ -23,7 +27,10 @@ import {
 } from '../surfaces/oidc/paths.ts'
 import { createRequestByReference } from '../surfaces/oidc/request_by_reference.ts'
 import { createThrottle } from '../surfaces/oidc/throttle.ts'
+import { faultOfClient } from '../surfaces/oidc/usable_client.ts'
 import { operationsSurface } from '../surfaces/operations/mount.ts'
+import { mountRegistration } from '../surfaces/registration/mount.ts'
+import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createWebApp } from '../web/app.ts'
 import type { ProblemKind } from '../web/errors.ts'
 import { type HttpServer, startHttpServer } from '../web/server.ts'
@@ -74,7 +81,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     cookieKeys: parts.cookieKeys,
     clientCertificates: clientCertificates(config),
     crossOriginPaths: new Set([PATHS.jwks, ...DISCOVERY_PATHS]),
-    machinePaths: MACHINE_PATHS,
+    machinePaths: new Set([...MACHINE_PATHS, REGISTRATION_PATH]),
     unprefetchable: [INTERACTION_PATH],
     renderErrorPage: (ctx, { kind, referenceId, retryAfterS }) =>
       pages.html(ctx, 'errors/error', { kind: errorKind(kind), referenceId, retryAfterS }),
@@ -96,6 +103,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     frontchannelLogout: frontchannelLogout ? { clients, pages, issuer } : undefined,
   })
   mountLaunch(app, { clients, issuer })
+  offerRegistration(app, parts)
   mountInteractions(app, {
     ...parts,
     issuer,
@@ -125,6 +133,21 @@ function approvalsPage(parts: Parts): ApprovalsPage {
     signedIn: (ctx) => findSignedIn({ db, provider: provider() }, ctx),
     signInUri: (options) => signInUri(config, options),
   }
+}
+
+function offerRegistration(app: Koa, parts: Parts): void {
+  const { dynamicRegistration: mode, registrationPresets, legacyClients } = parts.config.protocols
+  if (mode === 'off') return
+  mountRegistration(app, {
+    ...parts,
+    issuer: parts.config.server.issuer,
+    mode,
+    presets: registrationPresets,
+    legacyClients,
+    endAccess: deleteRecordsOfClient,
+    endCodes: deleteCodesOfClient,
+    faultOf: (client) => faultOfClient(parts.runtime.provider(), client, parts.config.protocols),
+  })
 }
 
 function healthOf({ db, redis, log, config }: Parts): Health {

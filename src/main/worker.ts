@@ -1,5 +1,10 @@
 import { createAuditSink } from '../domain/audit/audit_trail.ts'
 import { deleteExpiredAttempts } from '../domain/authentication/attempt_store.ts'
+import { deleteExpiredRegistrationTokens } from '../domain/clients/registration/registration_token_store.ts'
+import {
+  deleteUnusedRegistrations,
+  registeredClientUse,
+} from '../domain/clients/registration/unused_registrations.ts'
 import { securityNotices } from '../domain/messaging/security_notices.ts'
 import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
 import { countWaitingEvents } from '../platform/events/outbox.ts'
@@ -7,6 +12,7 @@ import { type EventSink, startRelay } from '../platform/events/relay.ts'
 import { startHousekeeping } from '../platform/jobs/housekeeping.ts'
 import { rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
 import { deleteExpiredRecords } from '../surfaces/oidc/adapters/housekeeping.ts'
+import { deleteRecordsOfClient } from '../surfaces/oidc/adapters/postgres_records.ts'
 import { deliverPing } from '../surfaces/oidc/ciba/ping_delivery.ts'
 import { deliverLogout } from '../surfaces/oidc/logout_delivery.ts'
 import { type Parts, rotationPolicy } from './compose.ts'
@@ -22,6 +28,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   metrics.observeOutbox(() => countWaitingEvents(db))
   const sinks = [
     createAuditSink(keyring.derive('audit')),
+    registeredClientUse,
     countEvents(parts),
     // Until there is a transport, notices arrive in the development inbox only.
     ...(config.environment === 'production' ? [] : [securityNotices]),
@@ -36,6 +43,11 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         run: () => deleteExpiredAttempts(db, { now: clock.now(), limit: BATCH }),
       },
       { name: 'rate_limit', run: () => deleteExpiredRateLimits(db, BATCH) },
+      {
+        name: 'registration_token',
+        run: () => deleteExpiredRegistrationTokens(db, { now: clock.now(), limit: BATCH }),
+      },
+      { name: 'unused_registration', run: () => deleteUnused(parts) },
       {
         name: 'signing_key',
         run: async () => {
@@ -56,6 +68,11 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       await Promise.all([relay.stop(), housekeeping.stop()])
     },
   }
+}
+
+function deleteUnused({ db, clock, config }: Parts): Promise<number> {
+  const before = new Date(clock.now().getTime() - config.protocols.registrationUnusedS * 1000)
+  return deleteUnusedRegistrations(db, { before, endAccess: deleteRecordsOfClient })
 }
 
 function countEvents({ metrics }: Parts): EventSink {

@@ -1,24 +1,27 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:https'
 import path from 'node:path'
 import { needsPrograms } from './component.ts'
+import { freePort } from './free_port.ts'
 import { temporaryFolder } from './leash.ts'
 import type { Availability } from './skip.ts'
 
-/** A site of somebody else, with a certificate that only who is told trusts. */
+/** A server of somebody else, with https: its certificate is its own authority. */
 export type HttpsHost = {
-  /** `https://127.0.0.1:port` */
   origin: string
-  /** `127.0.0.1:port`, as AUTHCORE_OUTBOUND_ALLOW takes it. */
-  address: string
+  /** `host:port`, as the allow-list has it. */
+  endpoint: string
+  /** The file with the certificate to trust. */
   caFile: string
+  /** What was asked for since the last look. */
+  seen(): string[]
   /** What it answers under each path; anything else is 404. */
   pages: Map<string, { status?: number; body: string; headers?: Record<string, string> }>
-  /** The paths that were asked for. */
-  asked: string[]
-  stop(): Promise<void>
+  /** Answers instead of the pages. */
+  answer: (request: IncomingMessage, response: ServerResponse) => void
+  stop(): void
 }
 
 export function available(): Availability {
@@ -27,29 +30,42 @@ export function available(): Availability {
 
 export async function startHttpsHost(): Promise<HttpsHost> {
   const folder = temporaryFolder('https-host')
-  const [keyFile, caFile] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')]
-  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  const subject = ['-days', '2', '-subj', '/CN=site', '-addext', 'subjectAltName=IP:127.0.0.1']
-  const files = ['-keyout', keyFile, '-out', caFile]
-  execFileSync('openssl', [...request, ...subject, ...files], { stdio: 'pipe' })
-  const pages: HttpsHost['pages'] = new Map()
-  const asked: string[] = []
-  const credentials = { key: readFileSync(keyFile), cert: readFileSync(caFile) }
-  const server = createServer(credentials, ({ url = '' }, response) => {
-    asked.push(url)
-    const { status = 200, body = '', headers = {} } = pages.get(url) ?? { status: 404 }
-    response.writeHead(status, headers).end(body)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
-  const stop = async () => {
-    await closed(server)
-    rmSync(folder, { recursive: true })
+  execFileSync(
+    'openssl',
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=host -addext subjectAltName=IP:127.0.0.1'.split(
+      ' ',
+    ),
+    { cwd: folder, stdio: 'pipe' },
+  )
+  const read = (name: string) => readFileSync(path.join(folder, name), 'utf8')
+  const port = await freePort()
+  let seen: string[] = []
+  const server = createServer(
+    { key: read('key.pem'), cert: read('cert.pem') },
+    (request, response) => {
+      seen.push(request.url ?? '')
+      host.answer(request, response)
+    },
+  )
+  const host: HttpsHost = {
+    origin: `https://127.0.0.1:${port}`,
+    endpoint: `127.0.0.1:${port}`,
+    caFile: path.join(folder, 'cert.pem'),
+    seen() {
+      const before = seen
+      seen = []
+      return before
+    },
+    pages: new Map(),
+    answer({ url = '' }, response) {
+      const { status = 200, body = '', headers = {} } = host.pages.get(url) ?? { status: 404 }
+      response.writeHead(status, headers).end(body)
+    },
+    stop() {
+      server.closeAllConnections()
+      server.close()
+    },
   }
-  return { origin: `https://${address}`, address, caFile, pages, asked, stop }
-}
-
-async function closed(server: Server): Promise<void> {
-  server.closeAllConnections()
-  await new Promise((resolve) => server.close(resolve))
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  return host
 }

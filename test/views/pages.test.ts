@@ -177,6 +177,9 @@ describe('the consent page', () => {
     expect(renderPage('interactions/consent', consent.states['full']!)).to.contain(
       'id="unverified"',
     )
+    expect(renderPage('interactions/consent', consent.states['full']!)).to.contain(
+      '<span id="described-at">It comes from',
+    )
     expect(renderPage('interactions/consent', consent.states['long']!)).not.to.contain(
       'unverified"',
     )

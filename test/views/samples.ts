@@ -59,6 +59,7 @@ export const samples: Samples = {
           policyUri: 'https://lantern.example/privacy',
           tosUri: 'https://lantern.example/terms',
           unverified: true,
+          describedAt: 'https://lantern.example/client.json',
         },
         account,
         scopes: [

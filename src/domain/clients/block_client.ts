@@ -15,7 +15,7 @@ type Deps = Pick<ClientDeps, 'db' | 'clock'>
 
 /** Ends the grants and tokens of a client, in the transaction that takes its access away. */
 export type EndClientAccess = (tx: Transaction, clientId: string) => Promise<void>
-type Options = { by?: string; endAccess?: EndClientAccess }
+type Options = { by?: string | undefined; endAccess?: EndClientAccess | undefined }
 
 /** Refused from now on, everywhere; doing it twice is no fault. @throws DomainError `not_found` */
 export async function disableClient(
@@ -60,11 +60,18 @@ export async function deleteClient(
   clientId: string,
   { by, endAccess }: Options = {},
 ): Promise<void> {
-  await inTransaction(db, async (tx) => {
-    await getClientForUpdate(tx, clientId)
-    await endAccess?.(tx, clientId)
-    await deleteClientRow(tx, clientId)
-    await appendEvent(tx, clientDeleted({ clientId, ...(by ? { by } : {}) }))
-    await notifyChange(tx, 'client', clientId)
-  })
+  await inTransaction(db, (tx) => deleteClientIn(tx, clientId, { by, endAccess }))
+}
+
+/** The same in a transaction of the caller. @throws DomainError `not_found` */
+export async function deleteClientIn(
+  tx: Transaction,
+  clientId: string,
+  { by, endAccess }: Options,
+): Promise<void> {
+  await getClientForUpdate(tx, clientId)
+  await endAccess?.(tx, clientId)
+  await deleteClientRow(tx, clientId)
+  await appendEvent(tx, clientDeleted({ clientId, ...(by ? { by } : {}) }))
+  await notifyChange(tx, 'client', clientId)
 }

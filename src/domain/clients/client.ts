@@ -14,6 +14,7 @@ export type Client = {
   readonly firstParty: boolean
   /** Null for clients that were registered before there were presets. */
   readonly preset: ClientPreset | null
+  readonly origin: ClientOrigin
   readonly metadata: ClientMetadata
   /** Those that have not expired, newest first; at most two. */
   readonly secrets: readonly StoredClientSecret[]
@@ -22,6 +23,12 @@ export type Client = {
 }
 
 export type ClientStatus = 'active' | 'disabled'
+
+/**
+ * Who vouches for what the client says of itself: an operator who registered it, or nobody, because
+ * it registered itself (RFC 7591) or is what stands at its client_id (a metadata document).
+ */
+export type ClientOrigin = 'operator' | 'registration' | 'document'
 
 export type StoredClientSecret = {
   readonly id: string

@@ -1,6 +1,6 @@
 import { DomainError } from '../../core/errors.ts'
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
-import { type Client, type ClientStatus, isClientId } from './client.ts'
+import { type Client, type ClientOrigin, type ClientStatus, isClientId } from './client.ts'
 import type { ClientMetadata } from './client_metadata.ts'
 import type { ClientPreset } from './client_presets.ts'
 
@@ -10,6 +10,7 @@ type ClientRow = {
   status: ClientStatus
   first_party: boolean
   preset: ClientPreset | null
+  origin: ClientOrigin
   metadata: ClientMetadata
   created_at: Date
   updated_at: Date
@@ -18,6 +19,7 @@ type ClientRow = {
 
 const CLIENT_COLUMNS = `
   client.client_id, client.name, client.status, client.first_party, client.preset,
+  client.origin,
   client.metadata,
   client.created_at, client.updated_at,
   coalesce((
@@ -35,6 +37,7 @@ function clientFromRow(row: ClientRow): Client {
     status: row.status,
     firstParty: row.first_party,
     preset: row.preset,
+    origin: row.origin,
     metadata: row.metadata,
     secrets: row.secrets.map((secret) => ({
       id: secret.id,
@@ -95,15 +98,16 @@ export async function listClients(
 export async function insertClient(tx: Db, client: Omit<Client, 'secrets'>): Promise<void> {
   await query(
     tx,
-    `INSERT INTO client (client_id, name, status, first_party, preset, metadata, created_at,
+    `INSERT INTO client (client_id, name, status, first_party, preset, origin, metadata, created_at,
                          updated_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [
       client.clientId,
       client.name,
       client.status,
       client.firstParty,
       client.preset,
+      client.origin,
       JSON.stringify(client.metadata),
       client.createdAt,
       client.updatedAt,

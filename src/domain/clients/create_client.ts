@@ -6,7 +6,7 @@ import { appendEvent } from '../../platform/events/outbox.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
-import type { Client } from './client.ts'
+import type { Client, ClientOrigin } from './client.ts'
 import { type ClientMetadata, type ClientMetadataInput, needsSecret } from './client_metadata.ts'
 import { assertClientName } from './client_name.ts'
 import { type ClientPreset, presetDefaults } from './client_presets.ts'
@@ -29,6 +29,8 @@ export type ClientToCreate = {
   name: string
   firstParty?: boolean | undefined
   preset: ClientPreset
+  /** By default an operator registers it. */
+  origin?: ClientOrigin | undefined
   metadata?: ClientMetadataInput | undefined
   /** For configured and imported clients; otherwise one is generated where the client needs it. */
   secret?: string | undefined
@@ -51,7 +53,8 @@ export async function createClient(
     { ...presetDefaults(input.preset), ...input.metadata },
     input.preset,
   )
-  await assertSectorIdentifier(deps.outbound, metadata)
+  // Whoever brings a transaction has asked before it began: it waits for nobody.
+  if (!tx) await assertSectorIdentifier(deps.outbound, metadata)
   const secret = secretFor(metadata, input.secret)
   const client = newClient(deps.clock.now(), input, metadata)
   const create = async (tx: Transaction): Promise<ClientWithSecret> => {
@@ -75,9 +78,9 @@ function newClient(
     throw new DomainError('invalid_input', 'client_id must be printable ASCII without spaces.')
   }
   assertClientName(name)
-  const { preset } = input
+  const { preset, origin = 'operator' } = input
   const times = { createdAt: now, updatedAt: now }
-  return { clientId, name, status: 'active', firstParty, preset, metadata, ...times }
+  return { clientId, name, status: 'active', firstParty, preset, origin, metadata, ...times }
 }
 
 function secretFor(metadata: ClientMetadata, given: string | undefined): string | undefined {

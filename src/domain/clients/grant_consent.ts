@@ -7,27 +7,39 @@ import { deleteConsent, upsertConsent } from './consent_store.ts'
 
 type Parties = { accountId: string; clientId: string }
 
+type Granted = Parties & {
+  granted: Requested
+  /** RFC 9396: allowed once, and not remembered beyond the trail. */
+  detailsTypes?: readonly string[]
+  origin?: Origin
+}
+
 /** Adds to what the person allowed this client before. */
 export async function grantConsent(
   { db, clock }: { db: Db; clock: Clock },
-  {
-    accountId,
-    clientId,
-    granted,
-    detailsTypes = [],
-    origin = {},
-  }: Parties & {
-    granted: Requested
-    /** RFC 9396: allowed once, and not remembered beyond the trail. */
-    detailsTypes?: readonly string[]
-    origin?: Origin
-  },
+  input: Granted,
   tx?: Transaction,
 ): Promise<Consent> {
+  const { accountId, clientId, granted } = input
+  const event = eventOf(input)
+  const grant = async (tx: Transaction): Promise<Consent> => {
+    const consent = await upsertConsent(tx, accountId, clientId, granted, clock.now())
+    await appendEvent(tx, event)
+    return consent
+  }
+  return tx ? await grant(tx) : await inTransaction(db, grant)
+}
+
+/** For a client that is not registered: nothing is remembered, and the next request asks again. */
+export async function grantOnce({ db }: { db: Db }, input: Granted): Promise<void> {
+  await appendEvent(db, eventOf(input))
+}
+
+function eventOf({ accountId, clientId, granted, detailsTypes = [], origin = {} }: Granted) {
   const resources = Object.fromEntries(
     Object.entries(granted.resourceScopes).map(([resource, scopes]) => [resource, [...scopes]]),
   )
-  const event = consentGranted({
+  return consentGranted({
     accountId,
     clientId,
     scopes: [...granted.openidScopes],
@@ -35,12 +47,6 @@ export async function grantConsent(
     ...(detailsTypes.length > 0 ? { detailsTypes: [...detailsTypes] } : {}),
     ...origin,
   })
-  const grant = async (tx: Transaction): Promise<Consent> => {
-    const consent = await upsertConsent(tx, accountId, clientId, granted, clock.now())
-    await appendEvent(tx, event)
-    return consent
-  }
-  return tx ? await grant(tx) : await inTransaction(db, grant)
 }
 
 /**

@@ -5,7 +5,7 @@ import { metadataFaults } from './metadata_rules.ts'
 
 const MAX_BYTES = 32_768
 
-const clientMetadata = (preset: ClientPreset | null) =>
+export const clientMetadataSchema = (preset: ClientPreset | null) =>
   clientMetadataShape.superRefine((metadata, ctx) => {
     const faults = [...metadataFaults(metadata), ...presetFaults(preset, metadata)]
     for (const { path, message } of faults) ctx.addIssue({ code: 'custom', path, message })
@@ -16,7 +16,7 @@ const clientMetadata = (preset: ClientPreset | null) =>
  * @throws DomainError `invalid_input` naming the first member that is not acceptable, `too_large`
  */
 export function parseClientMetadata(input: unknown, preset: ClientPreset | null): ClientMetadata {
-  const result = clientMetadata(preset).safeParse(input)
+  const result = clientMetadataSchema(preset).safeParse(input)
   if (!result.success) {
     const [issue] = result.error.issues
     const member = issue?.path.join('.') || 'The metadata'

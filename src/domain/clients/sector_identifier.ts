@@ -5,7 +5,7 @@ import { CIBA_GRANT, type ClientMetadata, DEVICE_CODE_GRANT } from './client_met
 /**
  * `sector_identifier_uri` (OpenID Connect Registration §5): clients that share one know a person by
  * the same pairwise identifier, so its owner has to say which addresses belong to it. The document is
- * read when a client is written and not when it is used.
+ * read before a client is written, outside of its transaction, and not when it is used.
  */
 
 export type Caller = Pick<Outbound, 'request'>
@@ -29,6 +29,16 @@ export async function assertSectorIdentifier(
   if (missing !== undefined) throw refusal(`does not list ${missing}`)
 }
 
+/**
+ * Within the transaction that writes: what was read before is still what it was read for.
+ *
+ * @throws DomainError `conflict`
+ */
+export function assertSectorUnchanged(verified: ClientMetadata, written: ClientMetadata): void {
+  if (!written.sector_identifier_uri || claimOf(verified) === claimOf(written)) return
+  throw new DomainError('conflict', 'The client was changed meanwhile; try again.')
+}
+
 /** Everything that the document has to confirm. */
 function claimOf(metadata: ClientMetadata): string {
   return JSON.stringify([metadata.sector_identifier_uri, ...addressesOf(metadata)])
@@ -44,11 +54,11 @@ async function readAddresses(outbound: Caller, url: string): Promise<ReadonlySet
   const response = await outbound
     .request({ url, headers, maxResponseBytes: MAX_BYTES })
     .catch((cause: Error) => {
-      throw refusal(`cannot be read: ${cause.message}`, cause)
+      throw unreadable(cause.message, cause)
     })
-  if (response.status !== 200) throw refusal(`answers with the status ${response.status}`)
+  if (response.status !== 200) throw unreadable(`status ${response.status}`)
   const listed = jsonOf(response.body)
-  if (!Array.isArray(listed)) throw refusal('is no JSON array of addresses')
+  if (!Array.isArray(listed)) throw unreadable('no JSON array')
   return new Set(listed)
 }
 
@@ -60,9 +70,14 @@ function jsonOf(body: Buffer): unknown {
   }
 }
 
-function refusal(what: string, cause?: unknown): DomainError {
+/** Whoever registers is not told what is wrong: they would learn what can be reached from here. */
+function unreadable(debug: string, cause?: unknown): DomainError {
+  return refusal('cannot be read as a JSON array of addresses', { debug, cause })
+}
+
+function refusal(what: string, options: { debug?: string; cause?: unknown } = {}): DomainError {
   return new DomainError('invalid_input', `sector_identifier_uri ${what}.`, {
     hint: 'It must be a JSON array with every redirect URI of the client.',
-    cause,
+    ...options,
   })
 }

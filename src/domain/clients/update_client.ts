@@ -2,6 +2,7 @@ import { clientUpdated } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { inTransaction } from '../../platform/persistence/db.ts'
+import type { EndClientAccess } from './block_client.ts'
 import type { Client } from './client.ts'
 import { type ClientMetadataInput, needsSecret } from './client_metadata.ts'
 import { assertClientName } from './client_name.ts'
@@ -11,7 +12,7 @@ import { deleteOtherClientSecrets } from './client_secret_store.ts'
 import { getClient, getClientForUpdate, updateClientRow } from './client_store.ts'
 import { addSecret, type ClientDeps, type ClientWithSecret } from './create_client.ts'
 import { parseClientMetadata } from './parse_client_metadata.ts'
-import { assertSectorIdentifier } from './sector_identifier.ts'
+import { assertSectorIdentifier, assertSectorUnchanged } from './sector_identifier.ts'
 
 export type ClientChanges = {
   name?: string | undefined
@@ -20,6 +21,8 @@ export type ClientChanges = {
   /** Goes over what is there; null takes a member away (RFC 7396). */
   metadata?: { [Member in keyof ClientMetadataInput]?: ClientMetadataInput[Member] | null }
   by?: string | undefined
+  /** Ends the pending codes of the client: called where one of its redirect_uris is taken away. */
+  endCodes?: EndClientAccess | undefined
 }
 
 /**
@@ -33,12 +36,15 @@ export async function updateClient(
   clientId: string,
   changes: ClientChanges,
 ): Promise<ClientWithSecret> {
+  const seen = await getClient(deps.db, clientId)
+  const { metadata: verified } = changed(seen, changes, deps.clock.now())
+  await assertSectorIdentifier(deps.outbound, verified, seen.metadata)
   return await inTransaction(deps.db, async (tx) => {
     const before = await getClientForUpdate(tx, clientId)
     const after = changed(before, changes, deps.clock.now())
-    // Waits for somebody else with the row locked: seconds at most, and nobody but writers of it.
-    await assertSectorIdentifier(deps.outbound, after.metadata, before.metadata)
+    assertSectorUnchanged(verified, after.metadata)
     await updateClientRow(tx, after)
+    if (losesRedirectUri(before, after)) await changes.endCodes?.(tx, clientId)
     const secret = await alignSecrets(tx, deps, before, after)
     await appendEvent(tx, clientUpdated({ clientId, ...(changes.by ? { by: changes.by } : {}) }))
     await notifyChange(tx, 'client', clientId)
@@ -56,6 +62,12 @@ function changed(before: Client, changes: ClientChanges, updatedAt: Date): Clien
     preset,
   )
   return { ...before, name, firstParty, preset, metadata, updatedAt }
+}
+
+/** A code on its way there would arrive after all. */
+function losesRedirectUri(before: Client, after: Client): boolean {
+  const kept = new Set(after.metadata.redirect_uris)
+  return before.metadata.redirect_uris.some((uri) => !kept.has(uri))
 }
 
 async function alignSecrets(

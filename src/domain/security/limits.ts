@@ -73,6 +73,15 @@ export const LIMITS = {
   /** Hints of one application that name nobody. */
   ciba_unknown_client: fixed('failures', 30, 10 * minute),
 
+  /** Clients that register themselves (RFC 7591): of one address, and where anybody may, of all. */
+  registration_ip: fixed('attempts', 300, 10 * minute),
+  registration_global: fixed('attempts', 3_000, 60 * minute),
+  /** Wrong initial and registration access tokens from one address. */
+  registration_token_ip: fixed('failures', 30, minute),
+  /** Client ID metadata documents that are fetched: of one host, and of all of them. */
+  client_document_host: fixed('attempts', 20, minute),
+  client_document_global: fixed('attempts', 600, minute),
+
   /** Authorization requests from one IPv4 address or IPv6 /64; an office shares one. */
   authorization_ip: fixed('failures', 1_200, minute),
   /** Requests that we had to fetch for one IPv4 address or IPv6 /64. */

@@ -19,7 +19,10 @@ import { assertCertificatesTaken } from '../../domain/clients/mutual_tls_rules.t
 import { rotateClientSecret } from '../../domain/clients/rotate_client_secret.ts'
 import { type ClientChanges, updateClient } from '../../domain/clients/update_client.ts'
 import type { Db } from '../../platform/persistence/db.ts'
-import { deleteRecordsOfClient } from '../../surfaces/oidc/adapters/postgres_records.ts'
+import {
+  deleteCodesOfClient,
+  deleteRecordsOfClient,
+} from '../../surfaces/oidc/adapters/postgres_records.ts'
 import type { CliCommand } from './cli_command.ts'
 import { addClientOptions, type ClientOptions, metadataOf } from './client_options.ts'
 import { BY, type Workplace, withDatabase } from './command_database.ts'
@@ -219,6 +222,7 @@ async function update(id: string, options: UpdateOptions): Promise<Answer> {
       preset,
       metadata: metadata as ClientChanges['metadata'],
       by: BY,
+      endCodes: deleteCodesOfClient,
     }
     const { client, secret } = await updateClient(depsOf(place), id, changes as ClientChanges)
     return clientAnswer(client, secret)

@@ -42,6 +42,7 @@ function clientData(client: Client) {
     status: client.status,
     first_party: client.firstParty,
     preset: client.preset,
+    origin: client.origin,
     metadata: client.metadata,
     secrets: client.secrets.map(({ id, createdAt, expiresAt }) => ({
       id,
@@ -60,6 +61,7 @@ function clientText(client: Client): string {
     ['status', client.status],
     ['first_party', client.firstParty],
     ['preset', client.preset],
+    ['origin', client.origin],
     ...Object.entries(client.metadata).map(([member, value]) => [member, shown(value)] as const),
     [
       'secrets',

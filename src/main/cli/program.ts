@@ -16,6 +16,11 @@ const GROUPS: readonly Group[] = [
     load: async () => (await import('./client.ts')).defineClientCommands,
   },
   {
+    name: 'registration-token',
+    summary: 'the tokens with which clients may register themselves',
+    load: async () => (await import('./registration_token.ts')).defineRegistrationTokenCommands,
+  },
+  {
     name: 'resource-server',
     summary: 'the APIs that accept our access tokens, and their scopes',
     load: async () => (await import('./resource_server.ts')).defineResourceServerCommands,

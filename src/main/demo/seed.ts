@@ -76,14 +76,7 @@ async function seedWebClient({ db, keyring, clock, config }: Parts): Promise<voi
       clientId: 'demo-web',
       name: 'Demo application',
       preset: 'spa',
-      metadata: {
-        ...addresses,
-        grant_types: [
-          'authorization_code',
-          'refresh_token',
-          'urn:ietf:params:oauth:grant-type:device_code',
-        ],
-      },
+      metadata: addresses,
     },
   )
 }

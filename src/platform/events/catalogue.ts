@@ -153,6 +153,32 @@ export const clientDisabled = defineEvent<ClientFact>('auth.client.disabled', cl
 export const clientEnabled = defineEvent<ClientFact>('auth.client.enabled', client)
 export const clientDeleted = defineEvent<ClientFact>('auth.client.deleted', client)
 export const clientSecretRotated = defineEvent<ClientFact>('auth.client.secret_rotated', client)
+/** Registered by itself (RFC 7591); `tokenId` names the initial access token that it used. */
+export const clientRegistered = defineEvent<
+  { clientId: string; preset: string; tokenId?: string | undefined } & Origin
+>('auth.client.registered', client)
+export const clientRegistrationRefused = defineEvent<
+  { clientId?: string | undefined; error: string; reason: string } & Origin
+>('auth.client.registration_refused', ({ clientId }) => clientId)
+/** A registration access token was shown at another client than its own, and is worth nothing now. */
+export const registrationAccessRevoked = defineEvent<
+  { clientId: string; shownAt: string } & Origin
+>('auth.client.registration_access_revoked', client)
+/** What stands at a client_id that is an address cannot be taken for a client. */
+export const clientDocumentRefused = defineEvent<{ clientId: string; reason: string }>(
+  'auth.client.document_refused',
+  client,
+)
+type RegistrationTokenFact = { tokenId: string; by?: string; [detail: string]: unknown }
+const registrationToken = ({ tokenId }: RegistrationTokenFact) => tokenId
+export const registrationTokenCreated = defineEvent<RegistrationTokenFact>(
+  'auth.registration_token.created',
+  registrationToken,
+)
+export const registrationTokenRevoked = defineEvent<RegistrationTokenFact>(
+  'auth.registration_token.revoked',
+  registrationToken,
+)
 export const resourceServerCreated = defineEvent<{ identifier: string; by?: string }>(
   'auth.resource_server.created',
   ({ identifier }) => identifier,

@@ -76,6 +76,8 @@ export type ConsentLocals = Form & {
     tosUri?: string | undefined
     /** Nobody vouches for this application. */
     unverified?: boolean | undefined
+    /** The address that is its client_id: its host is all that is known of it. */
+    describedAt?: string | undefined
   }
   account: AccountView
   /** OpenID scopes; the texts of the standard ones come from the locale, others bring their own. */

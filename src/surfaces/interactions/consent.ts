@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
-import { grantConsent } from '../../domain/clients/grant_consent.ts'
+import { grantConsent, grantOnce } from '../../domain/clients/grant_consent.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
@@ -31,7 +31,8 @@ export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise
   if (interaction.next.step !== 'consent' || !accountId || !missing) {
     return goOn(deps, ctx, interaction, `/interaction/${uid}`)
   }
-  await grantConsent(deps, {
+  const grant = client['origin'] === 'document' ? grantOnce : grantConsent
+  await grant(deps, {
     accountId,
     clientId: client.clientId,
     granted: interaction.requested,
@@ -57,7 +58,13 @@ async function localsOf(
   if (!asked) throw new InteractionLost(uid)
   const path = `/interaction/${uid}`
   return {
-    client: { ...clientViewOf(client), policyUri: client.policyUri, tosUri: client.tosUri },
+    client: {
+      ...clientViewOf(client),
+      policyUri: client.policyUri,
+      tosUri: client.tosUri,
+      unverified: client['origin'] !== 'operator',
+      describedAt: client['origin'] === 'document' ? client.clientId : undefined,
+    },
     account: {
       name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
       email: account.email,

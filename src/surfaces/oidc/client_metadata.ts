@@ -17,6 +17,7 @@ import type { Payload } from './adapters/codec.ts'
 export const EXTRA_CLIENT_METADATA = [
   'first_party',
   'preset',
+  'origin',
   'resource_scopes',
   'introspection',
   'minimum_acr',
@@ -51,6 +52,7 @@ export function engineMetadata(
     client_name: client.name,
     first_party: client.firstParty,
     preset: client.preset,
+    origin: client.origin,
     ...(method.startsWith('client_secret') ? { client_secret: KEPT_AS_HASH } : {}),
   } as Payload
 }

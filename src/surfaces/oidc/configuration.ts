@@ -91,6 +91,9 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       ...(config.protocols.frontchannelLogout
         ? { frontchannel_logout_supported: true, frontchannel_logout_session_supported: true }
         : {}),
+      registration_endpoint: deps.registrationEndpoint,
+      client_id_metadata_document_supported:
+        config.protocols.clientIdMetadataDocuments || undefined,
     } as never,
     // `post_as_get.ts` takes them.
     enableHttpPostMethods: false,

@@ -53,6 +53,8 @@ export type ProviderDeps = {
   cookieKeys: unknown
   fetch: (url: string | URL, options?: RequestInit) => Promise<Response>
   logoutQueue: LogoutQueue
+  /** Where clients register themselves; undefined where they do not. */
+  registrationEndpoint: string | undefined
   onTokenIssued?: (grantType: string) => void
 }
 

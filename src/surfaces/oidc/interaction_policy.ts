@@ -1,4 +1,4 @@
-import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import { needsStepUp } from './step_up.ts'
 
 /**
@@ -39,7 +39,29 @@ export function createInteractionPolicy() {
       areDetailsUnanswered,
     ),
   )
+  checks.add(
+    new interactionPolicy.Check(
+      'redirect_uri_gone',
+      'redirect_uri is no longer one of the client',
+      assertRedirectUriStands,
+    ),
+  )
+  policy
+    .get('consent')!
+    .checks.add(
+      new interactionPolicy.Check(
+        'document_client_prompt',
+        'clients of a metadata document ask each time',
+        'consent_required',
+        asksForDocumentClient,
+      ),
+    )
   return policy
+}
+
+/** What was allowed to a client_id that is an address was allowed to what stood there at that time. */
+function asksForDocumentClient({ oidc }: KoaContextWithOIDC): boolean {
+  return oidc.client?.['origin'] === 'document' && oidc.result?.consent === undefined
 }
 
 /**
@@ -51,6 +73,20 @@ function areDetailsUnanswered({ oidc }: KoaContextWithOIDC): boolean {
   if (oidc.client?.['first_party'] === true) return false
   const answered = oidc.result?.consent?.grantId
   return answered === undefined || answered !== oidc.grant?.jti
+}
+
+/**
+ * The engine looks at redirect_uri when a request comes in, and not when it goes on after its pages;
+ * meanwhile the client may have lost that address.
+ *
+ * @throws InvalidRedirectUri
+ */
+function assertRedirectUriStands({ oidc }: KoaContextWithOIDC): boolean {
+  const redirectUri = oidc.params?.['redirect_uri'] as string | undefined
+  if (redirectUri !== undefined && !oidc.client!.redirectUriAllowed(redirectUri)) {
+    throw new errors.InvalidRedirectUri()
+  }
+  return false
 }
 
 /** The session is there, but its account was disabled or deleted. */

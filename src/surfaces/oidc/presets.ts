@@ -28,6 +28,11 @@ export function fapiProfile(client: Client | undefined): '2.0' | undefined {
   return presetOf(client) === 'fapi2' ? '2.0' : undefined
 }
 
+/** Model Context Protocol, Authorization: clients "MUST" send `resource` in authorization requests. */
+export function namesResource(client: Client | undefined): boolean {
+  return presetOf(client) === 'mcp'
+}
+
 export function lifetimesOf(client: Client | undefined) {
   return presetLifetimes(presetOf(client))
 }

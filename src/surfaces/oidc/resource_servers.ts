@@ -1,6 +1,7 @@
 import { type Client, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
 import { JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT } from '../../domain/clients/client_metadata.ts'
 import type { ResourceServer as Registered } from '../../domain/clients/resource_server.ts'
+import { namesResource } from './presets.ts'
 
 /**
  * APIs as OAuth resource servers (RFC 8707). A client gets of an API's scopes what is assigned to
@@ -23,6 +24,9 @@ export function createResourceIndicators(
       if (oneOf) return oneOf
       const owners = ownersOfDetails(ctx)
       if (owners) return owners as never
+      if (ctx.oidc.params?.['grant_type'] === undefined && namesResource(client)) {
+        throw new errors.InvalidTarget('resource must name the server that the token is for')
+      }
       if (!isUndecided(ctx)) return undefined as never
       return (await soleResourceFor(lookup, client, ctx.oidc.requestParamScopes)) as never
     },

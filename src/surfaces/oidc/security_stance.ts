@@ -114,8 +114,11 @@ const STANCE: readonly Stance[] = [
     },
   },
   {
-    name: 'nobody registers a client unasked',
-    holds: (c) => feature(c, 'registration').enabled === false,
+    // Both are ours, where a deployment wants them: the engine's keep to rules of their own.
+    name: 'the engine neither registers nor fetches a client',
+    holds: (c) =>
+      feature(c, 'registration').enabled === false &&
+      feature(c, 'clientIdMetadataDocument').enabled === false,
   },
 ]
 

@@ -20,12 +20,13 @@ const options: EmbeddedPostgresOptions = {
 try {
   const database = await startEmbeddedPostgres(options, { ...thisMachine(), ...orders.machine })
   const { origin, dataDir, serverVersion, connection } = database
-  report({ kind: 'ready', origin, dataDir, serverVersion, connection })
-  if (orders.afterwards === 'stop') await database.stop()
+  // Before anybody is told that it is ready, who may interrupt it at once.
   if (orders.afterwards === 'stop_when_told') {
     process.on('SIGINT', () => report({ kind: 'log', message: 'interrupted' }))
     process.stdin.once('data', () => database.stop().then(() => process.exit()))
   }
+  report({ kind: 'ready', origin, dataDir, serverVersion, connection })
+  if (orders.afterwards === 'stop') await database.stop()
 } catch (error) {
   const { message, hint, debug } = error as { message: string; hint?: string; debug?: string }
   report({ kind: 'failed', message, ...(hint && { hint }), ...(debug && { debug }) })

@@ -14,6 +14,7 @@ describe('platform/templating/assets', () => {
       'authcore.css': 'text/css; charset=utf-8',
       'brand.css': 'text/css; charset=utf-8',
       'icon.svg': 'image/svg+xml',
+      'leave.js': 'text/javascript; charset=utf-8',
       'submit.js': 'text/javascript; charset=utf-8',
     })
   })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { flag, setting } from '../setting.ts'
+import { durationS, flag, list, setting } from '../setting.ts'
 
 /**
  * Which protocols the deployment offers. What is on is still narrowed by each client's metadata; what
@@ -61,5 +61,28 @@ export const protocolsSection = z.strictObject({
   mutualTls: setting(z.enum(['off', 'listener', 'proxy']).default('off'), {
     env: 'AUTHCORE_MTLS',
     doc: 'Client certificates (RFC 8705): `listener` terminates TLS at a port of its own, `proxy` reads them from a header of a trusted proxy. While it is `off`, clients that need it are refused.',
+  }),
+  dynamicRegistration: setting(z.enum(['off', 'protected', 'open']).default('off'), {
+    env: 'AUTHCORE_DYNAMIC_REGISTRATION',
+    doc: 'Dynamic client registration (RFC 7591): `protected` wants an initial access token (`authcore registration-token create`), `open` takes anybody.',
+  }),
+  registrationPresets: setting(
+    list(z.enum(['web', 'spa', 'native', 'service', 'device', 'fapi2', 'mcp', 'legacy'])).default([
+      'web',
+      'spa',
+      'native',
+    ]),
+    {
+      env: 'AUTHCORE_REGISTRATION_PRESETS',
+      doc: 'The presets that dynamically registered clients may have; an initial access token may name others. A client that names none gets the first one that its metadata fit. `legacy` needs AUTHCORE_LEGACY_CLIENTS too.',
+    },
+  ),
+  registrationUnusedS: setting(durationS(3_600, 3_650 * 86_400).default(30 * 86_400), {
+    env: 'AUTHCORE_REGISTRATION_UNUSED_TTL',
+    doc: 'A dynamically registered client that has obtained no token for this long after its registration is removed.',
+  }),
+  clientIdMetadataDocuments: setting(flag.default(false), {
+    env: 'AUTHCORE_CLIENT_ID_METADATA_DOCUMENTS',
+    doc: 'Takes an https address as client_id and reads the client metadata there, as MCP clients expect. Anybody may be such a client: people are told so.',
   }),
 })

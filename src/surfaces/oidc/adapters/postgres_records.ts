@@ -406,6 +406,13 @@ export async function deleteRecordsOfAccount(db: Db, accountId: string): Promise
   )
 }
 
+/** Ends the codes of a client that were not exchanged yet: what they would be sent to has changed. */
+export async function deleteCodesOfClient(db: Db, clientId: string): Promise<void> {
+  await query(db, `DELETE FROM oidc_record WHERE model = 'AuthorizationCode' AND client_id = $1`, [
+    clientId,
+  ])
+}
+
 /** Ends what a client holds: grants and tokens. For a deleted or disabled client. */
 export async function deleteRecordsOfClient(db: Db, clientId: string): Promise<void> {
   await query(

@@ -1,0 +1,2 @@
+/** Public: it is in discovery, and in what registered clients were told. */
+export const REGISTRATION_PATH = '/register'
