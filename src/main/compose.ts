@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Keygrip from 'keygrip'
@@ -27,7 +26,6 @@ import { type RotationPolicy, rotateDueSigningKeys } from '../platform/keys/rota
 import type { Logger } from '../platform/observability/logger.ts'
 import type { Metrics } from '../platform/observability/metrics.ts'
 import { createGuard } from '../platform/outbound/guard.ts'
-import type { Outbound } from '../platform/outbound/outbound.ts'
 import { type ChangeFeed, openChangeFeed } from '../platform/persistence/change_feed.ts'
 import type { Db } from '../platform/persistence/db.ts'
 import { assertSchemaCurrent, migrateUp } from '../platform/persistence/migrate.ts'
@@ -44,6 +42,7 @@ import { unlessCertificatesLack } from '../surfaces/oidc/mutual_tls.ts'
 import { type ProviderRuntime, startProviderRuntime } from '../surfaces/oidc/provider_runtime.ts'
 import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createPages, type Pages } from '../web/pages.ts'
+import { type LazyOutbound, outboundAtFirstUse, outboundPolicy } from './outbound.ts'
 import type { Storage } from './storage.ts'
 
 /** Builds everything once, by hand, from the bottom up. There is no container: this file is it. */
@@ -62,6 +61,7 @@ export type Parts = {
   cookieKeys: Keygrip
   changes: ChangeFeed
   recorder: EventRecorder
+  outbound: LazyOutbound
   clients: ClientCache
   resourceServers: ResourceServerCache
   passwords: PasswordHasher
@@ -70,8 +70,6 @@ export type Parts = {
   renderer: Renderer
   pages: Pages
   runtime: ProviderRuntime
-  /** One guarded call to a stranger's server. */
-  request: Outbound['request']
   /** What may be called at all, as far as an address tells before it is resolved. */
   vetUrl: VetUrl
   /** Everything but the storage, which was there before. */
@@ -107,9 +105,8 @@ export async function compose(input: {
   const redis = openRedis(config.storage)
   const codec = createCodec(keyring)
   const recorder = createEventRecorder(db, log)
-  const outbound = openedAtFirstUse(config, log)
+  const outbound = outboundAtFirstUse(config, log)
   const { vetUrl } = createGuard(outboundPolicy(config))
-  const request: Outbound['request'] = async (call) => (await outbound.get()).request(call)
   const resourceServers = createResourceServerCache({ db, changes })
   const limits = createRateLimits({
     db,
@@ -120,7 +117,7 @@ export async function compose(input: {
   })
   const clients = knownClients(createClientCache({ db, changes }), {
     config,
-    request,
+    request: outbound.request,
     vetUrl,
     clock,
     limits,
@@ -160,7 +157,7 @@ export async function compose(input: {
         engineMetadata(unlessCertificatesLack(await clients.find(id), config), config.protocols),
       refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
     }),
-    fetch: async (url, options) => (await outbound.get()).fetch(url, options),
+    fetch: outbound.fetch,
     registrationEndpoint:
       config.protocols.dynamicRegistration === 'off'
         ? undefined
@@ -182,6 +179,7 @@ export async function compose(input: {
     cookieKeys,
     changes,
     recorder,
+    outbound,
     clients,
     resourceServers,
     passwords: createPasswordHasher({
@@ -194,7 +192,6 @@ export async function compose(input: {
     renderer,
     pages,
     runtime,
-    request,
     vetUrl,
     async close() {
       runtime.stop()
@@ -210,7 +207,9 @@ export async function compose(input: {
 /** Those that were registered, and where the deployment takes them, those of metadata documents. */
 function knownClients(
   registered: ClientCache,
-  parts: Pick<Parts, 'config' | 'request' | 'vetUrl' | 'clock' | 'limits' | 'recorder'>,
+  parts: Pick<Parts, 'config' | 'vetUrl' | 'clock' | 'limits' | 'recorder'> & {
+    request: LazyOutbound['request']
+  },
 ): ClientCache {
   const { config, limits, recorder } = parts
   if (!config.protocols.clientIdMetadataDocuments) return registered
@@ -226,30 +225,6 @@ function knownClients(
     onRefused: (clientId, reason) => recorder.record(clientDocumentRefused({ clientId, reason })),
   })
   return withDocuments(registered, documents)
-}
-
-/** The outbound client and its HTTP stack: a fifth of the memory at rest, for what may never be called. */
-function openedAtFirstUse(config: Config, log: Logger) {
-  const policy = outboundPolicy(config)
-  let opened: Promise<Outbound> | undefined
-  return {
-    get: (): Promise<Outbound> => {
-      opened ??= import('../platform/outbound/outbound.ts').then(({ createOutbound }) =>
-        createOutbound(policy, { log }),
-      )
-      return opened
-    },
-    close: async () => await (await opened)?.close(),
-  }
-}
-
-function outboundPolicy({ security, server }: Config) {
-  return {
-    allow: security.outboundAllow,
-    // Nobody makes us call ourselves.
-    deny: [new URL(server.issuer).hostname],
-    ...(security.outboundCaFile ? { ca: readFileSync(security.outboundCaFile, 'utf8') } : {}),
-  }
 }
 
 function brandOf({ brand }: Config): Brand {

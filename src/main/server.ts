@@ -25,6 +25,7 @@ import {
   MACHINE_PATHS,
   PATHS,
 } from '../surfaces/oidc/paths.ts'
+import { createRequestByReference } from '../surfaces/oidc/request_by_reference.ts'
 import { createThrottle } from '../surfaces/oidc/throttle.ts'
 import { faultOfClient } from '../surfaces/oidc/usable_client.ts'
 import { operationsSurface } from '../surfaces/operations/mount.ts'
@@ -98,6 +99,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     pages,
     throttle: createThrottle(parts),
     posts,
+    requestByReference: config.protocols.requestUri ? createRequestByReference(parts) : undefined,
     frontchannelLogout: frontchannelLogout ? { clients, pages, issuer } : undefined,
   })
   mountLaunch(app, { clients, issuer })

@@ -448,7 +448,7 @@ describe('Bad input', function () {
       })
       expect(answerAt(await alice.get(uri)).get('error')).to.equal('request_uri_not_supported')
       const signed = await authorizationUri(server, client, { request: 'eyJhbGciOiJub25lIn0.e30.' })
-      expect(answerAt(await alice.get(signed)).get('error')).to.equal('request_not_supported')
+      expect(answerAt(await alice.get(signed)).get('error')).to.equal('invalid_request_object')
       trap.close()
       expect(asked).to.equal(0)
     })

@@ -394,7 +394,7 @@ describe('The authorization request (OpenID Connect Core §3.1.2)', function () 
     })
 
     it('comes in no mode that we do not know', async () => {
-      for (const response_mode of ['nonsense', 'web_message', 'jwt', 'query.jwt', '__proto__']) {
+      for (const response_mode of ['nonsense', 'web_message', 'x.jwt', 'jwt.jwt', '__proto__']) {
         const { reply } = await ask(await signedIn(), { response_mode })
         expect(answerAt(reply).get('error'), response_mode).to.be.oneOf([
           'unsupported_response_mode',

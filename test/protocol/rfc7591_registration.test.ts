@@ -402,7 +402,7 @@ describe('Dynamic client registration (RFC 7591, OpenID Connect Registration 1.0
     })
 
     for (const [title, answer, named] of [
-      ['lacks one', (response) => response.end('["https://other.example/"]'), /must list every/],
+      ['lacks one', (response) => response.end('["https://other.example/"]'), /does not list/],
       ['is no list', (response) => response.end('{}'), /JSON array/],
       ['is no JSON', (response) => response.end('<html>'), /JSON array/],
       ['is not there', (response) => response.writeHead(404).end('[]'), /JSON array/],

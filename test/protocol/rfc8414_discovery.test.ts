@@ -51,7 +51,7 @@ describe('Discovery (RFC 8414, OpenID Connect Discovery 1.0)', function () {
       backchannel_logout_supported: true,
       backchannel_logout_session_supported: true,
       claims_parameter_supported: true,
-      subject_types_supported: ['public'],
+      subject_types_supported: ['public', 'pairwise'],
     })
     expect(document['grant_types_supported']).to.have.members([
       'authorization_code',
@@ -70,7 +70,7 @@ describe('Discovery (RFC 8414, OpenID Connect Discovery 1.0)', function () {
     ])
     expect(document['acr_values_supported']).to.include('urn:authcore:acr:pwd')
     expect(document['request_uri_parameter_supported'] ?? false).to.equal(false)
-    expect(document['request_parameter_supported'] ?? false).to.equal(false)
+    expect(document['request_parameter_supported']).to.equal(true)
   })
 
   it('leaves out lists that would be empty', async () => {
@@ -81,7 +81,7 @@ describe('Discovery (RFC 8414, OpenID Connect Discovery 1.0)', function () {
 
   it('offers no algorithm with a shared secret, and no token in the front channel', async () => {
     for (const [name, value] of Object.entries(await metadata())) {
-      if (!/alg_values_supported$/.test(name)) continue
+      if (!/signing_alg_values_supported$/.test(name)) continue
       expect(value, name).to.satisfy((algs: string[]) =>
         algs.every((alg) => /^(ES|RS|PS|Ed)/.test(alg)),
       )

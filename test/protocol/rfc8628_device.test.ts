@@ -246,7 +246,7 @@ describe('Device authorization (RFC 8628)', function () {
       [{ resource: 'https://nobody.test' }, 'invalid_target'],
       [{ scope: 'openid "x"' }, 'invalid_scope'],
       [{ claims: '{' }, 'invalid_request'],
-      [{ request: 'a.b.c' }, 'request_not_supported'],
+      [{ request: 'a.b.c' }, 'invalid_request_object'],
     ] as const) {
       const reply = await post(server, '/device_authorization', client, {
         scope: 'openid',

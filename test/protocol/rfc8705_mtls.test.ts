@@ -132,6 +132,7 @@ for (const mode of ['listener', 'proxy'] as const) {
           expect(document['tls_client_certificate_bound_access_tokens']).to.equal(true)
           expect(document['mtls_endpoint_aliases']).to.deep.equal({
             token_endpoint: `${mtls.origin}/token`,
+            backchannel_authentication_endpoint: `${mtls.origin}/backchannel_authentication`,
             userinfo_endpoint: `${mtls.origin}/userinfo`,
             introspection_endpoint: `${mtls.origin}/introspect`,
             revocation_endpoint: `${mtls.origin}/revoke`,

@@ -131,7 +131,7 @@ describe('Pushed authorization requests (RFC 9126)', function () {
       ['an unknown resource', { resource: 'https://nobody.test' }, 'invalid_target'],
       ['a scope that no scope can be', { scope: 'openid "x"' }, 'invalid_scope'],
       ['claims that are no JSON', { claims: '{' }, 'invalid_request'],
-      ['a request object', { request: 'a.b.c' }, 'request_not_supported'],
+      ['a request object that is none', { request: 'a.b.c' }, 'invalid_request_object'],
       ['the client_id of somebody else', { client_id: 'other' }, 'invalid_request'],
     ] as const) {
       it(`${title}, before anybody is sent anywhere`, async () => {

@@ -176,7 +176,7 @@ describe('Redirect URIs (RFC 9700 §2.1, RFC 8252)', function () {
       [{ scope: 'openid "x"' }, 'invalid_scope'],
       [{ prompt: 'none' }, 'login_required'],
       [{ resource: 'https://nobody.test' }, 'invalid_target'],
-      [{ request: 'a.b.c' }, 'request_not_supported'],
+      [{ request: 'a.b.c' }, 'invalid_request_object'],
       [{ registration: '{}' }, 'registration_not_supported'],
     ] as const) {
       const reply = await browser().get(await authorizationUri(server, client, parameters))

@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import path from 'node:path'
+import { needsPrograms } from './component.ts'
 import { freePort } from './free_port.ts'
 import { temporaryFolder } from './leash.ts'
+import type { Availability } from './skip.ts'
 
 /** A server of somebody else, with https: its certificate is its own authority. */
 export type HttpsHost = {
@@ -15,8 +17,15 @@ export type HttpsHost = {
   caFile: string
   /** What was asked for since the last look. */
   seen(): string[]
+  /** What it answers under each path; anything else is 404. */
+  pages: Map<string, { status?: number; body: string; headers?: Record<string, string> }>
+  /** Answers instead of the pages. */
   answer: (request: IncomingMessage, response: ServerResponse) => void
   stop(): void
+}
+
+export function available(): Availability {
+  return needsPrograms('openssl')
 }
 
 export async function startHttpsHost(): Promise<HttpsHost> {
@@ -47,7 +56,11 @@ export async function startHttpsHost(): Promise<HttpsHost> {
       seen = []
       return before
     },
-    answer: (_, response) => response.writeHead(404).end(),
+    pages: new Map(),
+    answer({ url = '' }, response) {
+      const { status = 200, body = '', headers = {} } = host.pages.get(url) ?? { status: 404 }
+      response.writeHead(status, headers).end(body)
+    },
     stop() {
       server.closeAllConnections()
       server.close()

@@ -1,12 +1,15 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 
-/** The public keys of a client (RFC 7517): asymmetric, of a kind we verify with, without private parts. */
+/**
+ * The public keys of a client (RFC 7517): asymmetric, of a kind that we verify with
+ * or encrypt to, without private parts.
+ */
 
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 const CURVES: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
   ['RSA', []],
   ['EC', ['P-256', 'P-384', 'P-521']],
-  ['OKP', ['Ed25519']],
+  ['OKP', ['Ed25519', 'X25519']],
 ])
 const RSA_MIN_BITS = 2048
 const RSA_MAX_BITS = 8192
@@ -25,7 +28,9 @@ export function publicJwkFault(jwk: Record<string, unknown>): string | undefined
   if (kid !== undefined && (typeof kid !== 'string' || kid === '' || kid.length > 255)) {
     return 'must have a kid of 1 to 255 characters, or none'
   }
-  if (use !== undefined && use !== 'sig') return 'must be for signatures: use "sig"'
+  if (use !== undefined && use !== 'sig' && use !== 'enc') return 'must have the use sig or enc'
+  if (crv === 'X25519' && use !== 'enc') return 'must have the use enc on the curve X25519'
+  if (crv === 'Ed25519' && use === 'enc') return 'cannot have the use enc on the curve Ed25519'
   return keyFault(jwk)
 }
 

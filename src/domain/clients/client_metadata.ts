@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { publicJwkFault } from './client_jwks.ts'
-import { clientUriFault } from './client_uri.ts'
+import { clientUriFault, requestUriFault } from './client_uri.ts'
 import { OPENID_SCOPES } from './openid_scopes.ts'
 
 /**
@@ -42,8 +42,8 @@ export const AUTH_METHODS = [
 ] as const
 const SIGNING_ALGS = ['ES256', 'RS256', 'EdDSA'] as const
 /** RFC 7518 without what is old: no RSA1_5, no RSA-OAEP with SHA-1, no CBC, no direct keys. */
-const KEY_ENCRYPTION_ALGS = ['ECDH-ES', 'ECDH-ES+A256KW', 'RSA-OAEP-256'] as const
-const CONTENT_ENCRYPTION_ALGS = ['A256GCM', 'A128GCM'] as const
+export const KEY_ENCRYPTION_ALGS = ['ECDH-ES', 'ECDH-ES+A256KW', 'RSA-OAEP-256'] as const
+export const CONTENT_ENCRYPTION_ALGS = ['A256GCM', 'A128GCM'] as const
 /** Clients may sign their assertions with the older and the PSS algorithms too; never with HMAC. */
 export const ASSERTION_ALGS = [
   'ES256',
@@ -166,12 +166,12 @@ export const clientMetadataShape = z.strictObject({
   require_pushed_authorization_requests: z.boolean().optional(),
   // OpenID Connect Registration §2: "initiate_login_uri … MUST use the https scheme".
   initiate_login_uri: httpsUri.optional(),
-  subject_type: z.literal('public').default('public'),
+  subject_type: z.enum(['public', 'pairwise']).default('public'),
   sector_identifier_uri: httpsUri.optional(),
   // RFC 9101
   request_object_signing_alg: z.enum(ASSERTION_ALGS).optional(),
   require_signed_request_object: z.boolean().optional(),
-  request_uris: distinct(webUri, MAX_URIS).optional(),
+  request_uris: distinct(checked(requestUriFault), MAX_URIS).optional(),
   // JARM
   authorization_signed_response_alg: z.enum(SIGNING_ALGS).optional(),
   // RFC 8705
@@ -186,6 +186,10 @@ export const clientMetadataShape = z.strictObject({
   id_token_encrypted_response_enc: z.enum(CONTENT_ENCRYPTION_ALGS).optional(),
   userinfo_encrypted_response_alg: z.enum(KEY_ENCRYPTION_ALGS).optional(),
   userinfo_encrypted_response_enc: z.enum(CONTENT_ENCRYPTION_ALGS).optional(),
+  introspection_encrypted_response_alg: z.enum(KEY_ENCRYPTION_ALGS).optional(),
+  introspection_encrypted_response_enc: z.enum(CONTENT_ENCRYPTION_ALGS).optional(),
+  authorization_encrypted_response_alg: z.enum(KEY_ENCRYPTION_ALGS).optional(),
+  authorization_encrypted_response_enc: z.enum(CONTENT_ENCRYPTION_ALGS).optional(),
   // RFC 9396
   authorization_details_types: distinct(z.string().min(1).max(255), 50).optional(),
   // OpenID Connect CIBA Core §4

@@ -7,7 +7,7 @@ import {
   JWT_BEARER_GRANT,
   TOKEN_EXCHANGE_GRANT,
 } from './client_metadata.ts'
-import type { MetadataFault } from './metadata_rules.ts'
+import type { MetadataFault } from './metadata_fault.ts'
 
 /**
  * What kind of application a client is. A preset gives the defaults, and what it demands is checked

@@ -52,6 +52,15 @@ export function clientUriFault(uri: string): string | undefined {
   return url.protocol === 'http:' ? loopbackFault(url) : 'must begin with https://'
 }
 
+/** An address of a request object, with or without the hash of the file as its fragment. */
+export function requestUriFault(uri: string): string | undefined {
+  const [address = '', hash] = uri.split(/#(.*)/s)
+  if (hash !== undefined && !/^[\w-]{43}$/.test(hash)) {
+    return 'must have the base64url SHA-256 of the file as its fragment, or none'
+  }
+  return clientUriFault(address)
+}
+
 function absolute(uri: string): URL | string {
   if (uri.length > URI_MAX) return `must not be longer than ${URI_MAX} characters`
   // What a URL parser drops or repairs in silence would not be compared as it is followed.

@@ -14,8 +14,15 @@ import { generateClientSecret, hashClientSecret } from './client_secret.ts'
 import { insertClientSecret } from './client_secret_store.ts'
 import { insertClient } from './client_store.ts'
 import { parseClientMetadata } from './parse_client_metadata.ts'
+import { assertSectorIdentifier, type Caller } from './sector_identifier.ts'
 
-export type ClientDeps = { db: Db; keyring: Keyring; clock: Clock }
+export type ClientDeps = {
+  db: Db
+  keyring: Keyring
+  clock: Clock
+  /** Needed where metadata name a `sector_identifier_uri`, which is then read. */
+  outbound?: Caller | undefined
+}
 
 export type ClientToCreate = {
   clientId?: string | undefined
@@ -46,6 +53,8 @@ export async function createClient(
     { ...presetDefaults(input.preset), ...input.metadata },
     input.preset,
   )
+  // Whoever brings a transaction has asked before it began: it waits for nobody.
+  if (!tx) await assertSectorIdentifier(deps.outbound, metadata)
   const secret = secretFor(metadata, input.secret)
   const client = newClient(deps.clock.now(), input, metadata)
   const create = async (tx: Transaction): Promise<ClientWithSecret> => {

@@ -5,12 +5,13 @@ import {
   TOKEN_EXCHANGE_GRANT,
 } from './client_metadata.ts'
 import { redirectUriFault } from './client_uri.ts'
+import { ENCRYPTION_RULES } from './encryption_rules.ts'
+import { fault, type MetadataFault, type Rule } from './metadata_fault.ts'
 import { MUTUAL_TLS_RULES } from './mutual_tls_rules.ts'
+import { PAIRWISE_RULES } from './pairwise_rules.ts'
+import { SIGNED_REQUEST_RULES } from './signed_request_rules.ts'
 
 /** The rules between the members of client metadata: one check each, and the table that orders them. */
-
-export type MetadataFault = { path: (string | number)[]; message: string }
-type Rule = (metadata: ClientMetadata) => MetadataFault[]
 
 const RULES: readonly Rule[] = [
   redirectUrisAreExact,
@@ -22,6 +23,9 @@ const RULES: readonly Rule[] = [
   privateKeyJwtHasKeys,
   assertionAlgHasUse,
   logoutSessionHasUri,
+  ...ENCRYPTION_RULES,
+  ...PAIRWISE_RULES,
+  ...SIGNED_REQUEST_RULES,
   ...MUTUAL_TLS_RULES,
   exchangePolicyHasGrant,
   exchangeAudiencesAreAssigned,
@@ -31,10 +35,6 @@ const RULES: readonly Rule[] = [
 
 export function metadataFaults(metadata: ClientMetadata): MetadataFault[] {
   return RULES.flatMap((rule) => rule(metadata))
-}
-
-function fault(member: keyof ClientMetadata, message: string): MetadataFault[] {
-  return [{ path: [member], message }]
 }
 
 function redirectUrisAreExact(metadata: ClientMetadata): MetadataFault[] {

@@ -3,11 +3,10 @@ import { DomainError } from '../../core/errors.ts'
 import { canonicalName } from '../../platform/certificates/distinguished_name.ts'
 import { canonicalAltName } from '../../platform/certificates/subject_alt_names.ts'
 import type { ClientMetadata } from './client_metadata.ts'
-import type { MetadataFault } from './metadata_rules.ts'
+import { fault, type MetadataFault, type Rule } from './metadata_fault.ts'
 
 /** The rules of mutual TLS (RFC 8705) between the members of client metadata. */
 
-type Rule = (metadata: ClientMetadata) => MetadataFault[]
 type SubjectMember = (typeof SUBJECT_MEMBERS)[number]
 
 /** RFC 8705 §2.1.2 */
@@ -26,10 +25,6 @@ export const MUTUAL_TLS_RULES: readonly Rule[] = [
   x5cFitsKey,
   oneBinding,
 ]
-
-function fault(member: keyof ClientMetadata, message: string): MetadataFault[] {
-  return [{ path: [member], message }]
-}
 
 function oneSubject(metadata: ClientMetadata): MetadataFault[] {
   const given = SUBJECT_MEMBERS.filter((member) => metadata[member] !== undefined)

@@ -12,6 +12,7 @@ import { deleteOtherClientSecrets } from './client_secret_store.ts'
 import { getClient, getClientForUpdate, updateClientRow } from './client_store.ts'
 import { addSecret, type ClientDeps, type ClientWithSecret } from './create_client.ts'
 import { parseClientMetadata } from './parse_client_metadata.ts'
+import { assertSectorIdentifier, assertSectorUnchanged } from './sector_identifier.ts'
 
 export type ClientChanges = {
   name?: string | undefined
@@ -35,9 +36,13 @@ export async function updateClient(
   clientId: string,
   changes: ClientChanges,
 ): Promise<ClientWithSecret> {
+  const seen = await getClient(deps.db, clientId)
+  const { metadata: verified } = changed(seen, changes, deps.clock.now())
+  await assertSectorIdentifier(deps.outbound, verified, seen.metadata)
   return await inTransaction(deps.db, async (tx) => {
     const before = await getClientForUpdate(tx, clientId)
     const after = changed(before, changes, deps.clock.now())
+    assertSectorUnchanged(verified, after.metadata)
     await updateClientRow(tx, after)
     if (losesRedirectUri(before, after)) await changes.endCodes?.(tx, clientId)
     const secret = await alignSecrets(tx, deps, before, after)

@@ -84,6 +84,8 @@ export const LIMITS = {
 
   /** Authorization requests from one IPv4 address or IPv6 /64; an office shares one. */
   authorization_ip: fixed('failures', 1_200, minute),
+  /** Requests that we had to fetch for one IPv4 address or IPv6 /64. */
+  request_uri_ip: fixed('attempts', 120, minute),
 } as const satisfies Record<string, FixedLimit | BackoffLimit>
 
 export type LimitName = keyof typeof LIMITS

@@ -251,6 +251,6 @@ async function remove(id: string, yes: boolean | undefined): Promise<Answer> {
   })
 }
 
-function depsOf({ db, clock, keyring }: Workplace) {
-  return { db, clock, keyring: keyring() }
+function depsOf({ db, clock, keyring, outbound }: Workplace) {
+  return { db, clock, keyring: keyring(), outbound }
 }

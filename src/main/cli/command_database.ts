@@ -7,6 +7,7 @@ import type { ConfigBeforeSecrets } from '../../platform/config/schema.ts'
 import { createKeyring, type Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { assertSchemaCurrent, migrateUp } from '../../platform/persistence/migrate.ts'
+import { type LazyOutbound, outboundAtFirstUse } from '../outbound.ts'
 import { openStorage, type Storage } from '../storage.ts'
 import { wantsJson } from './output.ts'
 
@@ -21,6 +22,7 @@ export type Workplace = {
   clock: Clock
   /** Reads the secrets, and at the very first start makes them: asked for only where needed. */
   keyring(): Keyring
+  outbound: LazyOutbound
 }
 
 /** Who did it, in the events of what a command changes. */
@@ -35,6 +37,7 @@ export async function withDatabase<T>(
   await tellOfNewDatabase(config)
   const storage = await openQuietly(config)
   closeOnSignal(storage)
+  const outbound = outboundAtFirstUse(config, { info: () => {}, warn: () => {} })
   try {
     if (schema === 'current') await settleSchema(storage)
     return await work({
@@ -42,8 +45,10 @@ export async function withDatabase<T>(
       db: storage.db,
       clock: systemClock,
       keyring: () => createKeyring(withSecrets(config).security),
+      outbound,
     })
   } finally {
+    await outbound.close()
     await storage.close()
   }
 }

@@ -89,6 +89,13 @@ const RULES: readonly Rule[] = [
       remedy: 'Remember used refresh tokens for longer than they may be retried.',
     },
   (c) =>
+    c.protocols.requestUri &&
+    !c.protocols.requestObjects && {
+      key: 'AUTHCORE_REQUEST_URI',
+      problem: 'is on while AUTHCORE_REQUEST_OBJECTS is off: what is fetched is a request object',
+      remedy: 'Turn both on, or both off.',
+    },
+  (c) =>
     c.security.signingKeyPublishAheadS >= c.security.signingKeyLifetimeS && {
       key: 'AUTHCORE_SIGNING_KEY_PUBLISH_AHEAD',
       problem: 'is not shorter than AUTHCORE_SIGNING_KEY_LIFETIME',

@@ -1,6 +1,7 @@
 import type { Client } from '../../domain/clients/client.ts'
 import {
   CIBA_GRANT,
+  type ClientMetadata,
   DEVICE_CODE_GRANT,
   type GRANT_TYPES,
   JWT_BEARER_GRANT,
@@ -32,13 +33,14 @@ const KEPT_AS_HASH = 'kept as a hash'
 
 /**
  * The registered client as the engine wants it, or undefined for one that may not be used. What the
- * deployment has switched off is left out: the engine would refuse the whole client for it.
+ * deployment has switched off is left out: the engine would refuse the whole client for it. A client
+ * that was promised protection which is switched off may not be used rather than go without.
  */
 export function engineMetadata(
   client: Client | undefined,
   protocols: Config['protocols'],
 ): Payload | undefined {
-  if (client?.status !== 'active') return undefined
+  if (client?.status !== 'active' || lacksProtection(client.metadata, protocols)) return undefined
   const method = client.metadata.token_endpoint_auth_method ?? 'client_secret_basic'
   return {
     ...client.metadata,
@@ -53,6 +55,20 @@ export function engineMetadata(
     origin: client.origin,
     ...(method.startsWith('client_secret') ? { client_secret: KEPT_AS_HASH } : {}),
   } as Payload
+}
+
+/** What members of the metadata promise, and what it depends on. */
+const PROTECTION = [
+  ['require_signed_request_object', 'requestObjects'],
+  ['backchannel_authentication_request_signing_alg', 'requestObjects'],
+  ['id_token_encrypted_response_alg', 'encryption'],
+  ['userinfo_encrypted_response_alg', 'encryption'],
+  ['introspection_encrypted_response_alg', 'encryption'],
+  ['authorization_encrypted_response_alg', 'encryption'],
+] as const satisfies [keyof ClientMetadata, keyof Config['protocols']][]
+
+function lacksProtection(metadata: ClientMetadata, protocols: Config['protocols']): boolean {
+  return PROTECTION.some(([member, protocol]) => metadata[member] && !protocols[protocol])
 }
 
 /** What each grant depends on. */

@@ -1,6 +1,10 @@
 import type { Configuration } from 'oidc-provider'
 import { ACR_VALUES } from '../../domain/authentication/assurance.ts'
-import { RESPONSE_TYPES } from '../../domain/clients/client_metadata.ts'
+import {
+  CONTENT_ENCRYPTION_ALGS,
+  KEY_ENCRYPTION_ALGS,
+  RESPONSE_TYPES,
+} from '../../domain/clients/client_metadata.ts'
 import { ownClients } from './ciba/sign_in.ts'
 import { CLAIMS_BY_SCOPE } from './claims.ts'
 import { createAssertionPolicy } from './client_authentication.ts'
@@ -15,6 +19,7 @@ import { isRepeatedRefresh } from './grants/token_requests.ts'
 import { createInteractionPolicy } from './interaction_policy.ts'
 import { createLoadExistingGrant } from './load_grant.ts'
 import { certificateMethods } from './mutual_tls.ts'
+import { createPairwiseIdentifier } from './pairwise.ts'
 import { INTERACTION_PATH, PATHS } from './paths.ts'
 import { requiresPkce, rotatesRefreshTokens } from './presets.ts'
 import { onlyKnownTypes } from './rich_authorization.ts'
@@ -29,6 +34,16 @@ import { lifetimes } from './ttl.ts'
 
 const ASYMMETRIC = ['ES256', 'PS256', 'EdDSA', 'Ed25519', 'RS256'] as const
 const ASSERTION = [...ASYMMETRIC, 'ES384', 'ES512', 'PS384', 'PS512', 'RS384', 'RS512'] as const
+
+/** For what we issue; nothing that is encrypted comes in. */
+function encryptionOf(...uses: string[]): NonNullable<Configuration['enabledJWA']> {
+  return Object.fromEntries(
+    uses.flatMap((use) => [
+      [`${use}EncryptionAlgValues`, [...KEY_ENCRYPTION_ALGS]],
+      [`${use}EncryptionEncValues`, [...CONTENT_ENCRYPTION_ALGS]],
+    ]),
+  )
+}
 
 export function engineConfiguration(deps: ProviderDeps): Configuration {
   const { config, db, codec, clock } = deps
@@ -52,6 +67,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       grant_types: ['authorization_code'],
       response_types: ['code'],
       id_token_signed_response_alg: 'ES256',
+      authorization_signed_response_alg: 'ES256',
       token_endpoint_auth_method: 'client_secret_basic',
     },
     clients: ownClients(config),
@@ -84,8 +100,14 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     enabledJWA: {
       clientAuthSigningAlgValues: [...ASSERTION],
       dPoPSigningAlgValues: [...ASYMMETRIC],
+      requestObjectSigningAlgValues: [...ASSERTION],
+      // Requests come signed, and encrypted by TLS alone: we publish no key to encrypt to.
+      requestObjectEncryptionAlgValues: [],
+      requestObjectEncryptionEncValues: [],
+      ...encryptionOf('idToken', 'userinfo', 'introspection', 'authorization'),
       idTokenSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
       userinfoSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
+      authorizationSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
       introspectionSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
     },
     extraClientMetadata: { properties: [...EXTRA_CLIENT_METADATA] },
@@ -102,13 +124,15 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
       client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
     jwks: deps.jwks as never,
     loadExistingGrant: createLoadExistingGrant(db),
+    pairwiseIdentifier: createPairwiseIdentifier(deps.keyring),
     pkce: { required: (_ctx, client) => requiresPkce(client, config.protocols) },
     renderError: createRenderError(deps) as never,
     responseTypes: config.protocols.legacyClients ? [...RESPONSE_TYPES] : ['code'],
     rotateRefreshToken: (ctx) => !isRepeatedRefresh(ctx) && rotatesRefreshTokens(ctx.oidc.client!),
     routes: PATHS,
     scopes: ['openid', 'offline_access'],
-    subjectTypes: ['public'],
+    sectorIdentifierUriValidate: () => false,
+    subjectTypes: ['public', 'pairwise'],
     ttl: lifetimes(config.tokens, clock) as never,
   }
 }

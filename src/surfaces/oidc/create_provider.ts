@@ -12,6 +12,7 @@ import type { Pages } from '../../web/pages.ts'
 import type { Codec } from './adapters/codec.ts'
 import { useDurableReplayDetection, useHashedSecrets } from './client_authentication.ts'
 import { engineConfiguration } from './configuration.ts'
+import { blameClientForItsKeys } from './encryption.ts'
 import { includeSidForFrontchannel } from './frontchannel_logout.ts'
 import { registerOwnGrants } from './grants/own_grants.ts'
 import { installTokenRequests } from './grants/token_requests.ts'
@@ -66,6 +67,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   resizeClientCache(provider, CLIENTS_KEPT)
   useHashedSecrets(provider, deps)
   useDurableReplayDetection(provider, deps)
+  blameClientForItsKeys(provider)
   queueBackchannelLogout(provider, deps.logoutQueue)
   if (deps.config.protocols.frontchannelLogout) includeSidForFrontchannel(provider)
   answerToAliases(provider, deps.config.mutualTls.origin)

@@ -11,10 +11,11 @@ const MAX_AGE_S = 300
 
 type Document = { body: string; etag: string; type: string }
 
-/** What the engine says of itself and is not so here: there are no user codes at CIBA. */
-const CORRECTIONS = { backchannel_user_code_parameter_supported: false }
-
-export function serveDocuments(paths: { jwks: string; discovery: readonly string[] }): Middleware {
+export function serveDocuments(paths: {
+  jwks: string
+  discovery: readonly string[]
+  amendDiscovery(document: object): object
+}): Middleware {
   const cached = new Map<string, Document>()
   const cacheable = new Set([paths.jwks, ...paths.discovery])
   return async (ctx, next) => {
@@ -24,10 +25,8 @@ export function serveDocuments(paths: { jwks: string; discovery: readonly string
     if (!document) {
       await next()
       if (ctx.status !== 200 || typeof ctx.body !== 'object' || ctx.body === null) return
-      document = documentOf(
-        corrected(ctx.body),
-        ctx.response.get('Content-Type') || 'application/json',
-      )
+      const content = ctx.path === paths.jwks ? ctx.body : paths.amendDiscovery(ctx.body)
+      document = documentOf(content, ctx.response.get('Content-Type') || 'application/json')
       cached.set(ctx.path, document)
     }
     ctx.status = 200
@@ -40,17 +39,6 @@ export function serveDocuments(paths: { jwks: string; discovery: readonly string
     if (ctx.fresh) ctx.status = 304
     else ctx.body = document.body
   }
-}
-
-/** RFC 8414 §3.2: "Claims with zero elements MUST be omitted from the response." */
-function corrected(body: object): object {
-  const said = Object.entries(body).filter(([, value]) => !isEmptyList(value))
-  const known = Object.entries(CORRECTIONS).filter(([name]) => Object.hasOwn(body, name))
-  return Object.fromEntries([...said, ...known])
-}
-
-function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0
 }
 
 function documentOf(content: object, type: string): Document {

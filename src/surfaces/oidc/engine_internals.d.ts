@@ -1,3 +1,10 @@
+declare module 'oidc-provider/lib/helpers/jwt.js' {
+  export const verify: (
+    jwt: string,
+    keystore: object,
+    options: { clockTolerance: number },
+  ) => Promise<unknown>
+}
 declare module 'oidc-provider/lib/helpers/lru.js' {
   const LRU: new (options: { maxSize: number }) => unknown
   export default LRU

@@ -5,6 +5,7 @@ import { createDevicePages, createLogoutPages } from './engine_pages.ts'
 import { createIntrospectionPolicy } from './introspection_policy.ts'
 import { mutualTlsFeature } from './mutual_tls.ts'
 import { fapiProfile } from './presets.ts'
+import { createRequestObjectPolicy } from './request_objects.ts'
 import { createResourceIndicators } from './resource_servers.ts'
 import { createDetailsOwners, createRichAuthorization } from './rich_authorization.ts'
 
@@ -32,17 +33,26 @@ export function engineFeatures(deps: ProviderDeps): NonNullable<Configuration['f
       nonceSecret: deps.keyring.derive('dpop_nonce'),
       requireNonce: () => false,
     },
+    encryption: { enabled: protocols.encryption },
     introspection: {
       enabled: true,
       allowedPolicy: createIntrospectionPolicy(db) as never,
     },
     fapi: { enabled: true, profile: (_ctx, client) => fapiProfile(client) },
     jwtIntrospection: { enabled: true },
+    jwtResponseModes: { enabled: protocols.jwtResponses },
     jwtUserinfo: { enabled: true },
     mTLS: mutualTlsFeature(config, deps.clock),
     pushedAuthorizationRequests: {
       enabled: true,
       requirePushedAuthorizationRequests: protocols.requirePushedRequests,
+    },
+    requestObjects: {
+      enabled: protocols.requestObjects,
+      assertJwtClaimsAndHeader: createRequestObjectPolicy({
+        ...deps,
+        clockToleranceS: config.tokens.clockToleranceS,
+      }),
     },
     resourceIndicators: createResourceIndicators(
       deps.resourceServers,

@@ -1,8 +1,9 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Context } from 'koa'
 import type Provider from 'oidc-provider'
-import type { KoaContextWithOIDC, ResourceServerInstance } from 'oidc-provider'
+import type { Client, KoaContextWithOIDC, ResourceServerInstance } from 'oidc-provider'
 import * as helpers from 'oidc-provider/lib/helpers/grants.js'
+import { verify } from 'oidc-provider/lib/helpers/jwt.js'
 import LRU from 'oidc-provider/lib/helpers/lru.js'
 import { AlreadyUsedError } from 'oidc-provider/lib/helpers/re_render_errors.js'
 import instance from 'oidc-provider/lib/helpers/weak_cache.js'
@@ -48,6 +49,20 @@ export function wrapGrantHandlers(
 /** What the engine throws, and renders as a page, where a user code was confirmed before. */
 export function userCodeAlreadyUsed(): Error {
   return new AlreadyUsedError() as Error
+}
+
+/**
+ * Whether the client signed this JWT, with its keys as the engine keeps and refreshes them.
+ *
+ * @throws where it did not
+ */
+export async function verifyWithKeysOfClient(
+  client: Client,
+  jwt: string,
+  clockToleranceS: number,
+): Promise<void> {
+  const { asymmetricKeyStore } = client as unknown as { asymmetricKeyStore: object }
+  await verify(jwt, asymmetricKeyStore, { clockTolerance: clockToleranceS })
 }
 
 export type DpopProof = { thumbprint: string; jti: string }

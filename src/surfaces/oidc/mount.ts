@@ -30,6 +30,8 @@ export type OidcMount = {
   posts: boolean
   /** Set where the applications of a session are told of its end by the browser. */
   frontchannelLogout: FrontchannelDeps | undefined
+  /** Fetches what a request only refers to; undefined where the deployment has that off. */
+  requestByReference: Middleware | undefined
 }
 
 const RETRY_AFTER_S = '2'
@@ -37,7 +39,7 @@ const TOKEN_LOOKUPS: ReadonlySet<string> = new Set([PATHS.introspection, PATHS.r
 const ENDPOINT_PREFIXES = Object.values(PATHS)
 
 export function mountOidc(app: Koa, mount: OidcMount): void {
-  const { throttle, posts } = mount
+  const { throttle, posts, requestByReference = (_ctx, next) => next() } = mount
   if (posts) app.use(takePosts(new Set([PATHS.authorization, PATHS.end_session])))
   const guardBody = guardProviderBody()
   app.use(async (ctx, next) => {
@@ -47,7 +49,7 @@ export function mountOidc(app: Koa, mount: OidcMount): void {
     if (MACHINE_PATHS.has(ctx.path)) ctx.req.headers.accept = acceptOfMachine(ctx)
     await throttle(ctx, async () => {
       await guardBody(ctx, async () => {
-        await serve(ctx, next, mount)
+        await requestByReference(ctx, async () => await serve(ctx, next, mount))
       })
     })
   })

@@ -7,6 +7,7 @@ import type { SigningKey } from '../../platform/keys/signing_key.ts'
 import { listPublishedSigningKeys } from '../../platform/keys/signing_key_store.ts'
 import type { ChangeFeed } from '../../platform/persistence/change_feed.ts'
 import { createProvider, type ProviderDeps } from './create_provider.ts'
+import { amendDiscovery } from './discovery.ts'
 import { serveDocuments } from './documents.ts'
 import { nameEndpointAliases } from './mutual_tls.ts'
 import { createOwnTokens } from './own_tokens.ts'
@@ -88,7 +89,11 @@ function build(deps: Deps, loaded: Loaded): Built {
     jwks: { keys: keys.map((key) => key.privateJwk) },
   })
   const handler = compose([
-    serveDocuments({ jwks: PATHS.jwks, discovery: DISCOVERY_PATHS }),
+    serveDocuments({
+      jwks: PATHS.jwks,
+      discovery: DISCOVERY_PATHS,
+      amendDiscovery: (document) => amendDiscovery(document, deps.config.protocols),
+    }),
     nameEndpointAliases(deps.config.mutualTls.origin),
     handleStructuredTokens({
       db: deps.db,

@@ -1,4 +1,8 @@
 import type Provider from 'oidc-provider'
+import {
+  CONTENT_ENCRYPTION_ALGS,
+  KEY_ENCRYPTION_ALGS,
+} from '../../domain/clients/client_metadata.ts'
 import type { Config } from '../../platform/config/schema.ts'
 import { effectiveConfiguration } from './internals.ts'
 
@@ -21,6 +25,8 @@ const MODERN_CLIENTS = [
   { preset: null, clientAuthMethod: 'none' },
   { preset: 'web', clientAuthMethod: 'client_secret_basic' },
 ]
+
+const ENCRYPTION: readonly string[] = [...KEY_ENCRYPTION_ALGS, ...CONTENT_ENCRYPTION_ALGS]
 
 const feature = (configuration: Effective, name: string) =>
   configuration.features[name] as { enabled?: boolean } & Record<string, unknown>
@@ -63,6 +69,15 @@ const STANCE: readonly Stance[] = [
           !/Sig.*AlgValues$/.test(key) ||
           ![...(value as Iterable<string>)].some((alg) => /^(HS|none)/.test(alg)),
       ),
+  },
+  {
+    name: 'nothing is encrypted with an old algorithm, and nothing encrypted is taken',
+    holds: (c) =>
+      Object.entries(c).every(([key, value]) => {
+        if (!/Encryption(Alg|Enc)Values$/.test(key)) return true
+        const allowed = key.startsWith('requestObject') ? [] : ENCRYPTION
+        return [...(value as Iterable<string>)].every((alg) => allowed.includes(alg))
+      }),
   },
   {
     name: 'authorization codes live for a minute at most',

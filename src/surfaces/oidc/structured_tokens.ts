@@ -1,13 +1,14 @@
 import type { Context, Middleware } from 'koa'
-import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { Client, KoaContextWithOIDC } from 'oidc-provider'
 import { tokenRevoked } from '../../platform/events/catalogue.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
-import { findJwtStanding, insertRevokedToken } from './adapters/replay_store.ts'
+import { findJwtStanding, insertRevokedToken, type JwtStanding } from './adapters/replay_store.ts'
 import { mayIntrospect } from './introspection_policy.ts'
 import { originOf } from './origin.ts'
 import type { AccessTokenClaims, OwnTokens } from './own_tokens.ts'
+import { subjectFor } from './pairwise.ts'
 
 /**
  * Introspection (RFC 7662) and revocation (RFC 7009) of JWT access tokens. The engine authenticates
@@ -75,15 +76,13 @@ async function introspect(
   claims: AccessTokenClaims,
 ): Promise<Record<string, unknown>> {
   if (!mayIntrospect(ctx.oidc.client!, claims.client_id)) return INACTIVE
-  const ofAccount = claims.gid !== undefined
   const standing = await findJwtStanding(db, {
     jtiHash: keyring.hash('jwt_jti', claims.jti ?? ''),
-    grantHash: ofAccount ? Buffer.from(claims.gid!, 'base64url') : undefined,
-    accountId: ofAccount ? claims.sub : undefined,
+    grantHash: grantHashOf(claims),
   })
-  const standsForAccount = standing.grantAlive && standing.accountStatus === 'active'
-  if (standing.revoked || (ofAccount && !standsForAccount)) return INACTIVE
-  if (!(await ctx.oidc.provider.Client.find(claims.client_id ?? ''))) return INACTIVE
+  const client = await ctx.oidc.provider.Client.find(claims.client_id ?? '')
+  if (standing.revoked || !client) return INACTIVE
+  if (claims.gid !== undefined && !standsFor(keyring, standing, client, claims.sub)) return INACTIVE
   const { sub, client_id, scope, exp, iat, jti, aud, cnf, acr, amr, auth_time, act } = claims
   const { authorization_details } = claims
   return {
@@ -95,6 +94,17 @@ async function introspect(
   }
 }
 
+/** Its grant stands, for an account that is active and that the client knows by this `sub`. */
+function standsFor(
+  keyring: Keyring,
+  { grantAlive, accountId, accountStatus }: JwtStanding,
+  client: Client,
+  sub: string | undefined,
+): boolean {
+  if (!grantAlive || accountId === null || accountStatus !== 'active') return false
+  return sub === subjectFor(keyring, client, accountId)
+}
+
 async function revoke(
   { db, keyring, recorder }: StructuredTokenDeps,
   ctx: KoaContextWithOIDC,
@@ -103,10 +113,17 @@ async function revoke(
   const { clientId } = ctx.oidc.client!
   // RFC 7009 §2.1: a token of another client is not touched, and the answer does not say so.
   if (claims.client_id !== clientId || !claims.jti || !claims.exp) return
-  await insertRevokedToken(db, keyring.hash('jwt_jti', claims.jti), new Date(claims.exp * 1000))
-  recorder.record(
-    tokenRevoked({ clientId, accountId: claims.sub, kind: 'AccessToken', ...originOf(ctx) }),
-  )
+  const { accountId } = await insertRevokedToken(db, {
+    jtiHash: keyring.hash('jwt_jti', claims.jti),
+    grantHash: grantHashOf(claims),
+    expiresAt: new Date(claims.exp * 1000),
+  })
+  recorder.record(tokenRevoked({ clientId, accountId, kind: 'AccessToken', ...originOf(ctx) }))
+}
+
+/** The way to the account: `sub` is what the client knows of it, and may be pairwise. */
+function grantHashOf({ gid }: AccessTokenClaims): Buffer | undefined {
+  return gid === undefined ? undefined : Buffer.from(gid, 'base64url')
 }
 
 function defined(fields: Record<string, unknown>): Record<string, unknown> {

@@ -74,7 +74,12 @@ async function countUserCode(limits: RateLimits, ctx: Context): Promise<void> {
   await countOrRefuse(limits, 'user_code_global', 'all')
 }
 
-async function countOrRefuse(limits: RateLimits, limit: LimitName, key: string): Promise<void> {
+/** @throws DomainError `rate_limited` */
+export async function countOrRefuse(
+  limits: RateLimits,
+  limit: LimitName,
+  key: string,
+): Promise<void> {
   const verdict = await limits.consume(limit, key)
   if (!verdict.allowed) throw tooMany(verdict.retryAfterS)
 }

@@ -5,24 +5,23 @@ import {
   chooseRegistration,
   RegistrationRefused,
 } from '../../domain/clients/registration/registered_metadata.ts'
-import { verifySector, vetAddresses } from '../../domain/clients/registration/vet_addresses.ts'
+import { vetAddresses } from '../../domain/clients/registration/vet_addresses.ts'
 import type { RegistrationDeps } from './mount.ts'
 
 /**
- * Every check of a description before anything is written; the one that calls somebody comes last.
+ * Every check of a description that calls nobody, before anything is written.
  *
  * @throws RegistrationRefused
  */
-export async function accept(
+export function accept(
   deps: RegistrationDeps,
   description: Record<string, unknown>,
   presets: readonly ClientPreset[],
-): Promise<Chosen> {
+): Chosen {
   const chosen = chooseRegistration(description, presets)
   vetAddresses(chosen.metadata, deps.vetUrl)
   const fault = deps.faultOf(candidateOf(deps, chosen))
   if (fault) throw new RegistrationRefused('invalid_client_metadata', `${fault}.`)
-  await verifySector(chosen.metadata, deps.request)
   return chosen
 }
 

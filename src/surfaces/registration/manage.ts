@@ -29,7 +29,7 @@ export async function updateRegistration(deps: RegistrationDeps, ctx: Context): 
   const description = await readDescription(ctx)
   refuseForeignIdentity(deps, client, description)
   const allowed = allowedPresets(deps, ownFirst(client, presets))
-  const chosen = await accept(deps, description, allowed)
+  const chosen = accept(deps, description, allowed)
   const updated = await replaceRegistration(deps, client.clientId, chosen, deps.endCodes)
   ctx.body = present(deps.issuer, { ...updated, accessToken })
 }

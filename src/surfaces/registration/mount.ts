@@ -11,7 +11,6 @@ import type { VetUrl } from '../../domain/clients/registration/vet_addresses.ts'
 import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import { clientRegistrationRefused } from '../../platform/events/catalogue.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
-import type { Outbound } from '../../platform/outbound/outbound.ts'
 import { guardProviderBody } from '../../web/guard_provider_body.ts'
 import { deleteRegistration, readRegistration, updateRegistration } from './manage.ts'
 import { originOf } from './origin.ts'
@@ -37,7 +36,6 @@ export type RegistrationDeps = ClientDeps & {
   vetUrl: VetUrl
   /** Why this deployment could not serve such a client, where it could not. */
   faultOf(client: Client): string | undefined
-  request: Outbound['request']
 }
 
 type Handler = (deps: RegistrationDeps, ctx: Context) => Promise<void>

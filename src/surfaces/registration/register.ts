@@ -23,7 +23,7 @@ export async function register(deps: RegistrationDeps, ctx: Context): Promise<vo
   const registered = await countingWrongTokens(deps, ctx, async () => {
     const token = await admit(deps, ctx)
     const presets = allowedPresets(deps, token?.presets ?? deps.presets)
-    const chosen = await accept(deps, await readDescription(ctx), presets)
+    const chosen = accept(deps, await readDescription(ctx), presets)
     return await registerClient(deps, { chosen, presets, token, origin: originOf(ctx) })
   })
   ctx.status = 201

@@ -6,6 +6,11 @@ import { parseClientMetadata } from '../../../src/domain/clients/parse_client_me
 
 const WEB: ClientMetadataInput = { redirect_uris: ['https://app.example/cb'] }
 
+const ENCRYPTED = {
+  id_token_encrypted_response_alg: 'ECDH-ES',
+  id_token_encrypted_response_enc: 'A256GCM',
+}
+
 /** The sentence with which this is refused, or undefined. */
 function refusal(metadata: unknown): string | undefined {
   try {
@@ -17,13 +22,13 @@ function refusal(metadata: unknown): string | undefined {
   }
 }
 
-const publicJwk = (type: 'ec' | 'ed25519' | 'rsa', bits = 2048) => {
+const publicJwk = (type: 'ec' | 'ed25519' | 'x25519' | 'rsa', bits = 2048) => {
   const { publicKey } =
     type === 'ec'
       ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
       : type === 'rsa'
         ? generateKeyPairSync('rsa', { modulusLength: bits })
-        : generateKeyPairSync('ed25519')
+        : generateKeyPairSync(type as 'ed25519')
   return publicKey.export({ format: 'jwk' })
 }
 
@@ -217,7 +222,9 @@ describe('domain/clients/client_metadata', () => {
         { ...ec, k: 'c2VjcmV0' },
         { ...ec, x: 'AAAA' },
         { ...ec, crv: 'secp256k1' },
-        { ...ec, use: 'enc' },
+        { ...ec, use: 'wrap' },
+        { ...publicJwk('ed25519'), use: 'enc' },
+        { ...publicJwk('x25519') },
         { ...ec, kid: 7 },
         { kty: 'EC' },
         { kty: 'constructor' },
@@ -295,7 +302,89 @@ describe('domain/clients/client_metadata', () => {
         { ...WEB, backchannel_logout_session_required: true },
         /backchannel/,
       ],
-      ['a pairwise subject', { ...WEB, subject_type: 'pairwise' }, /subject_type/],
+      [
+        'pairwise subjects of two hosts',
+        {
+          redirect_uris: [...WEB.redirect_uris!, 'https://other.example/cb'],
+          subject_type: 'pairwise',
+        },
+        /^sector_identifier_uri must be given/,
+      ],
+      [
+        'pairwise subjects for nobody',
+        { ...presetDefaults('service'), subject_type: 'pairwise' },
+        /^subject_type must be public/,
+      ],
+      ['an unknown kind of subject', { ...WEB, subject_type: 'ephemeral' }, /^subject_type/],
+      [
+        'addresses of requests with a name as fragment',
+        { ...WEB, request_uris: ['https://app.example/request#top'] },
+        /^request_uris\.0 must have the base64url SHA-256/,
+      ],
+      [
+        'signed requests without keys',
+        { ...WEB, require_signed_request_object: true },
+        /^require_signed_request_object needs/,
+      ],
+      [
+        'an algorithm for requests without keys',
+        { ...WEB, request_object_signing_alg: 'ES256' },
+        /^request_object_signing_alg needs/,
+      ],
+      [
+        'encryption without keys',
+        { ...WEB, ...ENCRYPTED },
+        /^id_token_encrypted_response_alg needs a key/,
+      ],
+      [
+        'encryption to a key of another kind',
+        { ...WEB, ...ENCRYPTED, jwks: { keys: [{ ...publicJwk('rsa'), use: 'enc' }] } },
+        /^jwks must hold a key with the use enc for ECDH-ES/,
+      ],
+      [
+        'encryption to a key for signatures',
+        { ...WEB, ...ENCRYPTED, jwks: { keys: [{ ...publicJwk('ec'), use: 'sig' }] } },
+        /^jwks must hold a key with the use enc/,
+      ],
+      [
+        'encryption with nothing said about how',
+        { ...WEB, ...ENCRYPTED, id_token_encrypted_response_enc: undefined },
+        /^id_token_encrypted_response_enc must be given/,
+      ],
+      [
+        'half of an encryption',
+        { ...WEB, userinfo_encrypted_response_enc: 'A256GCM' },
+        /^userinfo_encrypted_response_enc needs/,
+      ],
+      [
+        'encryption with what is old',
+        { ...WEB, ...ENCRYPTED, id_token_encrypted_response_alg: 'RSA1_5' },
+        /^id_token_encrypted_response_alg/,
+      ],
+      [
+        'encrypted UserInfo that is not signed',
+        {
+          ...WEB,
+          userinfo_encrypted_response_alg: 'ECDH-ES',
+          userinfo_encrypted_response_enc: 'A256GCM',
+          jwks: { keys: [{ ...publicJwk('ec'), use: 'enc' }] },
+        },
+        /^userinfo_signed_response_alg must be given/,
+      ],
+      [
+        'assertions with a key for encryption alone',
+        {
+          ...WEB,
+          token_endpoint_auth_method: 'private_key_jwt',
+          jwks: { keys: [{ ...publicJwk('ec'), use: 'enc' }] },
+        },
+        /^jwks must hold a key for signatures/,
+      ],
+      [
+        'requests signed with HMAC',
+        { ...WEB, request_object_signing_alg: 'HS256' },
+        /^request_object_signing_alg/,
+      ],
       ['the scope of an API', { ...WEB, scope: 'openid orders:read' }, /scope/],
       ['a negative default_max_age', { ...WEB, default_max_age: -1 }, /default_max_age/],
       ['an unknown member', { ...WEB, client_secret: 'x' }, /client_secret/],

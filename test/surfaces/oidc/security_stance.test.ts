@@ -37,6 +37,10 @@ describe('surfaces/oidc/security_stance', function () {
     ['the code flow is the only one', { responseTypes: ['code', 'code id_token'] }],
     ['PKCE is required of every client', { pkce: { required: () => false } }],
     ['access tokens are not taken from the query', { acceptQueryParamAccessTokens: true }],
+    [
+      'nothing is encrypted with an old algorithm, and nothing encrypted is taken',
+      { idTokenEncryptionAlgValues: ['RSA-OAEP'] },
+    ],
     ['cookies are signed', { cookies: { keys: undefined } }],
     [
       'authorization codes live for a minute at most',

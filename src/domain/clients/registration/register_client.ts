@@ -6,6 +6,7 @@ import type { Keyring } from '../../../platform/keys/keyring.ts'
 import { inTransaction } from '../../../platform/persistence/db.ts'
 import type { ClientPreset } from '../client_presets.ts'
 import { type ClientDeps, type ClientWithSecret, createClient } from '../create_client.ts'
+import { assertSectorIdentifier } from '../sector_identifier.ts'
 import { insertClientRegistration } from './client_registration_store.ts'
 import { type Chosen, RegistrationRefused } from './registered_metadata.ts'
 import type { RegistrationToken } from './registration_token.ts'
@@ -39,6 +40,7 @@ export async function registerClient(
 ): Promise<Registered> {
   const { chosen, presets, token, origin } = input
   const accessToken = `rat_${randomToken()}`
+  await assertSectorIdentifier(deps.outbound, chosen.metadata).catch(asRefusal)
   return await inTransaction(deps.db, async (tx) => {
     if (token && !(await consumeRegistrationToken(tx, token.id, deps.clock.now()))) {
       throw new DomainError('unauthenticated', 'The initial access token was used up.')

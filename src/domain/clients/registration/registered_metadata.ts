@@ -69,6 +69,10 @@ export const OWN_MEMBERS = [
   'id_token_encrypted_response_enc',
   'userinfo_encrypted_response_alg',
   'userinfo_encrypted_response_enc',
+  'introspection_encrypted_response_alg',
+  'introspection_encrypted_response_enc',
+  'authorization_encrypted_response_alg',
+  'authorization_encrypted_response_enc',
   'authorization_details_types',
 ] as const satisfies (keyof ClientMetadataInput)[]
 

@@ -14,9 +14,25 @@ export const protocolsSection = z.strictObject({
     env: 'AUTHCORE_AUTHORIZATION_POST',
     doc: 'Takes authorization and logout requests as forms too (OpenID Connect Core §3.1.2.1): each is sent on as the GET that it stands for.',
   }),
+  requestObjects: setting(flag.default(true), {
+    env: 'AUTHCORE_REQUEST_OBJECTS',
+    doc: 'Takes authorization requests as signed objects, by value (RFC 9101). Where this is off, a client that is registered with `require_signed_request_object` cannot be used.',
+  }),
+  requestUri: setting(flag.default(false), {
+    env: 'AUTHCORE_REQUEST_URI',
+    doc: 'Takes authorization requests by reference from the `request_uris` that a client registered. Each request makes this server fetch one.',
+  }),
   requirePushedRequests: setting(flag.default(false), {
     env: 'AUTHCORE_REQUIRE_PUSHED_REQUESTS',
     doc: 'Requires pushed authorization requests (RFC 9126) of every client, and not only of those registered so.',
+  }),
+  jwtResponses: setting(flag.default(true), {
+    env: 'AUTHCORE_JWT_RESPONSES',
+    doc: 'Answers authorization requests with a signed JWT where the client asks for it (JARM).',
+  }),
+  encryption: setting(flag.default(true), {
+    env: 'AUTHCORE_ENCRYPTED_TOKENS',
+    doc: 'Encrypts ID tokens, UserInfo, introspection and authorization responses for clients that registered a key and an algorithm for it (RFC 7516). Where this is off, such a client cannot be used.',
   }),
   tokenExchange: setting(flag.default(true), {
     env: 'AUTHCORE_TOKEN_EXCHANGE',

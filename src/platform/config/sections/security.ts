@@ -12,7 +12,7 @@ export const securitySection = z.strictObject({
   }),
   hashKey: setting(key256.optional(), {
     env: 'AUTHCORE_HASH_KEY',
-    doc: 'Key of the keyed hashes under which tokens, codes, sessions and client secrets are stored. It cannot be changed without ending every session and token.',
+    doc: 'Key of the keyed hashes under which tokens, codes, sessions and client secrets are stored. It cannot be changed without ending every session and token, and giving people other pairwise subjects.',
     secret: true,
     defaultDoc: 'made at the first start below the data directory; required in production',
   }),

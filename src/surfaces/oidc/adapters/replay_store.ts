@@ -1,4 +1,4 @@
-import { type Db, query, queryOne } from '../../../platform/persistence/db.ts'
+import { type Db, queryOne } from '../../../platform/persistence/db.ts'
 
 /**
  * What may be seen once only (client assertions, DPoP proofs) and what was revoked although nothing
@@ -16,34 +16,52 @@ export async function markSeen(db: Db, idHash: Buffer, expiresAt: Date): Promise
   return row !== undefined
 }
 
-export async function insertRevokedToken(db: Db, jtiHash: Buffer, expiresAt: Date): Promise<void> {
-  await query(
+/** The account behind the token's grant comes back, where there is one: its `sub` may be pairwise. */
+export async function insertRevokedToken(
+  db: Db,
+  token: { jtiHash: Buffer; grantHash: Buffer | undefined; expiresAt: Date },
+): Promise<{ accountId: string | undefined }> {
+  const row = await queryOne<{ account_id: string | null }>(
     db,
-    `INSERT INTO revoked_token (jti_hash, expires_at) VALUES ($1, $2)
-     ON CONFLICT (jti_hash) DO NOTHING`,
-    [jtiHash, expiresAt],
+    `WITH revoked AS (
+       INSERT INTO revoked_token (jti_hash, expires_at) VALUES ($1, $2)
+       ON CONFLICT (jti_hash) DO NOTHING)
+     SELECT account_id FROM oidc_record WHERE model = 'Grant' AND id_hash = $3`,
+    [token.jtiHash, token.expiresAt, token.grantHash ?? null],
   )
+  return { accountId: row?.account_id ?? undefined }
+}
+
+export type JwtStanding = {
+  revoked: boolean
+  grantAlive: boolean
+  accountId: string | null
+  accountStatus: string | null
 }
 
 /** What stands behind a JWT access token at this moment, in one statement. */
 export async function findJwtStanding(
   db: Db,
-  input: { jtiHash: Buffer; grantHash: Buffer | undefined; accountId: string | undefined },
-): Promise<{ revoked: boolean; grantAlive: boolean; accountStatus: string | null }> {
+  input: { jtiHash: Buffer; grantHash: Buffer | undefined },
+): Promise<JwtStanding> {
   const row = await queryOne<{
     revoked: boolean
     grant_alive: boolean
+    account_id: string | null
     account_status: string | null
   }>(
     db,
     `SELECT EXISTS (SELECT 1 FROM revoked_token WHERE jti_hash = $1) AS revoked,
-            EXISTS (SELECT 1 FROM oidc_record WHERE model = 'Grant' AND id_hash = $2) AS grant_alive,
-            (SELECT status FROM account WHERE id = $3) AS account_status`,
-    [input.jtiHash, input.grantHash ?? null, input.accountId ?? null],
+            g.id_hash IS NOT NULL AS grant_alive, g.account_id, a.status AS account_status
+       FROM (SELECT $2::bytea AS grant_hash) token
+       LEFT JOIN oidc_record g ON g.model = 'Grant' AND g.id_hash = token.grant_hash
+       LEFT JOIN account a ON a.id = g.account_id`,
+    [input.jtiHash, input.grantHash ?? null],
   )
   return {
     revoked: row!.revoked,
     grantAlive: row!.grant_alive,
+    accountId: row!.account_id,
     accountStatus: row!.account_status,
   }
 }

@@ -8,6 +8,7 @@ import { findSubjectOfClient, findSubjectOfGrant, type Subject } from '../adapte
 import { currentUnitOfWork } from '../adapters/unit_of_work.ts'
 import { loadAccount } from '../find_account.ts'
 import type { AccessTokenClaims, Actor, OwnTokens } from '../own_tokens.ts'
+import { subjectFor } from '../pairwise.ts'
 
 /**
  * A token that somebody presents to be exchanged, or to show who acts (RFC 8693 §2.1). Only what we
@@ -87,7 +88,7 @@ async function readJwt(
   const jtiHash = deps.keyring.hash('jwt_jti', claims.jti)
   const standing = { ...claims, sub: claims.sub, client_id: claims.client_id, exp: claims.exp }
   if (claims.gid === undefined) {
-    const ofService = { jtiHash, grantHash: undefined, accountId: undefined }
+    const ofService = { jtiHash, grantHash: undefined }
     const { revoked } = await findJwtStanding(deps.db, ofService)
     return revoked ? 'revoked' : presentedOf(standing)
   }
@@ -157,7 +158,7 @@ type StoredToken = {
 }
 
 async function readStored(
-  { db, codec }: PresentedDeps,
+  { db, codec, keyring }: PresentedDeps,
   ctx: KoaContextWithOIDC,
   value: string,
 ): Promise<PresentedToken | string> {
@@ -170,7 +171,11 @@ async function readStored(
   if (!token?.isValid) return 'unknown or expired'
   const { accountId, clientId, grantId, extra, aud, scope, exp } = token
   const cnf = confirmationOf(token)
-  const claims = { ...extra, sub: accountId ?? clientId, client_id: clientId, exp, cnf, aud, scope }
+  const client = await ctx.oidc.provider.Client.find(clientId)
+  if (!client) return 'its client is not in use'
+  // As a JWT would have it: who acts is told under the name by which the client knows them.
+  const sub = accountId === undefined ? clientId : subjectFor(keyring, client, accountId)
+  const claims = { ...extra, sub, client_id: clientId, exp, cnf, aud, scope }
   const presented = presentedOf(claims as Parameters<typeof presentedOf>[0])
   if (accountId === undefined) return presented
   const gid = extra?.gid
