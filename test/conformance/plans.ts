@@ -57,9 +57,3 @@ const MESSAGE_SIGNING: Plan = {
 }
 
 export const ALL_PLANS: readonly Plan[] = [...OIDC, ...FAPI, MESSAGE_SIGNING]
-
-/** Files that are not there, and what the server lacks for them. */
-export const NOT_ASKED: Readonly<Record<string, string>> = {
-  dynamic: 'pairwise subjects and requests by reference are not offered',
-  fapi2_message_signing: 'signed requests and responses are not offered',
-}
