@@ -1,15 +1,22 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
+import { protocolsSection } from '../../src/platform/config/sections/protocols.ts'
+import { settings } from '../../src/platform/config/setting.ts'
 import { ROOT } from './documents.ts'
+
+/** Those of the section `protocols`, but what only tunes another one. */
+const protocols = Object.values(protocolsSection.shape).map((schema) => settings.get(schema)!.env)
+const TUNING = new Set(['AUTHCORE_REGISTRATION_PRESETS', 'AUTHCORE_REGISTRATION_UNUSED_TTL'])
 
 describe('docs/SPECS.md', () => {
   const rows = readFileSync(path.join(ROOT, 'docs/SPECS.md'), 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('| ') && !/^\| (---|Specification)/.test(line))
     .map((line) => {
-      const [, specification = '', status = '', where = '', tests = ''] = line.split('|')
-      return { specification: specification.trim(), status: status.trim(), where, tests }
+      const cells = line.split('|').map((cell) => cell.trim())
+      const [, specification = '', status = '', switches = '', where = '', tests = ''] = cells
+      return { specification, status, switches, where, tests }
     })
   const named = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name)
   const isThere = (file: string) => existsSync(path.join(ROOT, file))
@@ -19,6 +26,12 @@ describe('docs/SPECS.md', () => {
     for (const { specification, status } of rows) {
       expect(status, specification).to.match(/^(on|off|per client)\b/)
     }
+  })
+
+  it('names every switch of the protocols, and no other setting', () => {
+    const switches = protocols.filter((env) => !TUNING.has(env))
+    const all = rows.flatMap((row) => named(row.switches))
+    expect([...new Set(all)]).to.have.members(switches)
   })
 
   it('says where each lives', () => {
