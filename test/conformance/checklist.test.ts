@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { expect } from 'chai'
+import { say } from '../support/say.ts'
 import { DYNAMIC } from './dynamic/modules.ts'
 import { THIRD_PARTY_LOGIN } from './dynamic/third_party_login.ts'
 import { ENDINGS } from './endings.ts'
@@ -31,7 +32,7 @@ describe('The checklist of the OpenID conformance suite', () => {
 
   it('has a file for every plan', () => {
     for (const { plan, file, rows } of ALL_PLANS) {
-      console.log(`      ${plan}: ${rows.length} modules`)
+      say(`${plan}: ${rows.length} modules`)
       expect(existsSync(new URL(`${file}.test.ts`, import.meta.url)), file).to.equal(true)
     }
   })

@@ -50,6 +50,10 @@ function summary(results: Result[], durationMs: number): string[] {
   return [
     `\n${results.length} files in ${seconds(durationMs)}. The slowest:`,
     ...slowest.map((result) => `  ${seconds(result.durationMs).padStart(8)}  ${result.file}`),
+    ...section(
+      'Notes',
+      results.flatMap(({ notes }) => notes),
+    ),
     ...section('Skipped', results.flatMap(skips)),
     ...section(
       'Failed',

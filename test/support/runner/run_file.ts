@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { leashGroup } from '../leash.ts'
+import { NOTE } from '../say.ts'
 import { skipReason } from '../skip.ts'
 import type { Line } from './reporter.ts'
 
@@ -16,6 +17,8 @@ export type Result = {
   skipped: { title: string; reason: string }[]
   /** Tests that never began, because a hook before them failed or the process ended. */
   notRun: number
+  /** What its tests had to say (`say.ts`). */
+  notes: string[]
 }
 
 export type RunOptions = {
@@ -50,7 +53,13 @@ export async function runFile(file: string, options: RunOptions): Promise<Result
     ],
     skipped: skipped.map(({ title }) => readSkip(title)),
     notRun: total - done,
+    notes: notesIn(end.output),
   }
+}
+
+function notesIn(output: string): string[] {
+  const lines = output.split('\n').filter((line) => line.startsWith(NOTE))
+  return lines.map((line) => line.slice(NOTE.length))
 }
 
 function readSkip(title: string) {
