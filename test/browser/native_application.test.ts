@@ -70,9 +70,11 @@ describe('A native application with a scheme of its own (RFC 8252 §7.1)', funct
       client_id: party.configuration.clientMetadata().client_id,
       post_logout_redirect_uri: BYE,
     })
-    await page.goto(`${server.issuer}/logout?${query}`)
+    // A window of its own, as an application opens it: the other one is still on its way out.
+    const other = await page.context().newPage()
+    await other.goto(`${server.issuer}/logout?${query}`)
     expect(
-      await leaving(page, () => page.locator('#logout').click({ noWaitAfter: true })),
+      await leaving(other, () => other.locator('#logout').click({ noWaitAfter: true })),
     ).to.equal(BYE)
   })
 })
