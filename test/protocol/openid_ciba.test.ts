@@ -273,28 +273,38 @@ describe('Client-initiated backchannel authentication (OpenID Connect CIBA Core 
       expect((await press(waiting, text, 'deny')).status).to.equal(409)
     })
 
-    it('signs in anew for an application that wants it fresh', async () => {
-      const careful = await addBank({ default_max_age: 30 })
-      const text = message()
-      const { auth_req_id } = await begin({ binding_message: text }, careful)
-      await rows(
+    const changeSessions = (change: string) =>
+      rows(
         server.parts.db,
-        `UPDATE oidc_record
-            SET payload = jsonb_set(payload::jsonb, '{loginTs}',
-                                    to_jsonb((payload->>'loginTs')::integer - 60))::json
+        `UPDATE oidc_record SET payload = (payload::jsonb || ${change})::json
           WHERE model = 'Session' AND account_id = $1`,
         [ada.id],
       )
-      const stale = await press(await page(), text, 'approve')
-      await expectPending(auth_req_id, careful)
-      const link = /href="([^"]*\/authorize[^"]*)"/.exec(stale.body)![1]!.replaceAll('&amp;', '&')
-      const login = await alice.followAll(await alice.get(`${server.issuer}${link}`))
-      const answer = await alice.submit(login, { login: ada.email, password: ada.password })
-      const resume = /href="([^"]*\/interaction\/[^"]*)"/.exec(answer.body)![1]!
-      const waiting = await alice.followAll(await alice.get(`${server.issuer}${resume}`))
-      await press(waiting, text, 'approve')
-      expectTokens(await redeem(auth_req_id, careful))
-    })
+    const anew: [string, NonNullable<Parameters<typeof addBank>[0]>, string][] = [
+      [
+        'fresh',
+        { default_max_age: 30 },
+        `jsonb_build_object('loginTs', (payload->>'loginTs')::integer - 60)`,
+      ],
+      ['strong', { minimum_acr: 'urn:authcore:acr:pwd' }, `'{"acr":"urn:example:acr:guess"}'`],
+    ]
+    for (const [what, metadata, change] of anew) {
+      it(`signs in anew for an application that wants it ${what}`, async () => {
+        const careful = await addBank(metadata)
+        const text = message()
+        const { auth_req_id } = await begin({ binding_message: text }, careful)
+        await changeSessions(change)
+        const stale = await press(await page(), text, 'approve')
+        await expectPending(auth_req_id, careful)
+        const link = /href="([^"]*\/authorize[^"]*)"/.exec(stale.body)![1]!.replaceAll('&amp;', '&')
+        const login = await alice.followAll(await alice.get(`${server.issuer}${link}`))
+        const answer = await alice.submit(login, { login: ada.email, password: ada.password })
+        const resume = /href="([^"]*\/interaction\/[^"]*)"/.exec(answer.body)![1]!
+        const waiting = await alice.followAll(await alice.get(`${server.issuer}${resume}`))
+        await press(waiting, text, 'approve')
+        expectTokens(await redeem(auth_req_id, careful))
+      })
+    }
 
     it('cannot answer what has expired', async () => {
       const text = message()
@@ -400,6 +410,13 @@ describe('Client-initiated backchannel authentication (OpenID Connect CIBA Core 
 
     it('with a user_code is refused: nothing would check it', async () => {
       expectError(await ask({ user_code: '1234' }), 400, 'invalid_request')
+    })
+
+    it('for a class of sign-in that nobody can reach is refused', async () => {
+      expectError(await ask({ acr_values: 'urn:example:acr:hardware' }), 400, 'invalid_request')
+      const shut = await addBank({ minimum_acr: 'urn:example:acr:hardware' })
+      expectError(await ask({}, shut), 400, 'invalid_request')
+      await begin({ acr_values: 'urn:authcore:acr:pwd' })
     })
 
     it('may wish for a shorter or longer life, up to ten minutes', async () => {

@@ -1,6 +1,5 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
-import { epochSeconds } from '../../core/clock.ts'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
 import type { Requested } from '../../domain/clients/consent.ts'
 import type { Origin } from '../../platform/events/catalogue.ts'
@@ -23,6 +22,7 @@ export type ApprovalsPage = {
   path: string
   list(accountId: string): Promise<Pending[]>
   find(handle: string, accountId: string): Promise<Pending | undefined>
+  mayApprove(pending: Pending, by: Person): Promise<boolean>
   answer(handle: string, by: Person, answer: Answer, origin: Origin): Promise<boolean>
   signedIn(ctx: Context): Promise<Person | undefined>
   signInUri(options?: { another?: boolean }): string
@@ -74,7 +74,7 @@ export async function answerApproval(deps: InteractionDeps, ctx: Context): Promi
   if (!person) return deps.pages.send(ctx, 'interactions/continue', { uri: approvals.signInUri() })
   checkCsrf(csrfKey(deps), bindingsOf(person, form.request), form.csrf)
   const pending = await approvals.find(form.request, person.accountId)
-  if (form.answer === 'approve' && isSignInTooOld(deps, pending, person)) {
+  if (form.answer === 'approve' && pending && !(await approvals.mayApprove(pending, person))) {
     const uri = approvals.signInUri({ another: true })
     return deps.pages.send(ctx, 'interactions/continue', { uri })
   }
@@ -83,16 +83,6 @@ export async function answerApproval(deps: InteractionDeps, ctx: Context): Promi
   const outcome = stands ? answer.kind : 'gone'
   const locals = { outcome, othersUri: approvals.path } as const
   deps.pages.send(ctx, 'interactions/approval_done', locals, stands ? 200 : 409)
-}
-
-/** OpenID Connect Registration §2, `default_max_age`: whoever signed in before that does so again. */
-function isSignInTooOld(
-  { clock }: InteractionDeps,
-  pending: Pending | undefined,
-  { authTime = 0 }: Person,
-): boolean {
-  const maxAge = pending?.params['max_age']
-  return maxAge !== undefined && epochSeconds(clock) - authTime > Number(maxAge)
 }
 
 /** What is allowed is read from the stored request: nothing where that waits no more. */

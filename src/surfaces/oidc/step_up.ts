@@ -1,4 +1,4 @@
-import { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import { type Client, errors, type KoaContextWithOIDC } from 'oidc-provider'
 import { ACR_VALUES, meetsAcr } from '../../domain/authentication/assurance.ts'
 
 /**
@@ -9,6 +9,7 @@ import { ACR_VALUES, meetsAcr } from '../../domain/authentication/assurance.ts'
  * The engine compares essential claims only, and forgets them where `acr_values` are sent too.
  */
 
+type Params = Readonly<Record<string, unknown>> | undefined
 type Wanted = {
   values: readonly string[]
   /** Only one of these very values will do; otherwise a stronger one will as well. */
@@ -22,20 +23,33 @@ type Wanted = {
  * @throws UnmetAuthenticationRequirements
  */
 export function needsStepUp({ oidc }: KoaContextWithOIDC): boolean {
-  const unmet = wantedBy(oidc).filter((wanted) => !isMet(wanted, oidc.session?.acr))
-  if (unmet.length === 0) return false
-  const reachable = unmet.every((wanted) => ACR_VALUES.some((acr) => isMet(wanted, acr)))
-  if (!reachable || oidc.result?.login) {
+  const { params, client, session } = oidc
+  if (isStrongEnough(params, client, session?.acr)) return false
+  if (!canBeStrongEnough(params, client) || oidc.result?.login) {
     throw new errors.UnmetAuthenticationRequirements('none of the requested ACRs can be obtained')
   }
   return true
+}
+
+/** Whether a sign-in of this class is what the request and the registration of its client want. */
+export function isStrongEnough(
+  params: Params,
+  client: Client | undefined,
+  acr: string | undefined,
+): boolean {
+  return wantedBy(params, client).every((wanted) => isMet(wanted, acr))
+}
+
+/** Whether anybody's could be. */
+export function canBeStrongEnough(params: Params, client: Client | undefined): boolean {
+  return ACR_VALUES.some((acr) => isStrongEnough(params, client, acr))
 }
 
 function isMet({ values, exactly }: Wanted, acr: string | undefined): boolean {
   return exactly ? acr !== undefined && values.includes(acr) : meetsAcr(acr, values)
 }
 
-function wantedBy({ params, client }: KoaContextWithOIDC['oidc']): Wanted[] {
+function wantedBy(params: Params, client: Client | undefined): Wanted[] {
   // The engine has filled in `default_acr_values` where the request names none.
   const asked = String(params?.['acr_values'] ?? '').split(' ')
   const minimum = client?.['minimum_acr'] as string | undefined

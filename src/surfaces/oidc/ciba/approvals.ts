@@ -1,5 +1,5 @@
 import type Provider from 'oidc-provider'
-import type { Clock } from '../../../core/clock.ts'
+import { type Clock, epochSeconds } from '../../../core/clock.ts'
 import type { Requested } from '../../../domain/clients/consent.ts'
 import type { RateLimits } from '../../../domain/security/rate_limit.ts'
 import { approvalAnswered, type Origin } from '../../../platform/events/catalogue.ts'
@@ -14,6 +14,7 @@ import type { Codec, Payload } from '../adapters/codec.ts'
 import type { OidcRecord } from '../adapters/record.ts'
 import { inUnitOfWork } from '../adapters/unit_of_work.ts'
 import { grantAll } from '../load_grant.ts'
+import { isStrongEnough } from '../step_up.ts'
 import { limitsOf } from './backchannel_authentication.ts'
 import type { PingQueue } from './ping_delivery.ts'
 
@@ -43,6 +44,8 @@ export type Answer = { kind: 'approved'; granted: Requested | undefined } | { ki
 export type Approvals = {
   list(accountId: string): Promise<PendingApproval[]>
   find(handle: string, accountId: string): Promise<PendingApproval | undefined>
+  /** False where the request wants the person to have signed in more lately, or in a stronger way. */
+  mayApprove(pending: PendingApproval, by: Authentication): Promise<boolean>
   /**
    * True where this answer stands, which a second press of the same button finds too; false where
    * another one does, or it is too late.
@@ -72,6 +75,13 @@ export function createApprovals(deps: Deps): Approvals {
     async find(handle, accountId) {
       const record = await findOwn(db, handle, accountId)
       return record && pendingOf(codec, record)
+    },
+    async mayApprove({ clientId, params }, { acr, authTime = 0 }) {
+      // OpenID Connect Registration §2, `default_max_age`.
+      const maxAge = params['max_age']
+      const ageS = epochSeconds(deps.clock) - authTime
+      if (maxAge !== undefined && ageS > Number(maxAge)) return false
+      return isStrongEnough(params, await deps.provider().Client.find(clientId), acr)
     },
     async answer(handle, by, answer, origin) {
       const { accountId } = by

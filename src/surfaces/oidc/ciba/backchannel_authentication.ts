@@ -7,6 +7,7 @@ import { approvalRequested } from '../../../platform/events/catalogue.ts'
 import type { Db } from '../../../platform/persistence/db.ts'
 import { currentUnitOfWork } from '../adapters/unit_of_work.ts'
 import { originOf } from '../origin.ts'
+import { canBeStrongEnough } from '../step_up.ts'
 
 /**
  * Asking a person for approval on another device (OpenID Connect CIBA Core 1.0 §7). A client that
@@ -32,6 +33,9 @@ export function createBackchannelAuthentication(deps: Deps, enabled: boolean): F
       userCode?: string,
     ) {
       if (userCode !== undefined) throw new errors.InvalidRequest('user_code is not supported')
+      if (!canBeStrongEnough(ctx.oidc.params, ctx.oidc.client)) {
+        throw new errors.InvalidRequest('none of the requested ACRs can be obtained')
+      }
       await countRequest(deps.limits, ctx, accountId)
     },
     validateBindingMessage(_ctx: unknown, message?: string) {
