@@ -18,9 +18,9 @@ export function leashGroup(pid: number, held = true): void {
   tell(held ? 'group' : 'free', String(pid))
 }
 
-/** A new folder under the system's temporary one, removed when this process has ended. */
-export function temporaryFolder(name: string): string {
-  const folder = mkdtempSync(path.join(tmpdir(), `authcore-${name}-`))
+/** A new folder, under the system's temporary one or `parent`, removed when this process has ended. */
+export function temporaryFolder(name: string, parent = tmpdir()): string {
+  const folder = mkdtempSync(path.join(parent, `authcore-${name}-`))
   // Servers that give up root's rights have to pass through.
   chmodSync(folder, 0o755)
   tell('folder', folder)

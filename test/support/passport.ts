@@ -77,8 +77,16 @@ const onlyBelow =
   (req, res, next) =>
     req.path.startsWith(path) ? step(req, res, next) : next()
 
-function strategyFor({ issuer, port, strategy, clientID, clientSecret }: PassportOptions) {
-  const settings: StrategyOptions = {
+function strategyFor({ strategy, ...options }: PassportOptions) {
+  return new strategy(strategyOptions(options), (_issuer: string, profile: Profile, done: Done) =>
+    done(null, profile),
+  )
+}
+
+/** What the strategy has to be told about us and its client. */
+export function strategyOptions(options: Omit<PassportOptions, 'strategy'>): StrategyOptions {
+  const { issuer, port, clientID, clientSecret } = options
+  return {
     issuer,
     clientID,
     clientSecret,
@@ -90,9 +98,6 @@ function strategyFor({ issuer, port, strategy, clientID, clientSecret }: Passpor
     nonce: 'please',
     skipUserProfile: false,
   }
-  return new strategy(settings, (_issuer: string, profile: Profile, done: Done) =>
-    done(null, profile),
-  )
 }
 
 type Done = (error: Error | null, user: Profile) => void
