@@ -38,8 +38,14 @@ describe('Third-party initiated login (OpenID Connect Core §4)', function () {
     const without = await addClient(server)
     const disabled = await addClient(server, { metadata: { initiate_login_uri: LOGIN } })
     await disableClient(server.parts, disabled.clientId)
+    const selfMade = await addClient(server, {
+      origin: 'registration',
+      metadata: { initiate_login_uri: LOGIN },
+    })
     const pages = await Promise.all(
-      [without.clientId, disabled.clientId, 'nobody', 'ü'].map((id) => launch(id)),
+      [without.clientId, disabled.clientId, selfMade.clientId, 'nobody', 'ü'].map((id) =>
+        launch(id),
+      ),
     )
     for (const page of pages) {
       expect(page.status).to.equal(404)

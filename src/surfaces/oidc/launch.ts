@@ -5,7 +5,8 @@ import type { ClientCache } from '../../domain/clients/client_cache.ts'
 /**
  * Login that begins here and not at the application (OpenID Connect Core §4): a bookmark or a tile
  * that leads to `/launch/<client_id>` has the application ask for a sign-in as it always does.
- * It leads to registered addresses only, and carries nothing but who we are.
+ * It leads to addresses that an operator registered and carries nothing but who we are. A client that
+ * registered itself would make of it a redirect to wherever somebody likes.
  */
 export function mountLaunch(
   app: Koa,
@@ -15,7 +16,8 @@ export function mountLaunch(
   router.get('/launch/:clientId', async (ctx, next) => {
     const client = await clients.find(String(ctx.params['clientId']))
     const uri = client?.metadata.initiate_login_uri
-    if (client?.status !== 'active' || uri === undefined) return await next()
+    const known = client?.status === 'active' && client.origin === 'operator'
+    if (!known || uri === undefined) return await next()
     const target = new URL(uri)
     target.searchParams.set('iss', issuer)
     ctx.status = 303
