@@ -39,8 +39,14 @@ type Preset = { defaults: ClientMetadataInput; demands: Demands; lifetimes?: Pre
 /** Upper bounds on what the configuration gives, in seconds. */
 export type PresetLifetimes = { accessTokenS?: number; authorizationCodeS?: number }
 
-const USER_SCOPE = 'openid offline_access profile email address phone'
 const CODE = ['authorization_code', 'refresh_token'] as const
+/** For people: whatever the server tells of them may be asked for. */
+const USER_SCOPE = 'openid offline_access profile email address phone'
+const CODE_FLOW = {
+  grant_types: [...CODE],
+  response_types: ['code'],
+  scope: USER_SCOPE,
+} satisfies ClientMetadataInput
 const CONFIDENTIAL = AUTH_METHODS.filter((method) => method !== 'none')
 /** FAPI 2.0 Security Profile §5.4.1 */
 const FAPI_ALGS = ['PS256', 'ES256', 'EdDSA', 'Ed25519', undefined]
@@ -49,10 +55,8 @@ const PRESETS: Readonly<Record<ClientPreset, Preset>> = {
   web: {
     defaults: {
       application_type: 'web',
-      grant_types: [...CODE],
-      response_types: ['code'],
+      ...CODE_FLOW,
       token_endpoint_auth_method: 'client_secret_basic',
-      scope: USER_SCOPE,
     },
     demands: {
       only: { token_endpoint_auth_method: CONFIDENTIAL, response_types: ['code'] },
@@ -63,10 +67,8 @@ const PRESETS: Readonly<Record<ClientPreset, Preset>> = {
   spa: {
     defaults: {
       application_type: 'web',
-      grant_types: [...CODE],
-      response_types: ['code'],
+      ...CODE_FLOW,
       token_endpoint_auth_method: 'none',
-      scope: USER_SCOPE,
     },
     demands: {
       only: { grant_types: CODE, response_types: ['code'] },
@@ -77,10 +79,8 @@ const PRESETS: Readonly<Record<ClientPreset, Preset>> = {
   native: {
     defaults: {
       application_type: 'native',
-      grant_types: [...CODE],
-      response_types: ['code'],
+      ...CODE_FLOW,
       token_endpoint_auth_method: 'none',
-      scope: USER_SCOPE,
     },
     demands: {
       only: {
@@ -124,13 +124,11 @@ const PRESETS: Readonly<Record<ClientPreset, Preset>> = {
   fapi2: {
     defaults: {
       application_type: 'web',
-      grant_types: [...CODE],
-      response_types: ['code'],
+      ...CODE_FLOW,
       token_endpoint_auth_method: 'private_key_jwt',
       id_token_signed_response_alg: 'ES256',
       require_pushed_authorization_requests: true,
       dpop_bound_access_tokens: true,
-      scope: USER_SCOPE,
     },
     demands: {
       only: {
@@ -156,10 +154,8 @@ const PRESETS: Readonly<Record<ClientPreset, Preset>> = {
   mcp: {
     defaults: {
       application_type: 'native',
-      grant_types: [...CODE],
-      response_types: ['code'],
+      ...CODE_FLOW,
       token_endpoint_auth_method: 'none',
-      scope: USER_SCOPE,
     },
     demands: {
       only: {
@@ -174,11 +170,9 @@ const PRESETS: Readonly<Record<ClientPreset, Preset>> = {
   legacy: {
     defaults: {
       application_type: 'web',
-      grant_types: [...CODE],
-      response_types: ['code'],
+      ...CODE_FLOW,
       token_endpoint_auth_method: 'client_secret_basic',
       id_token_signed_response_alg: 'RS256',
-      scope: USER_SCOPE,
     },
     demands: {},
   },
