@@ -21,9 +21,15 @@ export type Profile = {
 
 const STATIC = { server_metadata: 'discovery', client_registration: 'static_client' }
 const STATIC_CODE = { client_registration: 'static_client', response_type: 'code' }
-const DYNAMIC = { AUTHCORE_DYNAMIC_REGISTRATION: 'open' }
 /** The suite's clients send no PKCE. */
 const LEGACY = { AUTHCORE_LEGACY_CLIENTS: 'true' }
+
+/** The suite registers its clients itself, and those send no PKCE either. */
+const DYNAMIC = {
+  ...LEGACY,
+  AUTHCORE_DYNAMIC_REGISTRATION: 'open',
+  AUTHCORE_REGISTRATION_PRESETS: 'legacy',
+}
 
 /** The front of the server asks for certificates and hands them on as `Client-Cert` (RFC 9440). */
 const CERTIFICATES = { AUTHCORE_MTLS: 'proxy' }
@@ -98,7 +104,7 @@ export const PROFILES = {
     title: 'Dynamic OP',
     plan: 'oidcc-dynamic-certification-test-plan',
     variants: [{ response_type: 'code' }],
-    settings: { ...LEGACY, ...DYNAMIC, AUTHCORE_REQUEST_URI: 'true' },
+    settings: { ...DYNAMIC, AUTHCORE_REQUEST_URI: 'true' },
   },
   '3rdparty-login': {
     title: '3rd Party-Initiated Login OP',

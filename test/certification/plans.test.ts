@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { planConfig } from '../../certification/plans/plan_config.ts'
 import { bySettings, type Planned, plannedFor } from '../../certification/plans/planned.ts'
+import { unknownSettings } from '../../certification/product/environment.ts'
 import { makeCredentials, publicJwks } from '../../certification/seeding/credentials.ts'
 import type { SeededClient } from '../../certification/seeding/seed_clients.ts'
 import { clientsOf } from '../../certification/tables/clients.ts'
@@ -38,18 +39,34 @@ describe('the plans of a certification', () => {
     expect(groups).to.deep.include(['frontchannel'])
   })
 
-  it('have two clients or none, and those of the code flow are acceptable as they are', () => {
-    for (const { definition, variant, key } of all) {
+  it('want settings that there are', () => {
+    for (const { key, definition } of all) {
+      expect(unknownSettings(definition.settings), key).to.deep.equal([])
+    }
+  })
+
+  for (const { definition, variant, key } of all) {
+    it(`have two clients or none, which the server takes as they are: ${key}`, async function () {
+      requires(this, available())
       const rows = clientsOf(definition.clients, variant)
       const members = rows.map(({ member }) => member).filter((name) => /^client2?$/.test(name))
       const registersItself = /dynamic|config|3rdparty/.test(key)
-      expect(members, key).to.deep.equal(registersItself ? [] : ['client', 'client2'])
-    }
-    for (const row of clientsOf('code', {})) {
-      const redirect_uris = ['https://suite.example/callback']
-      expect(() => parseClientMetadata({ redirect_uris, ...row.metadata }, 'legacy')).to.not.throw()
-    }
-  })
+      expect(members).to.deep.equal(registersItself ? [] : ['client', 'client2'])
+      for (const row of rows) {
+        const jwks = publicJwks(await makeCredentials(row, row.member), row.proves)
+        const uri = 'https://suite.example/callback'
+        const logout = Object.fromEntries(
+          ['backchannel', 'frontchannel'].flatMap((channel) =>
+            `${channel}_logout_session_required` in row.metadata
+              ? [[`${channel}_logout_uri`, uri]]
+              : [],
+          ),
+        )
+        const written = { redirect_uris: [uri], ...(jwks ? { jwks } : {}), ...logout }
+        parseClientMetadata({ ...written, ...row.metadata }, row.kind)
+      }
+    })
+  }
 })
 
 describe('the configuration of a FAPI 2.0 plan', () => {
