@@ -7,8 +7,8 @@ import { renderPage, viewsDir, withoutScriptFile } from './render.ts'
 import { allSamples, samples } from './samples.ts'
 
 const HOSTILE = `"'><script>alert(1)</script><img src=x onerror=alert(1)>`
-/** These choose words; a value outside of their union is a fault of the caller, and throws. */
-const DISCRIMINANTS = new Set(['kind', 'reason', 'outcome'])
+/** These choose words or are times; what is none of them is a fault of the caller, and throws. */
+const NO_TEXT = new Set(['kind', 'reason', 'outcome', 'error', 'askedAt', 'at'])
 
 function everyText(
   value: unknown,
@@ -24,7 +24,7 @@ function everyText(
 }
 
 function hostileText(text: string, name: string): string {
-  if (DISCRIMINANTS.has(name) || name === 'error') return text
+  if (NO_TEXT.has(name)) return text
   if (/^uri$|Uri$|^action$|Action$/.test(name)) return `${text}${HOSTILE.replaceAll(' ', '/')}`
   return HOSTILE
 }

@@ -24,6 +24,8 @@ export type Translator = {
   has(key: string): boolean
   /** "Try again in 5 minutes." */
   wait(retryAfterS: number): SafeHtml
+  /** "26 Nov 2026, 03:47 UTC", of an ISO 8601 time: pages work without knowing where a person is. */
+  moment(time: string): string
 }
 
 function directionOf(locale: Locale): 'ltr' | 'rtl' {
@@ -36,6 +38,7 @@ export function createTranslator(catalogue: Catalogue, locale: Locale): Translat
   const dir = directionOf(locale)
   const plurals = new Intl.PluralRules(locale)
   const numbers = new Intl.NumberFormat(locale)
+  const moments = new Intl.DateTimeFormat(locale, MOMENT)
 
   function fill(key: string, params: Params, isolate: (value: string) => string): string {
     const message = messages!.get(key)
@@ -60,8 +63,19 @@ export function createTranslator(catalogue: Catalogue, locale: Locale): Translat
     text,
     has: (key) => messages.has(key),
     wait: (retryAfterS) => t(...waitMessage(retryAfterS)),
+    moment: (time) => moments.format(new Date(time)),
   }
 }
+
+const MOMENT = {
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  timeZone: 'UTC',
+  timeZoneName: 'short',
+} as const satisfies Intl.DateTimeFormatOptions
 
 export const PLACEHOLDER = /\{([A-Za-z]+)\}/g
 

@@ -67,6 +67,15 @@ describe('platform/templating/catalogue', () => {
     return new Map(catalogue).set(locale, messages)
   }
 
+  it('says when something was in the words of each language, and in which time zone', () => {
+    const said = LOCALES.map((locale) =>
+      createTranslator(catalogue, locale).moment('2026-11-26T03:47:38.000Z'),
+    )
+    expect(new Set(said).size).to.equal(LOCALES.length)
+    for (const text of said) expect(text).to.match(/UTC|غرينتش/)
+    expect(said[0]).to.equal('Nov 26, 2026, 03:47 AM UTC')
+  })
+
   it('holds every locale, whole', () => {
     expect([...catalogue.keys()]).to.deep.equal([...LOCALES])
     expect(catalogueFaults(catalogue)).to.deep.equal([])
