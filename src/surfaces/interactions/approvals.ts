@@ -7,10 +7,10 @@ import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
+import { originOf } from '../../web/origin.ts'
 import { askedOf } from './asked.ts'
 import { seeOther } from './dispatch.ts'
 import type { InteractionDeps } from './mount.ts'
-import { originOf } from './origin.ts'
 import { detailsOf, requestedOf } from './requested.ts'
 
 /**

@@ -3,11 +3,11 @@ import { z } from 'zod'
 import { consentDenied } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
+import { originOf } from '../../web/origin.ts'
 import { goOn } from './dispatch.ts'
 import { finish, loadInteraction } from './interaction.ts'
 import { checkForm } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
-import { originOf } from './origin.ts'
 
 /** "Not now": back to the client with `access_denied` (RFC 6749 §4.1.2.1). */
 

@@ -6,12 +6,12 @@ import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
+import { originOf } from '../../web/origin.ts'
 import { askedOf } from './asked.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { finish, type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
-import { originOf } from './origin.ts'
 
 /** Who asks for what, and the person's answer. Only what the request asked for can be allowed. */
 

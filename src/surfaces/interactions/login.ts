@@ -11,10 +11,10 @@ import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
+import { originOf } from '../../web/origin.ts'
 import { goOn } from './dispatch.ts'
 import { type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
-import { originOf } from './origin.ts'
 
 /** Signing in with identifier and password. The same words whatever was wrong. */
 

@@ -9,9 +9,9 @@ import {
 import type { AuthEvent } from '../../platform/events/event.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Logger } from '../../platform/observability/logger.ts'
+import { originOf } from '../../web/origin.ts'
 import { currentUnitOfWork } from './adapters/unit_of_work.ts'
 import { isReuse } from './grants/token_reuse.ts'
-import { originOf } from './origin.ts'
 
 /**
  * The engine's events as entries of our trail and log. A listener that throws would turn an answer

@@ -5,7 +5,7 @@ import type { LimitName } from '../../domain/security/limits.ts'
 import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import { requestRefused } from '../../platform/events/catalogue.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
-import { originOf } from './origin.ts'
+import { originOf } from '../../web/origin.ts'
 import { CLIENT_PATHS, PATHS } from './paths.ts'
 
 /**

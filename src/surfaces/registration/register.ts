@@ -8,9 +8,9 @@ import {
 } from '../../domain/clients/registration/registration_token.ts'
 import { findRegistrationToken } from '../../domain/clients/registration/registration_token_store.ts'
 import { ipKeys } from '../../domain/security/ip_key.ts'
+import { originOf } from '../../web/origin.ts'
 import { accept } from './accept.ts'
 import type { RegistrationDeps } from './mount.ts'
-import { originOf } from './origin.ts'
 import { present } from './present.ts'
 import { bearerOf, countingWrongTokens, countOrRefuse, readDescription } from './request.ts'
 

@@ -5,8 +5,8 @@ import type { LimitName } from '../../../domain/security/limits.ts'
 import type { RateLimits } from '../../../domain/security/rate_limit.ts'
 import { approvalRequested } from '../../../platform/events/catalogue.ts'
 import type { Db } from '../../../platform/persistence/db.ts'
+import { originOf } from '../../../web/origin.ts'
 import { currentUnitOfWork } from '../adapters/unit_of_work.ts'
-import { originOf } from '../origin.ts'
 import { canBeStrongEnough } from '../step_up.ts'
 
 /**

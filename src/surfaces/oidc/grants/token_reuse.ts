@@ -1,10 +1,10 @@
 import type { Context } from 'koa'
 import { tokenReuseDetected } from '../../../platform/events/catalogue.ts'
 import type { EventRecorder } from '../../../platform/events/recorder.ts'
+import { originOf } from '../../../web/origin.ts'
 import type { Codec } from '../adapters/codec.ts'
 import type { ModelName } from '../adapters/models.ts'
 import { currentUnitOfWork } from '../adapters/unit_of_work.ts'
-import { originOf } from '../origin.ts'
 
 /**
  * A used code or refresh token that comes back says that somebody else has it too (RFC 9700 §4.14.2).

@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import type { Origin } from '../../platform/events/catalogue.ts'
+import type { Origin } from '../platform/events/catalogue.ts'
 
 /** Where a request came from, for the audit trail. */
 export function originOf(ctx: { state?: unknown; get(name: string): string }): Origin {
