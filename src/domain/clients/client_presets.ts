@@ -49,7 +49,8 @@ const CODE_FLOW = {
 } satisfies ClientMetadataInput
 const CONFIDENTIAL = AUTH_METHODS.filter((method) => method !== 'none')
 /** FAPI 2.0 Security Profile §5.4.1 */
-const FAPI_ALGS = ['PS256', 'ES256', 'EdDSA', 'Ed25519', undefined]
+export const FAPI_ALGS: readonly string[] = ['PS256', 'ES256', 'EdDSA', 'Ed25519']
+const FAPI_ALGS_OR_NONE = [...FAPI_ALGS, undefined]
 
 const PRESETS: Readonly<Record<ClientPreset, Preset>> = {
   web: {
@@ -138,12 +139,12 @@ const PRESETS: Readonly<Record<ClientPreset, Preset>> = {
           'tls_client_auth',
           'self_signed_tls_client_auth',
         ],
-        token_endpoint_auth_signing_alg: FAPI_ALGS,
-        id_token_signed_response_alg: FAPI_ALGS,
-        userinfo_signed_response_alg: FAPI_ALGS,
-        introspection_signed_response_alg: FAPI_ALGS,
-        authorization_signed_response_alg: FAPI_ALGS,
-        request_object_signing_alg: FAPI_ALGS,
+        token_endpoint_auth_signing_alg: FAPI_ALGS_OR_NONE,
+        id_token_signed_response_alg: FAPI_ALGS_OR_NONE,
+        userinfo_signed_response_alg: FAPI_ALGS_OR_NONE,
+        introspection_signed_response_alg: FAPI_ALGS_OR_NONE,
+        authorization_signed_response_alg: FAPI_ALGS_OR_NONE,
+        request_object_signing_alg: FAPI_ALGS_OR_NONE,
       },
       exactly: { application_type: 'web', require_pushed_authorization_requests: true },
       either: ['dpop_bound_access_tokens', 'tls_client_certificate_bound_access_tokens'],

@@ -1,5 +1,6 @@
 import { type Client, errors, type KoaContextWithOIDC } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../../core/clock.ts'
+import { FAPI_ALGS } from '../../domain/clients/client_presets.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { oauthErrorOf } from './adapters/adapter_for_model.ts'
@@ -18,8 +19,6 @@ type Header = Record<string, unknown>
 
 /** FAPI 2.0 Message Signing §5.3.1: `nbf` at most 60 minutes ago, `exp` at most 60 after it. */
 const MAX_LIFE_S = 3_600
-/** FAPI 2.0 Security Profile §5.4.1 */
-const FAPI_ALGS: ReadonlySet<unknown> = new Set(['PS256', 'ES256', 'EdDSA', 'Ed25519'])
 /** RFC 9101 §10.8: what is typed as another kind of JWT is no request object. */
 const TYPES: ReadonlySet<string> = new Set([
   'jwt',
@@ -59,7 +58,7 @@ function kindFault(claims: Claims, { typ }: Header, client: Client): string | un
 }
 
 function algorithmFault({ alg }: Header): string | undefined {
-  return FAPI_ALGS.has(alg) ? undefined : 'must be signed with PS256, ES256 or EdDSA'
+  return FAPI_ALGS.includes(String(alg)) ? undefined : 'must be signed with PS256, ES256 or EdDSA'
 }
 
 /** Without `exp` a request would be good for ever; the rest is FAPI's and CIBA Core §7.1.1's. */
