@@ -222,6 +222,20 @@ describe('Management of a registration (RFC 7592)', function () {
     expect(end.headers['content-type']).to.match(/^text\/html/)
   })
 
+  it('holds on this server from the answer on, although the change feed is cut', async () => {
+    const find = async () => await server.parts.clients.find(registered.client_id)
+    expect((await find())?.name).not.to.equal('Renamed')
+    await rows(
+      server.parts.db,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'authcore change feed'`,
+    )
+    await put(description({ client_name: 'Renamed' }))
+    expect((await find())?.name).to.equal('Renamed')
+    await manage('DELETE', registered)
+    expect(await find()).to.equal(undefined)
+  })
+
   it('keeps codes where no redirect_uri is taken away', async () => {
     const ada = await addPerson(server)
     const { callback, checks } = await authorize(server, await partyOf(registered), ada)

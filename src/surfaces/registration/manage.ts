@@ -31,6 +31,8 @@ export async function updateRegistration(deps: RegistrationDeps, ctx: Context): 
   const allowed = allowedPresets(deps, ownFirst(client, presets))
   const chosen = accept(deps, description, allowed)
   const updated = await replaceRegistration(deps, client.clientId, chosen, deps.endCodes)
+  // Before the answer: whoever has read it may count on it.
+  deps.clients.invalidate(client.clientId)
   ctx.body = present(deps.issuer, { ...updated, accessToken })
 }
 
@@ -38,6 +40,7 @@ export async function deleteRegistration(deps: RegistrationDeps, ctx: Context): 
   const { client } = await authenticate(deps, ctx)
   const { endAccess } = deps
   await deleteClient(deps, client.clientId, { by: BY_REGISTRATION, endAccess })
+  deps.clients.invalidate(client.clientId)
   ctx.status = 204
 }
 

@@ -4,6 +4,7 @@ import type { Context, Middleware } from 'koa'
 import { DomainError } from '../../core/errors.ts'
 import type { EndClientAccess } from '../../domain/clients/block_client.ts'
 import type { Client } from '../../domain/clients/client.ts'
+import type { ClientCache } from '../../domain/clients/client_cache.ts'
 import type { ClientPreset } from '../../domain/clients/client_presets.ts'
 import type { ClientDeps } from '../../domain/clients/create_client.ts'
 import { RegistrationRefused } from '../../domain/clients/registration/registered_metadata.ts'
@@ -30,6 +31,8 @@ export type RegistrationDeps = ClientDeps & {
   presets: readonly ClientPreset[]
   legacyClients: boolean
   recorder: EventRecorder
+  /** What this server remembers of clients; the other servers hear of a change a moment later. */
+  clients: Pick<ClientCache, 'invalidate'>
   limits: RateLimits
   endAccess: EndClientAccess
   endCodes: EndClientAccess
