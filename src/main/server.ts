@@ -26,6 +26,7 @@ import {
   PATHS,
 } from '../surfaces/oidc/paths.ts'
 import { createRequestByReference } from '../surfaces/oidc/request_by_reference.ts'
+import { neededAcr } from '../surfaces/oidc/step_up.ts'
 import { createThrottle } from '../surfaces/oidc/throttle.ts'
 import { faultOfClient } from '../surfaces/oidc/usable_client.ts'
 import { operationsSurface } from '../surfaces/operations/mount.ts'
@@ -109,6 +110,10 @@ export function createApp(parts: Parts, health: Health): Koa {
     issuer,
     provider: () => runtime.provider(),
     limits: createSignInLimits(parts.limits),
+    mfa: config.signIn.mfa,
+    trustedDeviceDays: config.signIn.trustedDeviceDays,
+    brandName: config.brand.name,
+    neededAcr,
     endSession: createEndSession({
       stores,
       codec: parts.codec,

@@ -7,6 +7,7 @@ import {
 } from '../domain/clients/registration/unused_registrations.ts'
 import { securityNotices } from '../domain/messaging/security_notices.ts'
 import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
+import { deleteExpiredTrustedDevices } from '../domain/sessions/trusted_device_store.ts'
 import { countWaitingEvents } from '../platform/events/outbox.ts'
 import { type EventSink, startRelay } from '../platform/events/relay.ts'
 import { startHousekeeping } from '../platform/jobs/housekeeping.ts'
@@ -41,6 +42,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       {
         name: 'authentication_attempt',
         run: () => deleteExpiredAttempts(db, { now: clock.now(), limit: BATCH }),
+      },
+      {
+        name: 'trusted_device',
+        run: () => deleteExpiredTrustedDevices(db, { now: clock.now(), limit: BATCH }),
       },
       { name: 'rate_limit', run: () => deleteExpiredRateLimits(db, BATCH) },
       {

@@ -1,6 +1,8 @@
 import * as oidc from 'openid-client'
 import type { Page } from 'playwright-core'
+import { MULTI_FACTOR_ACR } from '../../src/domain/authentication/assurance.ts'
 import { createResourceServer } from '../../src/domain/clients/create_resource_server.ts'
+import { totpCodeAt } from '../../src/domain/credentials/totp/totp.ts'
 import {
   API,
   type AuthCore,
@@ -123,6 +125,7 @@ export async function visitEveryPage(world: World, page: Page, look: Look): Prom
   await page.goto(server.issuer)
   await look(page, 'home')
   await signInPages(world, page, person, look)
+  await factorPages(world, page, look)
   await accountPages(world, page, person, look)
   await devicePages(world, page, look)
   await approvalPages(world, page, person, look)
@@ -161,6 +164,39 @@ async function signInPages({ site }: World, page: Page, person: Person, look: Lo
     await look(page, 'continue')
   })
   await page.locator('#continue').click()
+  await page.locator('#sign-in-again').waitFor()
+}
+
+/** Sets an authenticator up because the request wants two factors, and is asked for it the next time. */
+async function factorPages({ site, server }: World, page: Page, look: Look): Promise<void> {
+  const person = await addPerson(server, { claims: { name: 'Jun Tanaka' } })
+  await page.goto(
+    `${site.startUri}?prompt=login&acr_values=${encodeURIComponent(MULTI_FACTOR_ACR)}`,
+  )
+  await fillInLogin(page, person)
+  await page.locator('#confirm').waitFor()
+  await look(page, 'enrol_totp')
+  await page.locator('.manual summary').click()
+  const secret = (await page.locator('#totp-secret').innerText()).replaceAll(' ', '')
+  await page.locator('#code').fill('000000')
+  await page.locator('#confirm').click()
+  await page.locator('#problem').waitFor()
+  await look(page, 'enrol_totp_refused')
+  await page.locator('#code').fill(totpCodeAt(secret, new Date()))
+  await page.locator('#confirm').click()
+  await page.locator('#recovery-codes').waitFor()
+  await look(page, 'recovery_codes')
+  await page.goto(`${site.startUri}?prompt=login`)
+  await fillInLogin(page, person)
+  await page.locator('#verify').waitFor()
+  await look(page, 'second_factor')
+  await page.locator('#code').fill('000000')
+  await page.locator('#verify').click()
+  await page.locator('#problem').waitFor()
+  await page.locator('#use-recovery_code').click()
+  await page.locator('input[name=method][value=recovery_code]').waitFor({ state: 'attached' })
+  await look(page, 'second_factor_recovery_code')
+  await page.locator('#cancel').click()
   await page.locator('#sign-in-again').waitFor()
 }
 

@@ -1,4 +1,5 @@
 import type { ViewName, Views } from '../../src/platform/templating/views.ts'
+import { qrCodeOf } from '../../src/web/qr_code.ts'
 
 /**
  * What the tests of the pages render: of each view the least it can be given, and every other state a
@@ -32,6 +33,24 @@ const standardScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offli
 const longName =
   'Donaudampfschifffahrtsgesellschaftskapitänsverwaltung International Holdings of Northern Europe'
 const longEmail = `${'a-very-long-mailbox-name-'.repeat(3)}@${'department.'.repeat(6)}example.com`
+
+const secondFactor = {
+  ...form,
+  client: bare,
+  method: 'totp',
+  others: [],
+  trustDays: 0,
+  cancelAction: '/interaction/x/cancel',
+  cancelCsrf: 'csrf-token-2',
+} as const
+const enrolTotp = {
+  ...form,
+  client: bare,
+  qrCode: qrCodeOf('otpauth://totp/AuthCore:ada?secret=JBSWY3DPEHPK3PXP'),
+  secret: 'JBSW Y3DP EHPK 3PXP',
+  cancelAction: '/interaction/x/cancel',
+  cancelCsrf: 'csrf-token-2',
+} as const
 
 export const samples: Samples = {
   'interactions/login': {
@@ -174,6 +193,43 @@ export const samples: Samples = {
     states: {
       denied: { outcome: 'denied', othersUri: '/ciba' },
       gone: { outcome: 'gone', othersUri: '/ciba' },
+    },
+  },
+  'interactions/second_factor': {
+    minimal: secondFactor,
+    states: {
+      full: {
+        ...secondFactor,
+        client,
+        trustDays: 30,
+        signInUri: '/interaction/x/login',
+        trust: true,
+        others: [{ method: 'recovery_code', uri: '/interaction/x/second_factor?method=y' }],
+      },
+      missing: { ...secondFactor, error: 'missing_code' },
+      wrong: { ...secondFactor, trustDays: 1, error: 'wrong_code' },
+      throttled: { ...secondFactor, error: 'too_many_codes' },
+      paper: { ...secondFactor, method: 'recovery_code', others: [{ method: 'totp', uri: '/x' }] },
+    },
+  },
+  'interactions/enrol_totp': {
+    minimal: enrolTotp,
+    states: {
+      full: { ...enrolTotp, client },
+      missing: { ...enrolTotp, error: 'missing_code' },
+      wrong: { ...enrolTotp, error: 'wrong_code' },
+      expired: { ...enrolTotp, error: 'expired' },
+      too_many: { ...enrolTotp, error: 'too_many' },
+    },
+  },
+  'interactions/recovery_codes': {
+    minimal: { codes: ['k3f9-0qtz-7m2p-x8wd'], continueUri: '/interaction/x' },
+    states: {
+      full: {
+        client,
+        codes: Array.from({ length: 10 }, (_, i) => `k3f9-0qtz-7m2p-x8w${i}`),
+        continueUri: '/interaction/x',
+      },
     },
   },
   'interactions/select_account': {

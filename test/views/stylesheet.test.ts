@@ -64,7 +64,7 @@ describe('the style sheet', () => {
   }
 
   it('is small', () => {
-    expect(Buffer.byteLength(css)).to.be.below(12 * 1024)
+    expect(Buffer.byteLength(css)).to.be.below(16 * 1024)
   })
 
   it('speaks of start and end, never of left and right', () => {

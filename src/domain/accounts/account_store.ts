@@ -160,6 +160,19 @@ export async function lockAccount(tx: Transaction, id: string): Promise<boolean>
   return rows.length > 0
 }
 
+/**
+ * True where the account may sign in. Until the transaction ends nobody can take that from it: whoever
+ * disables it waits, and then sees what the transaction made.
+ */
+export async function lockActiveAccount(tx: Transaction, id: string): Promise<boolean> {
+  const rows = await query(
+    tx,
+    `SELECT id FROM account WHERE id = $1 AND status = 'active' FOR SHARE`,
+    [id],
+  )
+  return rows.length > 0
+}
+
 /** Credentials, consents and sign-in attempts go with it. */
 export async function deleteAccountRow(tx: Transaction, id: string): Promise<void> {
   await query(tx, 'DELETE FROM account WHERE id = $1', [id])

@@ -1,5 +1,6 @@
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+import { assuranceOf, type Method } from './assurance.ts'
 
 /**
  * Who has proven to be whom within one interaction. The interaction's id works like a secret, so it
@@ -7,6 +8,9 @@ import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
  */
 export type Attempt = {
   accountId: string
+  /** What was proven so far, in the order of its proof. */
+  methods: Method[]
+  /** What that amounts to; see `assuranceOf`. */
   acr: string
   amr: string[]
   /** "Keep me signed in" was ticked. */
@@ -15,8 +19,11 @@ export type Attempt = {
   expiresAt: Date
 }
 
+export type NewAttempt = Omit<Attempt, 'acr' | 'amr'>
+
 type AttemptRow = {
   account_id: string
+  methods: Method[]
   acr: string
   amr: string[]
   remember: boolean
@@ -24,11 +31,12 @@ type AttemptRow = {
   expires_at: Date
 }
 
-const ATTEMPT_COLUMNS = 'account_id, acr, amr, remember, authenticated_at, expires_at'
+const ATTEMPT_COLUMNS = 'account_id, methods, acr, amr, remember, authenticated_at, expires_at'
 
 function attemptFromRow(row: AttemptRow): Attempt {
   return {
     accountId: row.account_id,
+    methods: row.methods,
     acr: row.acr,
     amr: row.amr,
     remember: row.remember,
@@ -46,26 +54,30 @@ export async function upsertAttempt(
   tx: Db,
   keyring: Keyring,
   interactionUid: string,
-  attempt: Attempt,
-): Promise<void> {
+  attempt: NewAttempt,
+): Promise<Attempt> {
+  const assurance = assuranceOf(attempt.methods)
   await query(
     tx,
     `INSERT INTO authentication_attempt (interaction_hash, ${ATTEMPT_COLUMNS})
-     VALUES ($1, $2, $3, $4, $5, $6, $7)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
      ON CONFLICT (interaction_hash) DO UPDATE SET
-       account_id = excluded.account_id, acr = excluded.acr, amr = excluded.amr,
-       remember = excluded.remember, authenticated_at = excluded.authenticated_at,
-       expires_at = excluded.expires_at`,
+       account_id = excluded.account_id, methods = excluded.methods, acr = excluded.acr,
+       amr = excluded.amr, remember = excluded.remember,
+       authenticated_at = excluded.authenticated_at, expires_at = excluded.expires_at,
+       refused_factors = 0, completed_at = NULL`,
     [
       interactionHash(keyring, interactionUid),
       attempt.accountId,
-      attempt.acr,
-      attempt.amr,
+      attempt.methods,
+      assurance.acr,
+      assurance.amr,
       attempt.remember,
       attempt.authenticatedAt,
       attempt.expiresAt,
     ],
   )
+  return { ...attempt, ...assurance }
 }
 
 export async function findAttempt(
@@ -95,6 +107,39 @@ export async function deleteAttempt(
     [interactionHash(keyring, interactionUid)],
   )
   return row && attemptFromRow(row)
+}
+
+/**
+ * Notes that the sign-in is done. Of several that finish it at once, or once more, one is told true.
+ */
+export async function completeAttempt(
+  tx: Db,
+  keyring: Keyring,
+  interactionUid: string,
+  now: Date,
+): Promise<boolean> {
+  const rows = await query(
+    tx,
+    `UPDATE authentication_attempt SET completed_at = $2
+      WHERE interaction_hash = $1 AND completed_at IS NULL RETURNING account_id`,
+    [interactionHash(keyring, interactionUid), now],
+  )
+  return rows.length > 0
+}
+
+/** Counts a wrong second factor. @returns how many there were in this attempt; 0 where it is gone */
+export async function countRefusedFactor(
+  db: Db,
+  keyring: Keyring,
+  interactionUid: string,
+): Promise<number> {
+  const row = await queryOne<{ refused_factors: number }>(
+    db,
+    `UPDATE authentication_attempt SET refused_factors = refused_factors + 1
+      WHERE interaction_hash = $1 RETURNING refused_factors`,
+    [interactionHash(keyring, interactionUid)],
+  )
+  return row?.refused_factors ?? 0
 }
 
 /** For those that take an account its access: nothing proven earlier counts any more. */

@@ -1,3 +1,5 @@
+import { type FactorState, wantingFactor } from './second_factor.ts'
+
 /**
  * Signing in as the browser sees it: the protocol engine says what is wanting, and this decides which
  * page comes next. It is the only place that does; every page returns here when it is done.
@@ -10,6 +12,11 @@ export type InteractionState = {
   prompt: { name: PromptName; reasons: readonly string[] }
   /** What has been proven in this interaction. */
   attempt?: { accountId: string } | undefined
+  /**
+   * Of whoever has proven something: in this interaction, or where the engine is content with the
+   * sign-in before it but for its strength, in that one.
+   */
+  factors?: FactorState | undefined
   /** Who was signed in to this browser when the interaction began. */
   sessionAccountId?: string | undefined
   /** The answer to the choice of accounts; anything but the account of the session is another one. */
@@ -20,7 +27,16 @@ export type InteractionState = {
   firstParty: boolean
 }
 
-export type NextStep = { step: 'select_account' | 'login' | 'consent' | 'finish' | 'restart' }
+export type NextStep = {
+  step:
+    | 'select_account'
+    | 'login'
+    | 'second_factor'
+    | 'enrol_factor'
+    | 'consent'
+    | 'finish'
+    | 'restart'
+}
 
 export function nextStep(state: InteractionState): NextStep {
   switch (state.prompt.name) {
@@ -29,7 +45,7 @@ export function nextStep(state: InteractionState): NextStep {
     case 'login':
       // A session may be there: the engine asks for a new proof (max_age, prompt, acr), which only
       // an attempt of this interaction is.
-      return state.attempt ? consentOrFinish(state) : { step: 'login' }
+      return state.attempt ? afterProof(state) : stepUp(state)
     case 'consent':
       return signedInAccount(state) === undefined ? { step: 'restart' } : consentOrFinish(state)
     default:
@@ -40,10 +56,22 @@ export function nextStep(state: InteractionState): NextStep {
 
 function afterChoice(state: InteractionState): NextStep {
   const { attempt, sessionAccountId, selectedAccount } = state
-  if (attempt) return consentOrFinish(state)
+  if (attempt) return afterProof(state)
   if (sessionAccountId === undefined) return { step: 'login' }
   if (selectedAccount === undefined) return { step: 'select_account' }
   return selectedAccount === sessionAccountId ? consentOrFinish(state) : { step: 'login' }
+}
+
+/** One more factor on top of the sign-in before, where there is one to ask for. */
+function stepUp({ factors }: InteractionState): NextStep {
+  const wanting = factors && wantingFactor(factors)
+  // A new factor is bound to a fresh proof, not to a session of last week.
+  return { step: wanting === 'second_factor' ? wanting : 'login' }
+}
+
+function afterProof(state: InteractionState): NextStep {
+  const wanting = state.factors && wantingFactor(state.factors)
+  return wanting ? { step: wanting } : consentOrFinish(state)
 }
 
 function consentOrFinish({ consentMissing, firstParty }: InteractionState): NextStep {

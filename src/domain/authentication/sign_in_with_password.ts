@@ -2,9 +2,9 @@ import type { Clock } from '../../core/clock.ts'
 import { DomainError } from '../../core/errors.ts'
 import {
   accountLocked,
+  factorAccepted,
   type Origin,
   signInFailed,
-  signInSucceeded,
   signInThrottled,
 } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
@@ -20,7 +20,7 @@ import {
   type PasswordCredential,
   updatePasswordHash,
 } from '../credentials/password/password_store.ts'
-import { type Assurance, passwordAssurance } from './assurance.ts'
+import type { Assurance } from './assurance.ts'
 import { upsertAttempt } from './attempt_store.ts'
 
 /** What is counted against those who guess; see `security/rate_limit`. */
@@ -68,6 +68,7 @@ export type SignInInput = {
 }
 
 export type SignInResult =
+  /** The password is right; what else is asked for is for `next_step` to say. */
   | ({ kind: 'signed_in'; account: Account; authenticatedAt: Date } & Assurance)
   | { kind: 'refused'; reason: 'invalid_credentials' }
   | { kind: 'throttled'; retryAfterS: number }
@@ -145,17 +146,21 @@ async function recordSignIn(
   { interactionUid, clientId, remember, origin }: SignInInput,
   { account, password }: { account: Account; password: PasswordCredential },
 ): Promise<SignInResult | undefined> {
-  const assurance = passwordAssurance()
   const authenticatedAt = clock.now()
   const expiresAt = new Date(authenticatedAt.getTime() + attemptTtlS * 1000)
   const accountId = account.id
   return await inTransaction(db, async (tx) => {
     const current = await lockPasswordOfActiveAccount(tx, accountId)
     if (current?.changedAt.getTime() !== password.changedAt.getTime()) return undefined
-    const attempt = { accountId, ...assurance, remember, authenticatedAt, expiresAt }
-    await upsertAttempt(tx, keyring, interactionUid, attempt)
-    await appendEvent(tx, signInSucceeded({ accountId, clientId, ...assurance, ...origin }))
-    return { kind: 'signed_in', account, authenticatedAt, ...assurance }
+    const { acr, amr } = await upsertAttempt(tx, keyring, interactionUid, {
+      accountId,
+      methods: ['password'],
+      remember,
+      authenticatedAt,
+      expiresAt,
+    })
+    await appendEvent(tx, factorAccepted({ accountId, clientId, method: 'password', ...origin }))
+    return { kind: 'signed_in', account, authenticatedAt, acr, amr }
   })
 }
 

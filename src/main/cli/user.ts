@@ -17,6 +17,7 @@ import {
 import { assertAcceptablePassword } from '../../domain/credentials/password/password_policy.ts'
 import { findPassword } from '../../domain/credentials/password/password_store.ts'
 import { setPassword } from '../../domain/credentials/password/set_password.ts'
+import { deleteTrustedDevicesOfAccount } from '../../domain/sessions/trusted_device_store.ts'
 import type { ConfigBeforeSecrets } from '../../platform/config/schema.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { deleteRecordsOfAccount } from '../../surfaces/oidc/adapters/postgres_records.ts'
@@ -224,7 +225,10 @@ async function remove(who: string, yes: boolean | undefined): Promise<Answer> {
   })
 }
 
-const endAccess: EndAccess = (tx, accountId) => deleteRecordsOfAccount(tx, accountId)
+const endAccess: EndAccess = async (tx, accountId) => {
+  await deleteRecordsOfAccount(tx, accountId)
+  await deleteTrustedDevicesOfAccount(tx, accountId)
+}
 
 function onUser(
   who: string,

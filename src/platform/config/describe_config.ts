@@ -26,6 +26,7 @@ const SECTION_TITLES: Readonly<Record<keyof typeof configSchema.shape, string>> 
   server: 'Server',
   storage: 'Storage',
   security: 'Keys and security',
+  signIn: 'Signing in',
   tokens: 'Lifetimes',
   protocols: 'Protocols',
   mutualTls: 'Mutual TLS',

@@ -4,6 +4,7 @@ import { brandSection, demoSection } from './sections/presentation.ts'
 import { protocolsSection } from './sections/protocols.ts'
 import { securitySection } from './sections/security.ts'
 import { serverSection } from './sections/server.ts'
+import { signInSection } from './sections/sign_in.ts'
 import { storageSection } from './sections/storage.ts'
 import { tokensSection } from './sections/tokens.ts'
 
@@ -12,6 +13,7 @@ export const configSchema = z.strictObject({
   server: serverSection.prefault({}),
   storage: storageSection.prefault({}),
   security: securitySection.prefault({}),
+  signIn: signInSection.prefault({}),
   tokens: tokensSection.prefault({}),
   protocols: protocolsSection.prefault({}),
   mutualTls: mutualTlsSection.prefault({}),
@@ -34,6 +36,7 @@ export type Config = {
     hashKey: Buffer
     cookieKeys: Buffer[]
   }
+  readonly signIn: Written['signIn']
   readonly tokens: Written['tokens']
   readonly protocols: Written['protocols']
   readonly mutualTls: Written['mutualTls']

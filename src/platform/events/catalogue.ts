@@ -42,6 +42,23 @@ export const accountLocked = defineEvent<{ accountId: string } & Origin>(
   ({ accountId }) => accountId,
 )
 
+/** One proof within a sign-in was right; others may still be wanting. */
+export const factorAccepted = defineEvent<
+  { accountId: string; clientId: string; method: string } & Origin
+>('auth.login.factor_accepted', ({ accountId }) => accountId)
+
+/** `factor`: totp, recovery_code. */
+type FactorFact = { accountId: string; factor: string; factorId?: string; by?: string } & Origin
+export const factorAdded = defineEvent<FactorFact>('auth.factor.added', account)
+export const factorRemoved = defineEvent<FactorFact>('auth.factor.removed', account)
+export const recoveryCodeUsed = defineEvent<{ accountId: string; left: number }>(
+  'auth.recovery_code.used',
+  ({ accountId }) => accountId,
+)
+type DeviceFact = { accountId: string; deviceId?: string; by?: string } & Origin
+export const deviceTrusted = defineEvent<DeviceFact>('auth.device.trusted', account)
+export const deviceDistrusted = defineEvent<DeviceFact>('auth.device.distrusted', account)
+
 type SessionFact = { accountId: string; sessionUid: string; clientIds?: string[] } & Origin
 export const sessionEnded = defineEvent<SessionFact>(
   'auth.session.ended',

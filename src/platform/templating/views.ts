@@ -7,6 +7,9 @@ import type { Locale } from './i18n.ts'
  */
 export type Views = {
   'interactions/login': LoginLocals
+  'interactions/second_factor': SecondFactorLocals
+  'interactions/enrol_totp': EnrolTotpLocals
+  'interactions/recovery_codes': RecoveryCodesLocals
   'interactions/consent': ConsentLocals
   'interactions/select_account': SelectAccountLocals
   'interactions/device_code': DeviceCodeLocals
@@ -68,6 +71,42 @@ export type LoginLocals = Form & {
   retryAfterS?: number | undefined
   /** Posting here gives up and returns to the client. */
   cancelAction: string
+}
+
+/** Posts `method`, `code` and maybe `trust=yes`. */
+export type SecondFactorLocals = Form & {
+  client: ClientView
+  method: SecondFactorName
+  /** What else would do, by GET. */
+  others: readonly { method: SecondFactorName; uri: string }[]
+  /** For how many days the browser can be trusted; 0 where that is not offered. */
+  trustDays: number
+  trust?: boolean | undefined
+  error?: 'missing_code' | 'wrong_code' | 'too_many_codes' | undefined
+  /** Where somebody else can sign in. */
+  signInUri?: string | undefined
+  cancelAction: string
+  cancelCsrf: string
+}
+
+export type SecondFactorName = 'totp' | 'recovery_code'
+
+/** Posts `code`. */
+export type EnrolTotpLocals = Form & {
+  client: ClientView
+  qrCode: { size: number; path: string }
+  /** The same in letters, in groups. */
+  secret: string
+  error?: 'missing_code' | 'wrong_code' | 'expired' | 'too_many' | undefined
+  cancelAction: string
+  cancelCsrf: string
+}
+
+/** Shown once: nobody can look these codes up again. */
+export type RecoveryCodesLocals = {
+  client?: ClientView | undefined
+  codes: readonly string[]
+  continueUri: string
 }
 
 export type ConsentLocals = Form & {

@@ -25,5 +25,5 @@ export async function cancel(deps: InteractionDeps, ctx: Context): Promise<void>
     consentDenied({ accountId, clientId: client.clientId, ...originOf(ctx) }),
   )
   const error = { error: 'access_denied', error_description: 'the person did not go on' }
-  goOn(deps, ctx, interaction, await finish(deps, interaction, { error }))
+  goOn(deps, ctx, interaction, await finish(deps, ctx, interaction, { error }))
 }

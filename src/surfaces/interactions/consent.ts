@@ -43,7 +43,7 @@ export async function allowConsent(deps: InteractionDeps, ctx: Context): Promise
     deps,
     ctx,
     interaction,
-    await finish(deps, interaction, { consented: interaction.requested }),
+    await finish(deps, ctx, interaction, { consented: interaction.requested }),
   )
 }
 

@@ -12,13 +12,15 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
   const { step } = interaction.next
   switch (step) {
     case 'login':
+    case 'second_factor':
+    case 'enrol_factor':
     case 'consent':
     case 'select_account':
       return seeOther(ctx, `/interaction/${interaction.uid}/${step}`)
     case 'restart':
       throw new InteractionLost(interaction.uid)
     case 'finish':
-      return seeOther(ctx, await finish(deps, interaction))
+      return seeOther(ctx, await finish(deps, ctx, interaction))
     default:
       unreachable(step)
   }

@@ -3,12 +3,16 @@ import type Provider from 'oidc-provider'
 import { type Client as EngineClient, errors, type Grant } from 'oidc-provider'
 import type { Attempt } from '../../domain/authentication/attempt_store.ts'
 import { findAttempt } from '../../domain/authentication/attempt_store.ts'
+import { completeSignIn } from '../../domain/authentication/complete_sign_in.ts'
 import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
 import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
 import { isNothing, missingConsent, type Requested } from '../../domain/clients/consent.ts'
 import { findConsent } from '../../domain/clients/consent_store.ts'
+import type { SecondFactor } from '../../domain/credentials/factor_store.ts'
+import { originOf } from '../../web/origin.ts'
 import { allowNativeTarget } from '../../web/security_headers.ts'
 import type { InteractionDeps } from './mount.ts'
+import { factorState, type Proven, provenBefore } from './proven.ts'
 import { detailsOf, requestedOf } from './requested.ts'
 
 /**
@@ -28,6 +32,10 @@ export type Interaction = {
   missing: Requested | undefined
   /** RFC 9396: asked about in each request, whatever was allowed before. */
   authorizationDetails: readonly AuthorizationDetail[]
+  /** What a second factor would be added to: see `provenBefore`. */
+  proven: Proven | undefined
+  /** The second factors that `proven` could be completed with, strongest first. */
+  enrolled: readonly SecondFactor[]
   next: NextStep
 }
 
@@ -63,9 +71,12 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     : undefined
   const authorizationDetails = detailsOf(details.params)
   const asksAnew = missing !== undefined && !isNothing(missing)
+  const proven = await provenBefore(deps, details, attempt)
+  const factors = proven && (await factorState(deps, ctx, { proven, details, client }))
   const next = nextStep({
     prompt: { name: details.prompt.name as 'login', reasons: details.prompt.reasons },
     attempt,
+    factors,
     sessionAccountId: details.session?.accountId,
     consentMissing: asksAnew || authorizationDetails.length > 0,
     firstParty: isFirstParty(client),
@@ -79,6 +90,8 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     requested,
     missing,
     authorizationDetails,
+    proven,
+    enrolled: factors?.enrolled ?? [],
     next,
   }
 }
@@ -135,10 +148,12 @@ export type Outcome = {
  */
 export async function finish(
   deps: InteractionDeps,
+  ctx: Context,
   interaction: Interaction,
   outcome: Outcome = {},
 ): Promise<string> {
   const { details, attempt } = interaction
+  if (!outcome.error && attempt) await complete(deps, ctx, interaction, attempt)
   const before = details.session
   if (!outcome.error && attempt && before?.accountId && before.accountId !== attempt.accountId) {
     if (before.uid) await deps.endSession(before.uid)
@@ -148,6 +163,17 @@ export async function finish(
   details.result = outcome.error ?? (await resultOf(deps, interaction, outcome.consented))
   await details.save(details.exp - Math.floor(deps.clock.now().getTime() / 1000))
   return details.returnTo
+}
+
+async function complete(
+  deps: InteractionDeps,
+  ctx: Context,
+  { uid: interactionUid, client }: Interaction,
+  attempt: Attempt,
+): Promise<void> {
+  const { clientId } = client
+  const fresh = { interactionUid, clientId, attempt, origin: originOf(ctx) }
+  if (await completeSignIn(deps, fresh)) deps.onSignIn?.('success')
 }
 
 async function resultOf(

@@ -53,7 +53,6 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
   })
   switch (result.kind) {
     case 'signed_in':
-      deps.onSignIn?.('success')
       rememberDevice(deps, ctx, result.account.id)
       return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
     case 'refused':

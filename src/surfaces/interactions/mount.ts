@@ -2,8 +2,10 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import type Provider from 'oidc-provider'
+import type { Client } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
 import { DomainError } from '../../core/errors.ts'
+import type { MfaPolicy } from '../../domain/authentication/second_factor.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
@@ -19,9 +21,11 @@ import { type ApprovalsPage, answerApproval, showApprovals } from './approvals.t
 import { cancel } from './cancel.ts'
 import { allowConsent, showConsent } from './consent.ts'
 import { dispatch } from './dispatch.ts'
+import { confirmEnrolment, showEnrolment } from './enrol_factor.ts'
 import { InteractionLost } from './interaction.ts'
 import { showLogin, submitLogin } from './login.ts'
 import { showLost } from './lost.ts'
+import { showSecondFactor, submitSecondFactor } from './second_factor.ts'
 import { showAccounts, submitAccount } from './select_account.ts'
 
 /**
@@ -38,6 +42,13 @@ export type InteractionDeps = {
   pages: Pages
   passwords: PasswordHasher
   limits: SignInLimits
+  mfa: MfaPolicy
+  /** 0 where no browser is trusted. */
+  trustedDeviceDays: number
+  /** The name under which an authenticator lists its codes. */
+  brandName: string
+  /** The weakest `acr` with which a request and its client are content. */
+  neededAcr(params: Record<string, unknown>, client: Client): string | undefined
   /** Ends the browser's session by its uid, with all that hangs on it. */
   endSession(sessionUid: string): Promise<void>
   resourceServers: { find(identifier: string): Promise<ResourceServer | undefined> }
@@ -63,6 +74,18 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.get('interaction', '/interaction/:uid', page(dispatch))
   router.get('interaction_login', '/interaction/:uid/login', page(showLogin))
   router.post('interaction_login_submit', '/interaction/:uid/login', form(submitLogin))
+  router.get('interaction_second_factor', '/interaction/:uid/second_factor', page(showSecondFactor))
+  router.post(
+    'interaction_second_factor_submit',
+    '/interaction/:uid/second_factor',
+    form(submitSecondFactor),
+  )
+  router.get('interaction_enrol_factor', '/interaction/:uid/enrol_factor', page(showEnrolment))
+  router.post(
+    'interaction_enrol_factor_submit',
+    '/interaction/:uid/enrol_factor',
+    form(confirmEnrolment),
+  )
   router.get('interaction_consent', '/interaction/:uid/consent', page(showConsent))
   router.post('interaction_consent_submit', '/interaction/:uid/consent', form(allowConsent))
   router.get('interaction_select_account', '/interaction/:uid/select_account', page(showAccounts))

@@ -44,5 +44,5 @@ export async function submitAccount(deps: InteractionDeps, ctx: Context): Promis
   const path = `/interaction/${interaction.uid}`
   if (interaction.next.step !== 'select_account') return goOn(deps, ctx, interaction, path)
   const chosen = form.account !== undefined && form.account === interaction.accountId
-  goOn(deps, ctx, interaction, chosen ? await finish(deps, interaction) : `${path}/login`)
+  goOn(deps, ctx, interaction, chosen ? await finish(deps, ctx, interaction) : `${path}/login`)
 }

@@ -42,7 +42,12 @@ export function isStrongEnough(
 
 /** Whether anybody's could be. */
 export function canBeStrongEnough(params: Params, client: Client | undefined): boolean {
-  return ACR_VALUES.some((acr) => isStrongEnough(params, client, acr))
+  return neededAcr(params, client) !== undefined
+}
+
+/** The weakest class with which the request and its client are content; undefined where none will do. */
+export function neededAcr(params: Params, client: Client | undefined): string | undefined {
+  return ACR_VALUES.find((acr) => isStrongEnough(params, client, acr))
 }
 
 function isMet({ values, exactly }: Wanted, acr: string | undefined): boolean {

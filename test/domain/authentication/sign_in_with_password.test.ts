@@ -112,7 +112,7 @@ describe('domain/authentication/sign_in_with_password', function () {
       remember: true,
       authenticatedAt: clock.now(),
     })
-    expect((await eventTypes(db, ada)).at(-1)).to.equal('auth.login.success')
+    expect((await eventTypes(db, ada)).at(-1)).to.equal('auth.login.factor_accepted')
   })
 
   it('refuses everybody else with one answer', async () => {
@@ -267,6 +267,7 @@ describe('domain/authentication/sign_in_with_password', function () {
     const now = new Date('2026-01-01T00:00:00Z')
     const attempt = (minutes: number): Attempt => ({
       accountId: ada,
+      methods: ['password'],
       acr: 'urn:authcore:acr:pwd',
       amr: ['pwd'],
       remember: false,

@@ -1,0 +1,57 @@
+import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+
+/** What an account can prove besides a password, across all kinds. */
+export type SecondFactor = 'totp' | 'recovery_code'
+
+/** The kinds that the account could use now, strongest first; recovery codes alone are none. */
+export async function listSecondFactors(db: Db, accountId: string): Promise<SecondFactor[]> {
+  const row = await queryOne<{ totp: boolean; recovery: boolean }>(
+    db,
+    `SELECT EXISTS (SELECT 1 FROM totp_credential
+                     WHERE account_id = $1 AND confirmed_at IS NOT NULL) AS totp,
+            EXISTS (SELECT 1 FROM recovery_code
+                     WHERE account_id = $1 AND used_at IS NULL) AS recovery`,
+    [accountId],
+  )
+  if (!row?.totp) return []
+  return row.recovery ? ['totp', 'recovery_code'] : ['totp']
+}
+
+/**
+ * Counts one try before it is known how it ends. NIST SP 800-63B-4 §3.2.2: no more than 100 failures
+ * in a row for one authenticator; and ten in an hour. The numbers can be hard, because whoever comes
+ * here has proven another factor before, and they are kept with the account, so that no new attempt,
+ * browser or restart forgets them.
+ *
+ * @returns false where no further try is allowed now
+ */
+export async function reserveFactorTry(
+  db: Db,
+  { accountId, kind, now }: { accountId: string; kind: SecondFactor; now: Date },
+): Promise<boolean> {
+  const rows = await query(
+    db,
+    `INSERT INTO factor_guard AS guard (account_id, kind, failures, window_began_at, window_failures)
+     VALUES ($1, $2, 1, $3, 1)
+     ON CONFLICT (account_id, kind) DO UPDATE SET
+       failures = guard.failures + 1,
+       window_failures = CASE WHEN guard.window_began_at <= $3 - interval '1 hour'
+                              THEN 1 ELSE guard.window_failures + 1 END,
+       window_began_at = CASE WHEN guard.window_began_at <= $3 - interval '1 hour'
+                              THEN $3 ELSE guard.window_began_at END
+     WHERE guard.failures < 100
+       AND (guard.window_failures < 10 OR guard.window_began_at <= $3 - interval '1 hour')
+     RETURNING failures`,
+    [accountId, kind, now],
+  )
+  return rows.length > 0
+}
+
+/** A success with this kind forgets its failures, and those of no other. */
+export async function resetFactorTries(
+  tx: Db,
+  accountId: string,
+  kind: SecondFactor,
+): Promise<void> {
+  await query(tx, 'DELETE FROM factor_guard WHERE account_id = $1 AND kind = $2', [accountId, kind])
+}

@@ -1,0 +1,61 @@
+import type { Context } from 'koa'
+import type { Client as EngineClient } from 'oidc-provider'
+import { type Method, methodsOfAmr } from '../../domain/authentication/assurance.ts'
+import type { Attempt } from '../../domain/authentication/attempt_store.ts'
+import type { FactorState } from '../../domain/authentication/second_factor.ts'
+import { listSecondFactors } from '../../domain/credentials/factor_store.ts'
+import { isTrustedDevice } from '../../domain/sessions/trusted_device.ts'
+import type { EngineInteraction } from './interaction.ts'
+import type { InteractionDeps } from './mount.ts'
+import { trustedDeviceToken } from './trusted_device_cookie.ts'
+
+/** Who has proven what, as far as a second factor may be added to it. */
+export type Proven = {
+  accountId: string
+  methods: Method[]
+  remember: boolean
+  authenticatedAt: Date
+}
+
+/**
+ * What was proven in this interaction; or, where the sign-in before it is too weak and nothing else
+ * is the matter with it, in that one. Where a new sign-in is asked for (`prompt`, `max_age`) an older
+ * one proves nothing.
+ */
+export async function provenBefore(
+  deps: InteractionDeps,
+  { prompt, session }: EngineInteraction,
+  attempt: Attempt | undefined,
+): Promise<Proven | undefined> {
+  if (attempt) return attempt
+  const stepUp = prompt.name === 'login' && prompt.reasons.every((reason) => reason === 'step_up')
+  if (!stepUp || !session?.uid) return undefined
+  const before = await deps.provider().Session.findByUid(session.uid)
+  if (!before?.accountId || before.accountId !== session.accountId) return undefined
+  const methods = methodsOfAmr(before.amr ?? [])
+  if (methods.length === 0 || before.loginTs === undefined) return undefined
+  return {
+    accountId: before.accountId,
+    methods,
+    remember: !before.transient,
+    // RFC 9470 §4 looks at the time too: the factor that is added does not renew the first one.
+    authenticatedAt: new Date(before.loginTs * 1000),
+  }
+}
+
+export async function factorState(
+  deps: InteractionDeps,
+  ctx: Context,
+  input: { proven: Proven; details: EngineInteraction; client: EngineClient },
+): Promise<FactorState> {
+  const { accountId, methods } = input.proven
+  const enrolled = await listSecondFactors(deps.db, accountId)
+  const token = deps.mfa === 'never' ? undefined : trustedDeviceToken(ctx)
+  return {
+    methods,
+    neededAcr: deps.neededAcr(input.details.params, input.client),
+    policy: deps.mfa,
+    enrolled,
+    deviceTrusted: enrolled.length > 0 && (await isTrustedDevice(deps, { accountId, token })),
+  }
+}
