@@ -1,7 +1,7 @@
 import { isId } from '../../core/ids.ts'
 import { approvalRequested, tokenReuseDetected } from '../../platform/events/catalogue.ts'
 import type { EventSink, StoredEvent } from '../../platform/events/relay.ts'
-import type { MessageKind } from './message.ts'
+import type { MessageKind } from './kinds.ts'
 import { insertNotice } from './message_store.ts'
 
 /** Tells people what happened to their account, and what waits for them; an event sink, so that no request waits for it. */

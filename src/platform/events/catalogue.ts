@@ -164,6 +164,14 @@ export const pingFailed = defineEvent<{
   reason: string
 }>('auth.approval.ping_failed', ({ accountId }) => accountId)
 
+/** Messages to people: what they are about, never whom they went to. */
+type MessageFact = { kind: string; channel: string; accountId?: string | undefined }
+/** A recipient had too many of them already; this one was not written. */
+export const messageCapped = defineEvent<MessageFact>(
+  'auth.message.capped',
+  ({ accountId }) => accountId,
+)
+
 export const clientCreated = defineEvent<ClientFact>('auth.client.created', client)
 export const clientUpdated = defineEvent<ClientFact>('auth.client.updated', client)
 export const clientDisabled = defineEvent<ClientFact>('auth.client.disabled', client)

@@ -50,6 +50,15 @@ export const JOBS = {
     expireS: 60,
     concurrency: 10,
   },
+  /** One message to one person, by mail or SMS. */
+  deliver_message: {
+    payload: z.strictObject({ messageId: z.uuid() }),
+    // 10, 20, 40 seconds and so on, in all about a day: a code does not wait, a notice may.
+    retryLimit: 13,
+    firstRetryDelayS: 5,
+    expireS: 120,
+    concurrency: 10,
+  },
 } as const satisfies JobTable
 
 /** Where jobs end that failed for good. Nobody works on it; an operator looks, and sends them again. */

@@ -1,5 +1,7 @@
 import type Koa from 'koa'
+import type { Message } from '../../domain/messaging/message.ts'
 import { listMessages } from '../../domain/messaging/message_store.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import type { Pages } from '../../web/pages.ts'
 
@@ -13,22 +15,33 @@ const SHOWN = 50
 
 export function mountDevInbox(
   app: Koa,
-  { db, pages, approvalsPath }: { db: Db; pages: Pages; approvalsPath: string },
+  {
+    db,
+    keyring,
+    pages,
+    approvalsPath,
+  }: { db: Db; keyring: Keyring; pages: Pages; approvalsPath: string },
 ): void {
   app.use(async (ctx, next) => {
     if (ctx.path !== DEV_INBOX_PATH || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) {
       return await next()
     }
     ctx.state.route = 'dev_inbox'
-    const messages = await listMessages(db, { limit: SHOWN })
+    const messages = await listMessages(db, keyring, { limit: SHOWN })
     pages.send(ctx, 'dev/inbox', {
-      messages: messages.map(({ kind, recipient, fields, createdAt }) => ({
+      messages: messages.filter(isNotice).map(({ kind, recipient, fields, createdAt }) => ({
         kind,
         recipient,
-        client: fields.client,
+        client: String(fields?.['client']),
         uri: kind === 'approval_requested' ? approvalsPath : undefined,
         at: createdAt.toISOString(),
       })),
     })
   })
+}
+
+type Notice = Message & { kind: 'token_reuse' | 'approval_requested' }
+
+function isNotice(message: Message): message is Notice {
+  return message.kind === 'token_reuse' || message.kind === 'approval_requested'
 }
