@@ -16,6 +16,8 @@ import {
   createPasswordHasher,
   type PasswordHasher,
 } from '../domain/credentials/password/password_hash.ts'
+import type { RenderMessage } from '../domain/messaging/render_message.ts'
+import type { Transports } from '../domain/messaging/transports/transports.ts'
 import { createRateLimits, type RateLimits } from '../domain/security/rate_limit.ts'
 import type { Config } from '../platform/config/schema.ts'
 import { clientDocumentRefused } from '../platform/events/catalogue.ts'
@@ -42,6 +44,7 @@ import { unlessCertificatesLack } from '../surfaces/oidc/mutual_tls.ts'
 import { type ProviderRuntime, startProviderRuntime } from '../surfaces/oidc/provider_runtime.ts'
 import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createPages, type Pages } from '../web/pages.ts'
+import { messageRendererOf, transportsOf } from './messaging.ts'
 import { type LazyOutbound, outboundAtFirstUse, outboundPolicy } from './outbound.ts'
 import type { Storage } from './storage.ts'
 
@@ -67,6 +70,8 @@ export type Parts = {
   passwords: PasswordHasher
   limits: RateLimits
   jobs: JobQueue
+  renderMessage: RenderMessage
+  transports: Transports
   renderer: Renderer
   pages: Pages
   runtime: ProviderRuntime
@@ -130,6 +135,7 @@ export async function compose(input: {
     brand: brandOf(config),
   })
   const pages = createPages(renderer)
+  const transports = transportsOf(config, { request: outbound.request, clock })
   const stores = { db, redis }
   const cookieKeys = new Keygrip(
     config.security.cookieKeys.map((key) => key.toString('base64url')),
@@ -189,6 +195,8 @@ export async function compose(input: {
     }),
     limits,
     jobs,
+    renderMessage: messageRendererOf(config, renderer),
+    transports,
     renderer,
     pages,
     runtime,
@@ -197,6 +205,7 @@ export async function compose(input: {
       runtime.stop()
       await recorder.stop()
       await jobs.stop()
+      await transports.close()
       await outbound.close()
       await changes.close()
       redis?.disconnect()

@@ -7,6 +7,8 @@ import type { ErrorKind } from '../platform/templating/views.ts'
 import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
 import type { ApprovalsPage } from '../surfaces/interactions/approvals.ts'
 import { mountInteractions } from '../surfaces/interactions/mount.ts'
+import { mountMessageStatus } from '../surfaces/message_status/mount.ts'
+import { statusPath } from '../surfaces/message_status/paths.ts'
 import {
   deleteCodesOfClient,
   deleteRecordsOfClient,
@@ -82,7 +84,12 @@ export function createApp(parts: Parts, health: Health): Koa {
     cookieKeys: parts.cookieKeys,
     clientCertificates: clientCertificates(config),
     crossOriginPaths: new Set([PATHS.jwks, ...DISCOVERY_PATHS]),
-    machinePaths: new Set([...MACHINE_PATHS, REGISTRATION_PATH]),
+    machinePaths: new Set([
+      ...MACHINE_PATHS,
+      REGISTRATION_PATH,
+      statusPath('hook'),
+      statusPath('twilio'),
+    ]),
     unprefetchable: [INTERACTION_PATH],
     renderErrorPage: (ctx, { kind, referenceId, retryAfterS }) =>
       pages.html(ctx, 'errors/error', { kind: errorKind(kind), referenceId, retryAfterS }),
@@ -91,7 +98,13 @@ export function createApp(parts: Parts, health: Health): Koa {
   app.use(serveFiles('/assets', parts.renderer.assets))
   mountHome(app, parts)
   if (config.environment !== 'production')
-    mountDevInbox(app, { ...parts, approvalsPath: APPROVALS_PATH })
+    mountDevInbox(app, { ...parts, render: parts.renderMessage })
+  mountMessageStatus(app, {
+    ...parts,
+    issuer,
+    hookSecret: config.messaging.smsHookSecret,
+    twilioAuthToken: config.messaging.twilioAuthToken,
+  })
   const { authorizationPost: posts, frontchannelLogout } = config.protocols
   mountOidc(app, {
     runtime,

@@ -5,7 +5,10 @@ import {
   deleteUnusedRegistrations,
   registeredClientUse,
 } from '../domain/clients/registration/unused_registrations.ts'
-import { securityNotices } from '../domain/messaging/security_notices.ts'
+import { channelsOf } from '../domain/messaging/channels.ts'
+import { deleteOldMessages, oldestWaitingS } from '../domain/messaging/message_store.ts'
+import { createSecurityNotices } from '../domain/messaging/security_notices.ts'
+import { type SendDeps, sendMessage } from '../domain/messaging/send_message.ts'
 import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
 import { deleteExpiredTrustedDevices } from '../domain/sessions/trusted_device_store.ts'
 import { countWaitingEvents } from '../platform/events/outbox.ts'
@@ -16,6 +19,7 @@ import { deleteExpiredRecords } from '../surfaces/oidc/adapters/housekeeping.ts'
 import { deleteRecordsOfClient } from '../surfaces/oidc/adapters/postgres_records.ts'
 import { deliverPing } from '../surfaces/oidc/ciba/ping_delivery.ts'
 import { deliverLogout } from '../surfaces/oidc/logout_delivery.ts'
+import { APPROVALS_PATH } from '../surfaces/oidc/paths.ts'
 import { type Parts, rotationPolicy } from './compose.ts'
 
 /** The part of a process that nobody waits for: events, jobs, housekeeping, key rotation. */
@@ -27,12 +31,13 @@ const BATCH = 1_000
 export async function startWorker(parts: Parts): Promise<Worker> {
   const { db, keyring, clock, log, recorder, jobs, runtime, config, metrics } = parts
   metrics.observeOutbox(() => countWaitingEvents(db))
+  metrics.observeMessages(() => oldestWaitingS(db, { now: clock.now() }))
   const sinks = [
     createAuditSink(keyring.derive('audit')),
     registeredClientUse,
     countEvents(parts),
-    // Until there is a transport, notices arrive in the development inbox only.
-    ...(config.environment === 'production' ? [] : [securityNotices]),
+    // What nobody would deliver is not written.
+    ...(channelsOf(config).has('email') ? [securityNoticesOf(parts)] : []),
   ]
   const relay = startRelay(db, sinks, log)
   const housekeeping = startHousekeeping({
@@ -54,6 +59,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       },
       { name: 'unused_registration', run: () => deleteUnused(parts) },
       {
+        name: 'message',
+        run: () => deleteOldMessages(db, { before: retained(parts), limit: BATCH }),
+      },
+      {
         name: 'signing_key',
         run: async () => {
           await rotateDueSigningKeys({ db, keyring, clock }, rotationPolicy(config))
@@ -68,11 +77,30 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   jobs.work('ciba_ping', (job) =>
     deliverPing({ ...parts, provider: () => runtime.provider() }, job.data, job),
   )
+  jobs.work('deliver_message', (job) => sendMessage(sendingDeps(parts), job.data, job))
   return {
     async stop() {
       await Promise.all([relay.stop(), housekeeping.stop()])
     },
   }
+}
+
+function securityNoticesOf(parts: Parts): EventSink {
+  const approvalsUri = `${parts.config.server.issuer}${APPROVALS_PATH}`
+  return createSecurityNotices({ ...parts, approvalsUri })
+}
+
+function sendingDeps({ renderMessage: render, metrics, config, ...parts }: Parts): SendDeps {
+  return {
+    ...parts,
+    render,
+    keepFields: config.environment !== 'production',
+    onOutcome: ({ kind, transport, outcome }) => metrics.message(kind, transport, outcome),
+  }
+}
+
+function retained({ clock, config }: Parts): Date {
+  return new Date(clock.now().getTime() - config.messaging.retentionS * 1000)
 }
 
 function deleteUnused({ db, clock, config }: Parts): Promise<number> {

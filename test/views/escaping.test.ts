@@ -124,7 +124,9 @@ describe('the templates', () => {
     })
 
     it(`${file} holds no inline code and quotes every attribute it fills`, () => {
-      expect(withoutScriptFile(text)).not.to.match(/<script|<style|\sstyle=|\son[a-z]+=/i)
+      // No mail program loads a style sheet: a mail brings its own.
+      const page = file === 'messages/mail.eta' ? text.replace(/<style>.*<\/style>/s, '') : text
+      expect(withoutScriptFile(page)).not.to.match(/<script|<style|\sstyle=|\son[a-z]+=/i)
       expect(text).not.to.match(/\s[a-z-]+=<%=/)
     })
   }

@@ -1,7 +1,9 @@
 import { expect } from 'chai'
+import { createMessageRenderer } from '../../src/domain/messaging/render_message.ts'
 import { catalogueFaults } from '../../src/platform/templating/catalogue.ts'
 import { LOCALES, type Message } from '../../src/platform/templating/i18n.ts'
 import { createRenderer } from '../../src/platform/templating/strict_eta.ts'
+import { allMessages } from '../domain/messaging/sample_messages.ts'
 import { catalogue, localeLinks, viewsDir } from './render.ts'
 import { allSamples } from './samples.ts'
 
@@ -29,6 +31,8 @@ describe('the messages', () => {
     for (const [view, , locals] of allSamples()) {
       renderer.render(view, locals, { locale: 'en', localeLinks })
     }
+    const mails = createMessageRenderer({ renderer, issuer: 'https://login.example.test' })
+    for (const sample of allMessages()) mails({ ...sample, locale: 'en' })
     const unused = [...english.keys()].filter((key) => !RecordingMessages.used.has(key))
     expect(unused).to.deep.equal([])
   })

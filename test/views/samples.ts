@@ -351,22 +351,53 @@ export const samples: Samples = {
   'dev/inbox': {
     minimal: { messages: [] },
     states: {
-      one: {
+      some: {
         messages: [
           {
-            kind: 'token_reuse',
+            kind: 'verify_email',
+            subject: 'Confirm your e-mail address',
+            excerpt: 'Enter this code.\n\nYour code: 123456',
             recipient: account.email,
-            client: bare.name,
+            state: 'sent',
+            uri: '/dev/inbox/019abc',
             at: '2026-11-21T10:00:00.000Z',
           },
           {
-            kind: 'approval_requested',
-            recipient: account.email,
-            client: bare.name,
-            uri: '/ciba',
+            kind: 'sign_in_code',
+            recipient: '+4930123456',
+            state: 'queued',
+            uri: '/dev/inbox/019abd',
             at: '2026-11-21T10:00:00.000Z',
           },
         ],
+      },
+    },
+  },
+  'dev/message': {
+    minimal: {
+      kind: 'sign_in_code',
+      recipient: '+4930123456',
+      state: 'sent',
+      at: '2026-11-21T10:00:00.000Z',
+      listUri: '/dev/inbox',
+    },
+    states: {
+      mail: {
+        kind: 'verify_email',
+        subject: 'Confirm your e-mail address',
+        recipient: account.email,
+        state: 'sent',
+        at: '2026-11-21T10:00:00.000Z',
+        lines: [
+          [{ text: 'Your code: 123456' }],
+          [],
+          [
+            { text: 'See ' },
+            { text: 'https://login.example.test/x', uri: 'https://login.example.test/x' },
+          ],
+        ],
+        htmlUri: '/dev/inbox/019abc/html',
+        listUri: '/dev/inbox',
       },
     },
   },

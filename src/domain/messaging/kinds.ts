@@ -14,11 +14,15 @@ export type KindDefinition = {
   channels: readonly [Channel, ...Channel[]]
   /** Whether whoever reads it gets in: a code or a link. Nothing of it is kept once it was sent. */
   secret: boolean
+  /** Sentences that follow: `message.part.<note>`. */
+  notes: readonly Note[]
   /** After so many seconds it is better not sent at all. */
   lifetimeS: number
   /** How often one recipient gets messages like this. */
   cap: CapName
 }
+
+export type Note = 'secret' | 'unasked' | 'not_you'
 
 /** Messages to one recipient by one channel, counted by kinds of the same cap. */
 export type Cap = { perHour: number; perDay: number }
@@ -60,6 +64,7 @@ export const KINDS = {
   verify_email: kind('stranger', {
     fields: z.strictObject({ code, link, client: words.optional() }),
     secret: true,
+    notes: ['secret', 'unasked'],
     lifetimeS: hour,
   }),
   verify_phone: kind('stranger', {
@@ -74,17 +79,20 @@ export const KINDS = {
     fields: z.strictObject({ code, link }),
     channels: ['email', 'sms'],
     secret: true,
+    notes: ['secret', 'unasked'],
     lifetimeS: hour,
   }),
   sign_in_code: kind('stranger', {
     fields: z.strictObject({ code }),
     channels: ['email', 'sms'],
     secret: true,
+    notes: ['secret', 'unasked'],
     lifetimeS: 10 * minute,
   }),
   magic_link: kind('stranger', {
     fields: z.strictObject({ link }),
     secret: true,
+    notes: ['secret', 'unasked'],
     lifetimeS: 15 * minute,
   }),
   /** An application waits for the person's answer (CIBA). */
@@ -97,15 +105,22 @@ export const KINDS = {
   new_device: kind('owner', {
     fields: z.strictObject({ device: words, place: words.optional(), at: moment, link }),
     channels: ['email', 'sms'],
+    notes: ['not_you'],
   }),
-  password_changed: kind('owner', { fields: noFields, channels: ['email', 'sms'] }),
+  password_changed: kind('owner', {
+    fields: noFields,
+    channels: ['email', 'sms'],
+    notes: ['not_you'],
+  }),
   factor_added: kind('owner', {
     fields: z.strictObject({ factor, name: words.optional() }),
     channels: ['email', 'sms'],
+    notes: ['not_you'],
   }),
   factor_removed: kind('owner', {
     fields: z.strictObject({ factor, name: words.optional() }),
     channels: ['email', 'sms'],
+    notes: ['not_you'],
   }),
   /** To the old address; the link undoes it, so it is worth as much as a password. */
   email_changed: kind('owner', {
@@ -115,6 +130,7 @@ export const KINDS = {
   recovery_code_used: kind('owner', {
     fields: z.strictObject({ left: z.int().min(0).max(100) }),
     channels: ['email', 'sms'],
+    notes: ['not_you'],
   }),
   account_locked: kind('owner', { fields: noFields, channels: ['email', 'sms'] }),
   account_deletion_scheduled: kind('owner', { fields: z.strictObject({ at: moment, link }) }),
@@ -139,8 +155,9 @@ function kind<F extends z.ZodObject>(
     fields,
     channels = ['email'],
     secret = false,
+    notes = [],
     lifetimeS = 3 * day,
   }: { fields: F } & Partial<Omit<KindDefinition, 'fields' | 'cap'>>,
 ) {
-  return { fields, channels, secret, lifetimeS, cap }
+  return { fields, channels, secret, notes, lifetimeS, cap }
 }

@@ -96,24 +96,154 @@ export async function countRecent(
   return { lastHour: row!.last_hour, lastDay: row!.last_day }
 }
 
+/** Longer than any attempt takes: a claim that is older is a dead worker's. */
+const CLAIM_S = 90
+
 /**
- * Writes a notice to the account's address, naming the client. Nothing happens for
- * an account without an address, or for an event that was noticed before.
+ * Takes a message that waits, or whose worker died, for one attempt; nobody else has it meanwhile.
+ * Undefined where there is nothing to do.
  */
-export async function insertNotice(
-  tx: Db,
-  notice: { eventId: string; kind: MessageKind; accountId: string; clientId: string; at: Date },
+export async function claimMessage(
+  db: Db,
+  keyring: Opens,
+  { id, now }: { id: string; now: Date },
+): Promise<(Message & { expired: boolean }) | undefined> {
+  const row = await queryOne<MessageRow & { expired: boolean }>(
+    db,
+    `UPDATE message SET state = 'sending', attempts = attempts + 1, claimed_at = $2
+      WHERE id = $1
+        AND (state = 'queued'
+             OR state = 'sending' AND claimed_at < $2::timestamptz - interval '${CLAIM_S} seconds')
+      RETURNING ${COLUMNS}, expires_at <= $2 AS expired`,
+    [id, now],
+  )
+  return row && { ...messageOf(keyring, row), expired: row.expired }
+}
+
+/** Whether an attempt is under way, or died a moment ago. */
+export async function isBeingSent(db: Db, { id }: { id: string }): Promise<boolean> {
+  const row = await queryOne(db, `SELECT FROM message WHERE id = $1 AND state = 'sending'`, [id])
+  return row !== undefined
+}
+
+/** Back to those that wait. */
+export async function releaseMessage(
+  db: Db,
+  { id, failure }: { id: string; failure: string },
 ): Promise<void> {
   await query(
-    tx,
-    `INSERT INTO message (id, kind, account_id, recipient, fields, created_at)
-     SELECT $1, $5, account.id, account.email,
-            json_build_object('client', coalesce(client.name, $3)), $4
-       FROM account LEFT JOIN client ON client.client_id = $3
-      WHERE account.id = $2 AND account.email IS NOT NULL
-     ON CONFLICT (id) DO NOTHING`,
-    [notice.eventId, notice.accountId, notice.clientId, notice.at, notice.kind],
+    db,
+    `UPDATE message SET state = 'queued', claimed_at = NULL, failure = $2
+      WHERE id = $1 AND state = 'sending'`,
+    [id, failure],
   )
+}
+
+export type Settlement = {
+  id: string
+  state: 'sent' | 'failed' | 'expired'
+  transport?: string | undefined
+  providerId?: string | undefined
+  failure?: string | undefined
+  at: Date
+  wipe: boolean
+}
+
+/** A report of its delivery that came meanwhile stands; what it said goes all the same. */
+export async function settleMessage(tx: Db, settled: Settlement): Promise<void> {
+  await query(
+    tx,
+    `UPDATE message
+        SET state = CASE WHEN state = 'sending' THEN $2 ELSE state END,
+            transport = $3, provider_id = $4, failure = $5,
+            sent_at = CASE WHEN $2 = 'sent' THEN $6::timestamptz END,
+            settled_at = $6,
+            fields_sealed = CASE WHEN $7 THEN NULL ELSE fields_sealed END
+      WHERE id = $1`,
+    [
+      settled.id,
+      settled.state,
+      settled.transport ?? null,
+      settled.providerId ?? null,
+      settled.failure ?? null,
+      settled.at,
+      settled.wipe,
+    ],
+  )
+}
+
+export type Report = { id: string; transport: string; outcome: 'delivered' | 'bounced'; at: Date }
+export type Reported = Pick<Message, 'id' | 'kind' | 'channel' | 'accountId'>
+
+/** Undefined where this transport has no such message, or what became of it is known. */
+export async function recordReport(tx: Db, report: Report): Promise<Reported | undefined> {
+  const row = await queryOne<Pick<MessageRow, 'id' | 'kind' | 'channel' | 'account_id'>>(
+    tx,
+    `UPDATE message SET state = $3, settled_at = $4
+      WHERE id = $1 AND coalesce(transport, $2) = $2 AND state IN ('sending', 'sent')
+      RETURNING id, kind, channel, account_id`,
+    [report.id, report.transport, report.outcome, report.at],
+  )
+  return (
+    row && {
+      id: row.id,
+      kind: row.kind,
+      channel: row.channel,
+      accountId: row.account_id ?? undefined,
+    }
+  )
+}
+
+export async function findMessage(
+  db: Db,
+  keyring: Opens,
+  { id }: { id: string },
+): Promise<Message | undefined> {
+  const row = await queryOne<MessageRow>(db, `SELECT ${COLUMNS} FROM message WHERE id = $1`, [id])
+  return row && messageOf(keyring, row)
+}
+
+/** Seconds that the oldest message has waited; 0 where none does. */
+export async function oldestWaitingS(db: Db, { now }: { now: Date }): Promise<number> {
+  const row = await queryOne<{ waiting: number }>(
+    db,
+    `SELECT greatest(0, coalesce(extract(epoch FROM $1::timestamptz - min(created_at)), 0))::float8 AS waiting
+       FROM message WHERE state IN ('queued', 'sending')`,
+    [now],
+  )
+  return row!.waiting
+}
+
+/** Whatever became of it. Its job finds nothing then. */
+export async function deleteOldMessages(
+  db: Db,
+  { before, limit }: { before: Date; limit: number },
+): Promise<number> {
+  const rows = await query(
+    db,
+    `DELETE FROM message WHERE id IN
+       (SELECT id FROM message WHERE created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING id`,
+    [before, limit],
+  )
+  return rows.length
+}
+
+export type Addressee = { email: string; clientName: string; locale: string | undefined }
+
+/** Whom a notice about an account and a client goes to; undefined without an address. */
+export async function findAddressee(
+  db: Db,
+  { accountId, clientId }: { accountId: string; clientId: string },
+): Promise<Addressee | undefined> {
+  const row = await queryOne<{ email: string; client_name: string; locale: string | null }>(
+    db,
+    `SELECT account.email, coalesce(client.name, $2) AS client_name, account.claims->>'locale' AS locale
+       FROM account LEFT JOIN client ON client.client_id = $2
+      WHERE account.id = $1 AND account.email IS NOT NULL`,
+    [accountId, clientId],
+  )
+  return row && { email: row.email, clientName: row.client_name, locale: row.locale ?? undefined }
 }
 
 function messageOf(keyring: Opens, row: MessageRow): Message {

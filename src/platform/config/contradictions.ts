@@ -1,4 +1,5 @@
 import type { ConfigFault } from './config_error.ts'
+import { MESSAGING_RULES } from './messaging_contradictions.ts'
 import { MUTUAL_TLS_RULES } from './mutual_tls_contradictions.ts'
 import type { ConfigBeforeSecrets } from './schema.ts'
 
@@ -122,6 +123,7 @@ const RULES: readonly Rule[] = [
       remedy: 'Set REDIS_URL to the addresses, comma separated.',
     },
   ...MUTUAL_TLS_RULES,
+  ...MESSAGING_RULES,
 ]
 
 /** Every contradiction between settings, each with its remedy. Pure: touches nothing. */

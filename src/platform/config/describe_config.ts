@@ -30,6 +30,7 @@ const SECTION_TITLES: Readonly<Record<keyof typeof configSchema.shape, string>> 
   tokens: 'Lifetimes',
   protocols: 'Protocols',
   mutualTls: 'Mutual TLS',
+  messaging: 'Messages to people: mail and SMS.',
   brand: 'Brand',
   demo: 'Demonstration',
 }

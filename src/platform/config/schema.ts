@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { messagingSection } from './sections/messaging.ts'
 import { mutualTlsSection } from './sections/mutual_tls.ts'
 import { brandSection, demoSection } from './sections/presentation.ts'
 import { protocolsSection } from './sections/protocols.ts'
@@ -17,6 +18,7 @@ export const configSchema = z.strictObject({
   tokens: tokensSection.prefault({}),
   protocols: protocolsSection.prefault({}),
   mutualTls: mutualTlsSection.prefault({}),
+  messaging: messagingSection.prefault({}),
   brand: brandSection.prefault({}),
   demo: demoSection.prefault({}),
 })
@@ -40,6 +42,7 @@ export type Config = {
   readonly tokens: Written['tokens']
   readonly protocols: Written['protocols']
   readonly mutualTls: Written['mutualTls']
+  readonly messaging: Written['messaging']
   readonly brand: Written['brand']
   readonly demo: Written['demo'] & { enabled: boolean }
 }

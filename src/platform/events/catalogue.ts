@@ -171,6 +171,30 @@ export const messageCapped = defineEvent<MessageFact>(
   'auth.message.capped',
   ({ accountId }) => accountId,
 )
+export const messageSent = defineEvent<MessageFact & { messageId: string; transport: string }>(
+  'auth.message.sent',
+  ({ accountId }) => accountId,
+)
+/** Nobody took it, or it came too late to be worth sending. */
+export const messageFailed = defineEvent<MessageFact & { messageId: string; reason: string }>(
+  'auth.message.failed',
+  ({ accountId }) => accountId,
+)
+/** What a provider told later about a message that it had taken. */
+type MessageReport = MessageFact & { messageId: string; transport: string }
+export const messageDelivered = defineEvent<MessageReport>(
+  'auth.message.delivered',
+  ({ accountId }) => accountId,
+)
+export const messageBounced = defineEvent<MessageReport>(
+  'auth.message.bounced',
+  ({ accountId }) => accountId,
+)
+/** Somebody told what became of a message, and was not the provider. */
+export const messageReportRefused = defineEvent<{ transport: string } & Origin>(
+  'auth.message.report_refused',
+  () => undefined,
+)
 
 export const clientCreated = defineEvent<ClientFact>('auth.client.created', client)
 export const clientUpdated = defineEvent<ClientFact>('auth.client.updated', client)

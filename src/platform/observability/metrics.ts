@@ -31,6 +31,12 @@ export function createMetrics() {
     eventRecorded: (type: string) => instruments.events.labels(type).inc(),
     signIn: (outcome: string) => instruments.signIns.labels(outcome).inc(),
     tokenIssued: (grantType: string) => instruments.tokens.labels(grantType).inc(),
+    message: (kind: string, transport: string, outcome: string) =>
+      instruments.messages.labels(kind, transport, outcome).inc(),
+    /** How many seconds the oldest message has waited is asked for at each scrape. */
+    observeMessages(waitingS: () => Promise<number>) {
+      instruments.readMessages(waitingS)
+    },
     /** How many events wait is asked for at each scrape. */
     observeOutbox(depth: () => Promise<number>) {
       instruments.readOutbox(depth)
@@ -65,6 +71,7 @@ function registerInstruments(registry: Registry) {
       outboxDepth = depth
     },
     ...registerHttp(registers),
+    ...registerMessages(registers),
     statements: new Histogram({
       name: 'authcore_db_statement_duration_seconds',
       help: 'Time from asking for a connection to the rows of one statement.',
@@ -94,6 +101,29 @@ function registerInstruments(registry: Registry) {
       name: 'authcore_tokens_issued_total',
       help: 'Access tokens issued.',
       labelNames: ['grant_type'],
+      registers,
+    }),
+  }
+}
+
+function registerMessages(registers: Registry[]) {
+  let oldestWaitingS: (() => Promise<number>) | undefined
+  new Gauge({
+    name: 'authcore_message_queue_age_seconds',
+    help: 'How long the oldest message to a person has waited; 0 where none does.',
+    registers,
+    async collect() {
+      this.set((await oldestWaitingS?.().catch(() => Number.NaN)) ?? 0)
+    },
+  })
+  return {
+    readMessages(waitingS: () => Promise<number>) {
+      oldestWaitingS = waitingS
+    },
+    messages: new Counter({
+      name: 'authcore_messages_total',
+      help: 'Attempts to hand a message to a transport: accepted, rejected, unavailable or expired.',
+      labelNames: ['kind', 'transport', 'outcome'],
       registers,
     }),
   }

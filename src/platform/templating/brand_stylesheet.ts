@@ -60,6 +60,30 @@ function schemeRule(scheme: Scheme, colours: BrandColours): string {
   return `@media (prefers-color-scheme: ${scheme}) {\n  :root {\n${lines.join('')}  }\n}\n`
 }
 
+/** Of the sheet that the pages load, for what cannot load one. */
+export type Accents = { accent: string; accentText: string; link: string }
+
+const OUR_ACCENTS = {
+  light: { accent: '#0b6b57', 'accent-text': '#ffffff', link: '#0b6b57' },
+  dark: { accent: '#5fd9b9', 'accent-text': '#04241b', link: '#6fdec1' },
+} as const
+
+/** The brand's colours as hex, or ours where it has none. @throws as `brandStylesheet` */
+export function brandAccents(brand: Brand): Record<Scheme, Accents> {
+  const light = brand.colors?.light ?? {}
+  const dark = brand.colors?.dark ?? {}
+  return {
+    light: accentsOf('light', light),
+    dark: accentsOf('dark', dark.accent === undefined ? { ...dark, accent: light.accent } : dark),
+  }
+}
+
+function accentsOf(scheme: Scheme, colours: BrandColours): Accents {
+  const chosen = accentTokens(scheme, colours).map(([name, colour]) => [name, toHex(colour)])
+  const all = { ...OUR_ACCENTS[scheme], ...Object.fromEntries(chosen) }
+  return { accent: all.accent, accentText: all['accent-text'], link: all.link }
+}
+
 type Token = [name: string, colour: Rgb]
 
 function accentTokens(scheme: Scheme, colours: BrandColours): Token[] {

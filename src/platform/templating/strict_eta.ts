@@ -2,12 +2,12 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Eta } from 'eta'
 import { type Assets, assetPath, loadAssets } from './assets.ts'
-import type { Brand } from './brand_stylesheet.ts'
+import { type Brand, brandAccents } from './brand_stylesheet.ts'
 import { type Catalogue, createTranslator, type Locale, type Translator } from './i18n.ts'
 import { initialOf } from './initial.ts'
 import { printable } from './safe_html.ts'
 import { strictLocals } from './strict_locals.ts'
-import type { Page, ViewName, Views } from './views.ts'
+import type { MailLocals, Page, ViewName, Views } from './views.ts'
 import { hostOf, isWebUri } from './web_uri.ts'
 
 /**
@@ -17,6 +17,10 @@ import { hostOf, isWebUri } from './web_uri.ts'
  */
 export type Renderer = {
   render<V extends ViewName>(view: V, locals: Views[V], page: Page): string
+  /** A mail, which unlike a page brings its styles along. */
+  mail(locals: MailLocals, locale: Locale): string
+  translator(locale: Locale): Translator
+  readonly brand: Brand
   /** What the pages load from `/assets/…`. */
   readonly assets: Assets
 }
@@ -36,11 +40,21 @@ export function createRenderer({ viewsDir, locales, brand }: RendererOptions): R
     languageName: (locale: Locale) => translators.get(locale)!.text('language.name'),
   }
 
+  const accents = brandAccents(brand)
+  const translatorOf = (locale: Locale): Translator => {
+    const translator = translators.get(locale)
+    if (!translator) throw new Error(`there are no messages for the locale ${locale}`)
+    return translator
+  }
+
   return {
     assets,
+    brand,
+    translator: translatorOf,
+    mail: (locals, locale) =>
+      eta.render('messages/mail', { ...locals, brand, accents, ...translatorOf(locale) }),
     render(view, locals, page) {
-      const translator = translators.get(page.locale)
-      if (!translator) throw new Error(`there are no messages for the locale ${page.locale}`)
+      const translator = translatorOf(page.locale)
       return eta.render(view, {
         ...locals,
         ...helpers,

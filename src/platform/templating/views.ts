@@ -1,4 +1,5 @@
 import type { Locale } from './i18n.ts'
+import type { SafeHtml } from './safe_html.ts'
 
 /**
  * The contract between those who answer requests and the templates in `views/`: each page by name,
@@ -26,6 +27,7 @@ export type Views = {
   'errors/error': ErrorLocals
   'home/index': HomeLocals
   'dev/inbox': InboxLocals
+  'dev/message': InboxMessageLocals
 }
 
 export type ViewName = keyof Views
@@ -256,13 +258,37 @@ export type HomeLocals = {
 }
 
 export type InboxLocals = {
-  messages: readonly {
-    kind: 'token_reuse' | 'approval_requested'
-    recipient: string
-    client: string
-    /** What to do about it. */
-    uri?: string | undefined
-    /** ISO 8601. */
-    at: string
-  }[]
+  messages: readonly (InboxEntry & { uri?: string | undefined })[]
+}
+
+type InboxEntry = {
+  kind: string
+  /** What an SMS has none of. */
+  subject?: string | undefined
+  /** The whole SMS, or the beginning of a mail. */
+  excerpt?: string | undefined
+  recipient: string
+  state: string
+  /** ISO 8601. */
+  at: string
+}
+
+export type InboxMessageLocals = InboxEntry & {
+  /** Of the text as it goes out, with what leads somewhere; absent where it was wiped. */
+  lines?: readonly (readonly { text: string; uri?: string | undefined }[])[] | undefined
+  htmlUri?: string | undefined
+  listUri: string
+}
+
+/** A mail: one message in its language. What is optional is not shown where it is absent. */
+export type MailLocals = {
+  subject: string
+  /** Of the message, in markup. */
+  paragraph: SafeHtml
+  code?: string | undefined
+  action?: { label: string; uri: string } | undefined
+  notes: readonly string[]
+  sender: SafeHtml
+  /** Absolute; the name stands where there is none. */
+  logoUri?: string | undefined
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import * as oidc from 'openid-client'
-import { securityNotices } from '../../../src/domain/messaging/security_notices.ts'
+import { createSecurityNotices } from '../../../src/domain/messaging/security_notices.ts'
 import { relayBatch } from '../../../src/platform/events/relay.ts'
 import {
   type AuthCore,
@@ -35,7 +35,9 @@ describe('The development inbox', function () {
     await redeem()
     await redeem().catch(() => {})
     await server.parts.recorder.flush()
-    while ((await relayBatch(server.parts.db, [securityNotices])) > 0);
+    const approvalsUri = `${server.issuer}/ciba`
+    const notices = createSecurityNotices({ ...server.parts, approvalsUri })
+    while ((await relayBatch(server.parts.db, [notices])) > 0);
     const text = await inbox()
     expect(text).to.contain('Your sign-in to Lantern Books was ended').and.to.contain(ada.email)
     expect(text.split('was ended').length, text).to.equal(2)

@@ -1,0 +1,144 @@
+import { chooseLocale } from '../../platform/templating/choose_locale.ts'
+import { LOCALES, type Locale, type Translator } from '../../platform/templating/i18n.ts'
+import type { Renderer } from '../../platform/templating/strict_eta.ts'
+import { type Channel, type Factor, KINDS, type KindDefinition, type MessageKind } from './kinds.ts'
+import { fillTemplate, type Overrides } from './overrides.ts'
+
+/** What leaves the house: one message in the words of its reader. */
+export type RenderedMessage =
+  | { channel: 'email'; locale: Locale; subject: string; text: string; html: string }
+  | { channel: 'sms'; locale: Locale; text: string }
+
+export type ToRender = {
+  kind: MessageKind
+  channel: Channel
+  locale: string
+  fields: Record<string, unknown>
+}
+
+/** @throws ZodError for fields that are not the kind's */
+export type RenderMessage = (message: ToRender) => RenderedMessage
+
+type Deps = {
+  renderer: Pick<Renderer, 'mail' | 'translator' | 'brand'>
+  /** The issuer: messages name its host, and a logo given as a path is there. */
+  issuer: string
+  overrides?: Overrides
+}
+
+/** Where this field is there, `message.<kind>.text_<field>` says it too. */
+const TOLD_IF_THERE: Partial<Record<MessageKind, string>> = {
+  verify_email: 'client',
+  new_device: 'place',
+}
+
+export function createMessageRenderer({
+  renderer,
+  issuer,
+  overrides = new Map(),
+}: Deps): RenderMessage {
+  const host = new URL(issuer).host
+  return ({ kind, channel, locale: wanted, fields: written }) => {
+    const definition: KindDefinition = KINDS[kind]
+    const fields = definition.fields.parse(written)
+    const locale = chooseLocale({ chosen: wanted, supported: LOCALES, fallback: 'en' })
+    const translator = renderer.translator(locale)
+    const params = { ...paramsOf(fields, translator), brand: renderer.brand.name, host }
+    const own = (part: 'subject' | 'txt' | 'html' | 'sms') => {
+      const template = overrides.get(`${kind}.${locale}.${part}`)
+      return template === undefined ? undefined : fillTemplate(template, params, part === 'html')
+    }
+    const words = { kind, definition, params, translator }
+    if (channel === 'sms') {
+      return { channel, locale, text: own('sms') ?? smsText(words, host) }
+    }
+    const mail = mailParts(words)
+    return {
+      channel,
+      locale,
+      subject: oneLine(own('subject') ?? mail.subject),
+      text: own('txt') ?? mailText(mail, translator),
+      html: own('html') ?? renderer.mail({ ...mail, logoUri: logoOf(renderer, issuer) }, locale),
+    }
+  }
+}
+
+export type MessageParams = Readonly<Record<string, string | number>>
+
+/** Fields as they are read: times in words, and ways to sign in by their names. */
+function paramsOf(fields: Record<string, unknown>, translator: Translator): MessageParams {
+  const params: Record<string, string | number> = {}
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value === 'number') params[name] = value
+    else if (name === 'at') params[name] = translator.moment(String(value))
+    else if (name === 'factor') params[name] = factorName(value as Factor, fields, translator)
+    else if (value !== undefined) params[name] = String(value)
+  }
+  return params
+}
+
+function factorName(factor: Factor, { name }: { name?: unknown }, { text }: Translator): string {
+  const label = text(`message.factor.${factor}`)
+  return typeof name === 'string' ? `${label} (${name})` : label
+}
+
+type Words = {
+  kind: MessageKind
+  definition: KindDefinition
+  params: MessageParams
+  translator: Translator
+}
+
+function textKey({ kind, params }: Words): string {
+  const field = TOLD_IF_THERE[kind]
+  const suffix = field !== undefined && field in params ? `_${field}` : ''
+  return `message.${kind}.text${suffix}`
+}
+
+function mailParts(words: Words) {
+  const { kind, definition, params, translator } = words
+  const { t, text } = translator
+  const { code, link } = params
+  return {
+    subject: text(`message.${kind}.subject`, params),
+    paragraph: t(textKey(words), params),
+    plainParagraph: text(textKey(words), params),
+    notes: definition.notes.map((note) => text(`message.part.${note}`)),
+    sender: t('message.part.sender', params),
+    plainSender: text('message.part.sender', params),
+    ...(code === undefined ? {} : { code: String(code) }),
+    ...(link === undefined
+      ? {}
+      : { action: { label: text(`message.${kind}.action`), uri: String(link) } }),
+  }
+}
+
+function mailText(mail: ReturnType<typeof mailParts>, { text }: Translator): string {
+  const { code, action } = mail
+  return [
+    mail.plainParagraph,
+    ...(code === undefined ? [] : [`${text('message.part.code')}: ${code}`]),
+    ...(action === undefined ? [] : [`${action.label}:\n${action.uri}`]),
+    ...mail.notes,
+    `-- \n${mail.plainSender}`,
+  ].join('\n\n')
+}
+
+/**
+ * With a code, the last line binds it to our domain, so that a telephone offers it on our pages
+ * only (WICG "Origin-bound one-time codes delivered via SMS").
+ */
+function smsText({ kind, params, translator }: Words, host: string): string {
+  const text = translator.text(`message.${kind}.sms`, params)
+  const { code } = params
+  return code === undefined ? text : `${text}\n\n@${host.replace(/:\d+$/, '')} #${code}`
+}
+
+function logoOf({ brand }: Pick<Renderer, 'brand'>, issuer: string): string | undefined {
+  return brand.logoUri?.startsWith('/') ? `${issuer}${brand.logoUri}` : brand.logoUri
+}
+
+/** A line break in a header field would begin another. */
+function oneLine(subject: string): string {
+  return subject.replace(/\p{Cc}+/gu, ' ').trim()
+}

@@ -1,0 +1,141 @@
+import type { Clock } from '../../core/clock.ts'
+import { messageFailed, messageSent } from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import { type Db, inTransaction } from '../../platform/persistence/db.ts'
+import type { Channel } from './kinds.ts'
+import type { Message } from './message.ts'
+import { claimMessage, isBeingSent, releaseMessage, settleMessage } from './message_store.ts'
+import type { RenderMessage } from './render_message.ts'
+import type { SendOutcome, Transport } from './transports/transport.ts'
+import type { Transports } from './transports/transports.ts'
+
+/**
+ * Delivers one queued message. It is claimed in one statement, so that of several workers one sends
+ * it, and offered to the transports in order until one takes it. What nobody takes now is tried
+ * again by the job queue. A worker that dies after a transport took the message and before that is
+ * written sends it twice, with the same id: at least once is what mail can promise.
+ */
+export type SendDeps = {
+  db: Db
+  keyring: Keyring
+  clock: Clock
+  render: RenderMessage
+  transports: Transports
+  log: { warn(fields: object, message: string): void }
+  /** Outside production the development inbox shows what a message said; elsewhere it is wiped. */
+  keepFields: boolean
+  onOutcome(outcome: { kind: string; transport: string; outcome: string }): void
+}
+
+type Attempt = { last: boolean; signal: AbortSignal }
+
+/** @throws Error where no transport could take it now and another attempt follows */
+export async function sendMessage(
+  deps: SendDeps,
+  { messageId }: { messageId: string },
+  { last, signal }: Attempt,
+): Promise<void> {
+  const now = deps.clock.now()
+  const message = await claimMessage(deps.db, deps.keyring, { id: messageId, now })
+  if (!message) return await waitForOther(deps, messageId)
+  if (message.expired) return await fail(deps, message, 'expired')
+  const { outcome, transport } = await offer(deps, message, signal)
+  if (outcome.kind === 'accepted') return await markSent(deps, message, transport, outcome)
+  if (outcome.kind === 'rejected' || last) {
+    return await fail(deps, message, 'failed', { transport, reason: outcome.reason })
+  }
+  await releaseMessage(deps.db, { id: message.id, failure: outcome.reason })
+  throw new Error(`no transport took the message: ${outcome.reason}`)
+}
+
+/** The job must outlive the other attempt: it may be a dead worker's. */
+async function waitForOther({ db }: SendDeps, id: string): Promise<void> {
+  if (await isBeingSent(db, { id })) throw new Error('another attempt is under way')
+}
+
+type Offered = { outcome: SendOutcome; transport: string }
+
+async function offer(deps: SendDeps, message: Message, signal: AbortSignal): Promise<Offered> {
+  if (!isAddress(message.channel, message.recipient)) {
+    return { outcome: { kind: 'rejected', reason: 'malformed address' }, transport: 'none' }
+  }
+  const outgoing = outgoingOf(deps, message)
+  let offered: Offered = {
+    outcome: { kind: 'rejected', reason: `no transport for ${message.channel}` },
+    transport: 'none',
+  }
+  for (const transport of deps.transports.inOrder(message.channel)) {
+    offered = { outcome: await attempt(transport, outgoing, signal), transport: transport.name }
+    const { outcome } = offered
+    deps.onOutcome({ kind: message.kind, transport: transport.name, outcome: outcome.kind })
+    if (outcome.kind !== 'unavailable') return offered
+    deps.transports.rest(transport)
+    const { reason } = outcome
+    deps.log.warn(
+      { 'message.id': message.id, transport: transport.name, reason },
+      'a transport did not take a message',
+    )
+  }
+  return offered
+}
+
+async function attempt(
+  transport: Transport,
+  outgoing: Parameters<Transport['send']>[0],
+  signal: AbortSignal,
+): Promise<SendOutcome> {
+  try {
+    return await transport.send(outgoing, signal)
+  } catch (error) {
+    return { kind: 'unavailable', reason: (error as Error).name }
+  }
+}
+
+function outgoingOf({ render }: SendDeps, message: Message) {
+  const { id, kind, channel, locale, recipient: to, fields = {} } = message
+  const rendered = render({ kind, channel, locale, fields })
+  const { text } = rendered
+  const { subject, html } = rendered.channel === 'email' ? rendered : { subject: '', html: '' }
+  return { id, kind, to, subject, text, html }
+}
+
+async function markSent(
+  deps: SendDeps,
+  message: Message,
+  transport: string,
+  { providerId }: { providerId?: string | undefined },
+): Promise<void> {
+  const { id, kind, channel, accountId } = message
+  await inTransaction(deps.db, async (tx) => {
+    const change = { id, state: 'sent', transport, providerId, at: deps.clock.now() } as const
+    await settleMessage(tx, { ...change, wipe: !deps.keepFields })
+    await appendEvent(tx, messageSent({ messageId: id, kind, channel, accountId, transport }))
+  })
+}
+
+async function fail(
+  deps: SendDeps,
+  message: Message,
+  state: 'failed' | 'expired',
+  { transport, reason }: { transport?: string; reason?: string } = {},
+): Promise<void> {
+  const { id, kind, channel, accountId } = message
+  const failure = reason ?? state
+  await inTransaction(deps.db, async (tx) => {
+    const change = { id, state, transport, failure, at: deps.clock.now() }
+    await settleMessage(tx, { ...change, wipe: !deps.keepFields })
+    const facts = { messageId: id, kind, channel, accountId, reason: failure }
+    await appendEvent(tx, messageFailed(facts))
+  })
+  if (state === 'expired') deps.onOutcome({ kind, transport: 'none', outcome: 'expired' })
+}
+
+/** Nothing that could end a header or a command, or add a second recipient. */
+const MAIL_ADDRESS = /^[^\s<>"(),:;\\@\p{C}]+@[^\s<>"(),;\\@\p{C}]+$/u
+/** E.164. */
+const NUMBER = /^\+[1-9]\d{5,14}$/
+
+function isAddress(channel: Channel, recipient: string): boolean {
+  return (channel === 'email' ? MAIL_ADDRESS : NUMBER).test(recipient)
+}

@@ -1,0 +1,136 @@
+import { z } from 'zod'
+import { durationS, list, setting } from '../setting.ts'
+
+/** How messages to people leave: mail by SMTP, SMS by providers, and the words they are in. */
+
+const ADDRESS = /^[^\s<>"(),:;\\@\p{C}]+@[^\s<>"(),:;\\@\p{C}]+$/u
+
+const address = z.string().regex(ADDRESS, { error: 'must be an address such as login@example.com' })
+
+/** `Name <address>` or an address. */
+const mailbox = z
+  .string()
+  .refine((text) => ADDRESS.test(/^[^<>\p{Cc}]*<([^<>]+)>$/u.exec(text)?.[1] ?? text), {
+    error: 'must be an address, or a name and an address: Example <login@example.com>',
+  })
+
+const smtpUrl = z.string().refine(isSmtpUrl, {
+  error:
+    'must be smtp://user:password@host:587 or smtps://user:password@host:465, parts percent-encoded',
+})
+
+function isSmtpUrl(text: string): boolean {
+  const url = URL.parse(text)
+  if (!url || !/^smtps?:$/.test(url.protocol) || url.hostname === '') return false
+  return ['', '/'].includes(url.pathname) && url.search === '' && url.hash === ''
+}
+
+/** Like the secrets of Standard Webhooks: 24 to 64 bytes. */
+const webhookSecret = z.string().refine(
+  (text) => {
+    const bytes = Buffer.from(text.replace(/^whsec_/, ''), 'base64')
+    return text.startsWith('whsec_') && bytes.length >= 24 && bytes.length <= 64
+  },
+  { error: 'must be whsec_ and 24 to 64 bytes in base64: `openssl rand -base64 32` after whsec_' },
+)
+
+const word = z.string().min(1).max(256)
+
+export const messagingSection = z.strictObject({
+  mailFrom: setting(mailbox.optional(), {
+    env: 'AUTHCORE_MAIL_FROM',
+    doc: 'Whom mails come from: an address, or `Name <address>`.',
+  }),
+  mailEnvelopeFrom: setting(address.optional(), {
+    env: 'AUTHCORE_MAIL_ENVELOPE_FROM',
+    doc: 'Where mails that cannot be delivered return to (the envelope sender).',
+    defaultDoc: 'the address of AUTHCORE_MAIL_FROM',
+  }),
+  smtpUrls: setting(list(smtpUrl).default([]), {
+    env: 'AUTHCORE_SMTP_URL',
+    doc: 'The mail server: `smtps://user:password@host:465`, or `smtp://user:password@host:587`, which goes over to TLS before anything is said. Several, comma separated, are tried in this order. Name and password are percent-encoded. Its certificate is checked; AUTHCORE_OUTBOUND_CA_FILE adds an authority.',
+    secret: true,
+  }),
+  smtpTls: setting(z.enum(['required', 'opportunistic', 'off']).default('required'), {
+    env: 'AUTHCORE_SMTP_TLS',
+    doc: 'What `smtp://` does: `required` sends nothing without TLS, `opportunistic` uses it where it is offered, `off` never. For a server on the same machine or network only.',
+  }),
+  dkimDomain: setting(word.optional(), {
+    env: 'AUTHCORE_DKIM_DOMAIN',
+    doc: 'Signs mails for this domain (DKIM, RFC 6376), where the mail server does not.',
+  }),
+  dkimSelector: setting(word.optional(), {
+    env: 'AUTHCORE_DKIM_SELECTOR',
+    doc: 'The selector under which the public key is in the DNS.',
+  }),
+  dkimKey: setting(
+    z.string().includes('PRIVATE KEY', { error: 'must be a private key in PEM form' }).optional(),
+    {
+      env: 'AUTHCORE_DKIM_KEY',
+      doc: 'The private key, PEM.',
+      secret: true,
+    },
+  ),
+  smsTransports: setting(list(z.enum(['hook', 'twilio', 'vonage', 'sns'])).default([]), {
+    env: 'AUTHCORE_SMS_TRANSPORTS',
+    doc: 'How SMS leave, tried in this order: `hook` (a program of your own), `twilio`, `vonage`, `sns`.',
+  }),
+  smsFrom: setting(word.optional(), {
+    env: 'AUTHCORE_SMS_FROM',
+    doc: 'The sender of SMS: a number such as +4930123456, a name where the country allows one, or a messaging service of Twilio.',
+  }),
+  smsHookUrl: setting(z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(), {
+    env: 'AUTHCORE_SMS_HOOK_URL',
+    doc: 'Where each SMS is posted as JSON, signed as Standard Webhooks are. An address in a private network must be in AUTHCORE_OUTBOUND_ALLOW.',
+  }),
+  smsHookSecret: setting(webhookSecret.optional(), {
+    env: 'AUTHCORE_SMS_HOOK_SECRET',
+    doc: 'What the posts are signed with, and what its reports of delivery must be signed with.',
+    secret: true,
+  }),
+  twilioAccountSid: setting(word.optional(), {
+    env: 'AUTHCORE_TWILIO_ACCOUNT_SID',
+    doc: 'The account at Twilio.',
+  }),
+  twilioAuthToken: setting(word.optional(), {
+    env: 'AUTHCORE_TWILIO_AUTH_TOKEN',
+    doc: 'Its authentication token; reports of delivery are checked with it as well.',
+    secret: true,
+  }),
+  vonageApiKey: setting(word.optional(), {
+    env: 'AUTHCORE_VONAGE_API_KEY',
+    doc: 'The API key at Vonage.',
+  }),
+  vonageApiSecret: setting(word.optional(), {
+    env: 'AUTHCORE_VONAGE_API_SECRET',
+    doc: 'Its secret.',
+    secret: true,
+  }),
+  snsRegion: setting(
+    z
+      .string()
+      .regex(/^[a-z0-9-]{1,40}$/, { error: 'must be a region such as eu-central-1' })
+      .optional(),
+    {
+      env: 'AUTHCORE_SNS_REGION',
+      doc: 'The region of Amazon SNS.',
+    },
+  ),
+  snsAccessKeyId: setting(word.optional(), {
+    env: 'AUTHCORE_SNS_ACCESS_KEY_ID',
+    doc: 'An access key that may do `sns:Publish`.',
+  }),
+  snsSecretAccessKey: setting(word.optional(), {
+    env: 'AUTHCORE_SNS_SECRET_ACCESS_KEY',
+    doc: 'Its secret.',
+    secret: true,
+  }),
+  templatesDir: setting(z.string().min(1).optional(), {
+    env: 'AUTHCORE_MESSAGE_TEMPLATES',
+    doc: 'A directory of own words, in files named `<kind>.<locale>.<subject|txt|html|sms>`.',
+  }),
+  retentionS: setting(durationS(86_400, 366 * 86_400).default(30 * 86_400), {
+    env: 'AUTHCORE_MESSAGE_RETENTION',
+    doc: 'How long it is known that a message went to somebody, and what became of it. What it said is deleted when it was sent.',
+  }),
+})
