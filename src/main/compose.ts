@@ -1,5 +1,3 @@
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import Keygrip from 'keygrip'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { type ClientCache, createClientCache } from '../domain/clients/client_cache.ts'
@@ -32,10 +30,8 @@ import { type ChangeFeed, openChangeFeed } from '../platform/persistence/change_
 import type { Db } from '../platform/persistence/db.ts'
 import { assertSchemaCurrent, migrateUp } from '../platform/persistence/migrate.ts'
 import { openRedis, type RedisClient } from '../platform/persistence/redis.ts'
-import type { Brand } from '../platform/templating/brand_stylesheet.ts'
-import { loadCatalogue } from '../platform/templating/catalogue.ts'
 import { LOCALES } from '../platform/templating/i18n.ts'
-import { createRenderer, type Renderer } from '../platform/templating/strict_eta.ts'
+import type { Renderer } from '../platform/templating/strict_eta.ts'
 import { createAdapterFactory } from '../surfaces/oidc/adapters/adapter_for_model.ts'
 import { type Codec, createCodec } from '../surfaces/oidc/adapters/codec.ts'
 import type { RecordStores } from '../surfaces/oidc/adapters/unit_of_work.ts'
@@ -44,7 +40,7 @@ import { unlessCertificatesLack } from '../surfaces/oidc/mutual_tls.ts'
 import { type ProviderRuntime, startProviderRuntime } from '../surfaces/oidc/provider_runtime.ts'
 import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createPages, type Pages } from '../web/pages.ts'
-import { messageRendererOf, transportsOf } from './messaging.ts'
+import { messageRendererOf, rendererOf, transportsOf } from './messaging.ts'
 import { type LazyOutbound, outboundAtFirstUse, outboundPolicy } from './outbound.ts'
 import type { Storage } from './storage.ts'
 
@@ -80,8 +76,6 @@ export type Parts = {
   /** Everything but the storage, which was there before. */
   close(): Promise<void>
 }
-
-const VIEWS = fileURLToPath(new URL('../../views', import.meta.url))
 
 export function rotationPolicy({ security }: Config): RotationPolicy {
   return {
@@ -129,11 +123,7 @@ export async function compose(input: {
     recorder,
   })
   const jobs = createJobQueue({ db, log })
-  const renderer = createRenderer({
-    viewsDir: VIEWS,
-    locales: loadCatalogue(join(VIEWS, 'locales')),
-    brand: brandOf(config),
-  })
+  const renderer = rendererOf(config)
   const pages = createPages(renderer)
   const transports = transportsOf(config, { request: outbound.request, clock })
   const stores = { db, redis }
@@ -234,9 +224,4 @@ function knownClients(
     onRefused: (clientId, reason) => recorder.record(clientDocumentRefused({ clientId, reason })),
   })
   return withDocuments(registered, documents)
-}
-
-function brandOf({ brand }: Config): Brand {
-  const { name, logoUri, accent, accentDark } = brand
-  return { name, logoUri, colors: { light: { accent }, dark: { accent: accentDark } } }
 }

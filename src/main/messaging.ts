@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Clock } from '../core/clock.ts'
 import type { Channel } from '../domain/messaging/kinds.ts'
 import { loadOverrides } from '../domain/messaging/overrides.ts'
@@ -13,7 +15,8 @@ import { createTransports, type Transports } from '../domain/messaging/transport
 import { createTwilio } from '../domain/messaging/transports/twilio.ts'
 import { createVonage } from '../domain/messaging/transports/vonage.ts'
 import type { ConfigBeforeSecrets } from '../platform/config/schema.ts'
-import type { Renderer } from '../platform/templating/strict_eta.ts'
+import { loadCatalogue } from '../platform/templating/catalogue.ts'
+import { createRenderer, type Renderer } from '../platform/templating/strict_eta.ts'
 import { statusPath } from '../surfaces/message_status/paths.ts'
 
 /** Messages as the configuration wants them: the ways out in their order, and the words. */
@@ -22,6 +25,18 @@ type MessagingConfig = Pick<
   ConfigBeforeSecrets,
   'environment' | 'messaging' | 'security' | 'server'
 >
+
+const VIEWS = fileURLToPath(new URL('../../views', import.meta.url))
+
+/** The views and words of pages and mails, in the deployment's look. */
+export function rendererOf({ brand }: Pick<ConfigBeforeSecrets, 'brand'>): Renderer {
+  const { name, logoUri, accent, accentDark } = brand
+  return createRenderer({
+    viewsDir: VIEWS,
+    locales: loadCatalogue(join(VIEWS, 'locales')),
+    brand: { name, logoUri, colors: { light: { accent }, dark: { accent: accentDark } } },
+  })
+}
 
 export function messageRendererOf(config: MessagingConfig, renderer: Renderer): RenderMessage {
   return createMessageRenderer({

@@ -3,6 +3,8 @@ import type { Page } from 'playwright-core'
 import { MULTI_FACTOR_ACR } from '../../src/domain/authentication/assurance.ts'
 import { createResourceServer } from '../../src/domain/clients/create_resource_server.ts'
 import { totpCodeAt } from '../../src/domain/credentials/totp/totp.ts'
+import { queueMessage } from '../../src/domain/messaging/queue_message.ts'
+import { inTransaction } from '../../src/platform/persistence/db.ts'
 import {
   API,
   type AuthCore,
@@ -134,13 +136,34 @@ export async function visitEveryPage(world: World, page: Page, look: Look): Prom
   for (const [name, path] of [
     ['error_not_found', '/nowhere'],
     ['error_invalid_client', '/authorize?client_id=nobody'],
-    ['dev_inbox', '/dev/inbox'],
   ]) {
     await page.goto(server.issuer + path)
     await look(page, name!)
   }
+  await inboxPages(world, page, look)
   await page.goto(`${site.startUri}?redirect_uri=https://evil.example/`)
   await look(page, 'error_invalid_redirect_uri')
+}
+
+/** A message of each kind that looks different: code and link, neither, and an SMS. */
+async function inboxPages({ server }: World, page: Page, look: Look): Promise<void> {
+  const { parts, issuer } = server
+  const fields = { code: '482913', link: `${issuer}/verify?t=${'x'.repeat(60)}`, client: 'Lantern' }
+  await inTransaction(parts.db, async (tx) => {
+    const recipient = 'amira.haddad@a-long-name-of-a-host.example.test'
+    await queueMessage(parts, tx, { kind: 'verify_email', recipient, fields })
+    const sms = { channel: 'sms', recipient: '+4930123456' } as const
+    await queueMessage(parts, tx, { kind: 'sign_in_code', ...sms, fields: { code: '482913' } })
+    await queueMessage(parts, tx, { kind: 'password_changed', recipient, locale: 'ar', fields: {} })
+  })
+  await page.goto(`${issuer}/dev/inbox`)
+  await look(page, 'dev_inbox')
+  await page
+    .getByRole('link', { name: /AuthCore/ })
+    .last()
+    .click()
+  await page.locator('#message-text').waitFor()
+  await look(page, 'dev_message')
 }
 
 /** Ends at the client, signed in. */

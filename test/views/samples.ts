@@ -379,9 +379,15 @@ export const samples: Samples = {
       recipient: '+4930123456',
       state: 'sent',
       at: '2026-11-21T10:00:00.000Z',
-      listUri: '/dev/inbox',
     },
     states: {
+      wiped: {
+        kind: 'sign_in_code',
+        recipient: '+4930123456',
+        state: 'sent',
+        at: '2026-11-21T10:00:00.000Z',
+        listUri: '/dev/inbox',
+      },
       mail: {
         kind: 'verify_email',
         subject: 'Confirm your e-mail address',

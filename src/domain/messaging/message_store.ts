@@ -36,6 +36,43 @@ export async function listMessages(
   return rows.map((row) => messageOf(keyring, row))
 }
 
+export type MessageFacts = Pick<Message, 'id' | 'kind' | 'channel' | 'recipient' | 'state'> & {
+  transport: string | undefined
+  failure: string | undefined
+  createdAt: Date
+  sentAt: Date | undefined
+}
+
+/** The newest first, without what they say. */
+export async function listMessageFacts(
+  db: Db,
+  { limit }: { limit: number },
+): Promise<MessageFacts[]> {
+  const rows = await query<{
+    id: string
+    kind: MessageKind
+    channel: Channel
+    recipient: string
+    state: MessageState
+    transport: string | null
+    failure: string | null
+    created_at: Date
+    sent_at: Date | null
+  }>(
+    db,
+    `SELECT id, kind, channel, recipient, state, transport, failure, created_at, sent_at
+       FROM message ORDER BY created_at DESC, id LIMIT $1`,
+    [limit],
+  )
+  return rows.map(({ created_at, sent_at, transport, failure, ...row }) => ({
+    ...row,
+    transport: transport ?? undefined,
+    failure: failure ?? undefined,
+    createdAt: created_at,
+    sentAt: sent_at ?? undefined,
+  }))
+}
+
 export type NewMessage = {
   id: string
   kind: MessageKind

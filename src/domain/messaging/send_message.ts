@@ -3,10 +3,10 @@ import { messageFailed, messageSent } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
-import type { Channel } from './kinds.ts'
 import type { Message } from './message.ts'
 import { claimMessage, isBeingSent, releaseMessage, settleMessage } from './message_store.ts'
 import type { RenderMessage } from './render_message.ts'
+import { isAddress } from './transports/address.ts'
 import type { SendOutcome, Transport } from './transports/transport.ts'
 import type { Transports } from './transports/transports.ts'
 
@@ -122,6 +122,7 @@ async function fail(
 ): Promise<void> {
   const { id, kind, channel, accountId } = message
   const failure = reason ?? state
+  deps.log.warn({ 'message.id': id, kind, transport, reason: failure }, 'a message was given up')
   await inTransaction(deps.db, async (tx) => {
     const change = { id, state, transport, failure, at: deps.clock.now() }
     await settleMessage(tx, { ...change, wipe: !deps.keepFields })
@@ -129,13 +130,4 @@ async function fail(
     await appendEvent(tx, messageFailed(facts))
   })
   if (state === 'expired') deps.onOutcome({ kind, transport: 'none', outcome: 'expired' })
-}
-
-/** Nothing that could end a header or a command, or add a second recipient. */
-const MAIL_ADDRESS = /^[^\s<>"(),:;\\@\p{C}]+@[^\s<>"(),;\\@\p{C}]+$/u
-/** E.164. */
-const NUMBER = /^\+[1-9]\d{5,14}$/
-
-function isAddress(channel: Channel, recipient: string): boolean {
-  return (channel === 'email' ? MAIL_ADDRESS : NUMBER).test(recipient)
 }

@@ -36,6 +36,11 @@ const GROUPS: readonly Group[] = [
     load: async () => (await import('./keys.ts')).defineKeysCommands,
   },
   {
+    name: 'message',
+    summary: 'what is sent to people by mail and SMS',
+    load: async () => (await import('./message.ts')).defineMessageCommands,
+  },
+  {
     name: 'migrate',
     summary: 'the database schema',
     load: async () => (await import('./migrate.ts')).defineMigrateCommands,

@@ -1,6 +1,7 @@
 import { getCACertificates } from 'node:tls'
 import type { Transporter } from 'nodemailer'
 import type SMTPPool from 'nodemailer/lib/smtp-pool/index.js'
+import { isAddress } from './address.ts'
 import type { SendOutcome, Transport } from './transport.ts'
 
 /**
@@ -36,6 +37,10 @@ export function createSmtpTransport(options: SmtpOptions): Transport {
     name: options.name,
     channel: 'email',
     async send(message) {
+      // nodemailer reads a list of recipients out of what it is given.
+      if (!isAddress('email', message.to)) {
+        return { kind: 'rejected', reason: 'malformed address' }
+      }
       opened ??= openPool(options)
       const pool = await opened
       try {

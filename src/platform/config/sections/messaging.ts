@@ -127,7 +127,7 @@ export const messagingSection = z.strictObject({
   }),
   templatesDir: setting(z.string().min(1).optional(), {
     env: 'AUTHCORE_MESSAGE_TEMPLATES',
-    doc: 'A directory of own words, in files named `<kind>.<locale>.<subject|txt|html|sms>`.',
+    doc: 'A directory of own words, in files named `<kind>.<locale>.<part>`, the part `subject`, `txt`, `html` or `sms`: see docs/MESSAGES.md.',
   }),
   retentionS: setting(durationS(86_400, 366 * 86_400).default(30 * 86_400), {
     env: 'AUTHCORE_MESSAGE_RETENTION',

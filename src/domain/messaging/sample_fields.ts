@@ -1,0 +1,31 @@
+import type { FieldsOf, MessageKind } from './kinds.ts'
+
+/** What a preview shows in the places of what a person would read. Nothing of it opens anything. */
+
+const link = 'https://login.example.com/sample'
+const at = '2026-01-31T12:00:00.000Z'
+const code = '123456'
+
+const SAMPLES: { readonly [K in MessageKind]: FieldsOf<K> } = {
+  verify_email: { code, link, client: 'Lantern Books' },
+  verify_phone: { code },
+  already_registered: { link },
+  reset_password: { code, link },
+  sign_in_code: { code },
+  magic_link: { link },
+  approval_requested: { client: 'Lantern Books', link },
+  token_reuse: { client: 'Lantern Books' },
+  new_device: { device: 'Firefox, Linux', place: 'Lisbon', at, link },
+  password_changed: {},
+  factor_added: { factor: 'passkey', name: 'Laptop' },
+  factor_removed: { factor: 'totp' },
+  email_changed: { newEmailMasked: 'a…a@example.com', link },
+  recovery_code_used: { left: 9 },
+  account_locked: {},
+  account_deletion_scheduled: { at, link },
+  inactive_warning: { at },
+}
+
+export function sampleFields<K extends MessageKind>(kind: K): FieldsOf<K> {
+  return SAMPLES[kind]
+}

@@ -1,0 +1,92 @@
+import { expect } from 'chai'
+import { ConfigError } from '../../../src/platform/config/config_error.ts'
+import { effectiveConfig } from '../../../src/platform/config/describe_config.ts'
+import { type EnvironmentVariables, loadConfig } from '../../../src/platform/config/load_config.ts'
+
+const MAIL: EnvironmentVariables = {
+  AUTHCORE_SMTP_URL: 'smtp://mailer:p%2Css%40word@mail.example.com:587',
+  AUTHCORE_MAIL_FROM: 'Example <login@example.com>',
+}
+
+function faultsOf(env: EnvironmentVariables): string {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.faults.map(({ key, problem }) => `${key} ${problem}`).join('\n')
+  }
+  return ''
+}
+
+describe('the settings of messages', () => {
+  it('are needed for nothing, and complete with a mail server and a sender', () => {
+    expect(loadConfig({}).messaging).to.include({ smtpTls: 'required', retentionS: 30 * 86_400 })
+    expect(faultsOf(MAIL)).to.equal('')
+  })
+
+  it('take several mail servers in their order', () => {
+    const urls = 'smtps://a@one.example.com, smtp://two.example.com:25'
+    const { messaging } = loadConfig({ ...MAIL, AUTHCORE_SMTP_URL: urls })
+    expect(messaging.smtpUrls).to.deep.equal(urls.split(', '))
+  })
+
+  const WRONG: [why: string, env: EnvironmentVariables, fault: string][] = [
+    ['no sender', { ...MAIL, AUTHCORE_MAIL_FROM: '' }, 'AUTHCORE_MAIL_FROM is missing'],
+    [
+      'two senders',
+      { ...MAIL, AUTHCORE_MAIL_FROM: 'a@example.com, b@example.com' },
+      'must be an address',
+    ],
+    [
+      'a sender with a second line',
+      { ...MAIL, AUTHCORE_MAIL_FROM: 'a\r\nBcc: x <a@example.com>' },
+      'must be an address',
+    ],
+    [
+      'another scheme',
+      { ...MAIL, AUTHCORE_SMTP_URL: 'https://mail.example.com' },
+      'must be smtp://',
+    ],
+    [
+      'options in the URL',
+      { ...MAIL, AUTHCORE_SMTP_URL: 'smtp://mail.example.com?tls=no' },
+      'must be smtp://',
+    ],
+    ['a password in the clear', { ...MAIL, AUTHCORE_SMTP_TLS: 'off' }, 'would be read on the way'],
+    ['half of DKIM', { ...MAIL, AUTHCORE_DKIM_DOMAIN: 'example.com' }, 'are not all there'],
+    ['DKIM without mail', { AUTHCORE_DKIM_DOMAIN: 'example.com' }, 'without AUTHCORE_SMTP_URL'],
+    [
+      'a hook without its secret',
+      { AUTHCORE_SMS_TRANSPORTS: 'hook', AUTHCORE_SMS_HOOK_URL: 'https://sms.example.com' },
+      'AUTHCORE_SMS_HOOK_SECRET is missing',
+    ],
+    [
+      'a hook with a short secret',
+      { AUTHCORE_SMS_HOOK_SECRET: 'whsec_c2hvcnQ=' },
+      'must be whsec_',
+    ],
+    [
+      'Twilio without anything',
+      { AUTHCORE_SMS_TRANSPORTS: 'twilio' },
+      'AUTHCORE_TWILIO_ACCOUNT_SID and AUTHCORE_TWILIO_AUTH_TOKEN and AUTHCORE_SMS_FROM are missing',
+    ],
+    [
+      'a provider that we do not have',
+      { AUTHCORE_SMS_TRANSPORTS: 'pigeon' },
+      'AUTHCORE_SMS_TRANSPORTS',
+    ],
+  ]
+  for (const [why, env, fault] of WRONG) {
+    it(`are refused with ${why}`, () => expect(faultsOf(env)).to.contain(fault))
+  }
+
+  it('let the password off where the way is TLS from the beginning', () => {
+    const AUTHCORE_SMTP_URL = 'smtps://mailer:secret@mail.example.com'
+    expect(faultsOf({ ...MAIL, AUTHCORE_SMTP_URL, AUTHCORE_SMTP_TLS: 'off' })).to.equal('')
+  })
+
+  it('are printed without their secrets', () => {
+    const printed = JSON.stringify(effectiveConfig(loadConfig(MAIL)))
+    expect(printed).to.contain('login@example.com').and.not.to.contain('p%2Css')
+  })
+})
