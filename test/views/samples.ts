@@ -381,13 +381,6 @@ export const samples: Samples = {
       at: '2026-11-21T10:00:00.000Z',
     },
     states: {
-      wiped: {
-        kind: 'sign_in_code',
-        recipient: '+4930123456',
-        state: 'sent',
-        at: '2026-11-21T10:00:00.000Z',
-        listUri: '/dev/inbox',
-      },
       mail: {
         kind: 'verify_email',
         subject: 'Confirm your e-mail address',
@@ -403,7 +396,6 @@ export const samples: Samples = {
           ],
         ],
         htmlUri: '/dev/inbox/019abc/html',
-        listUri: '/dev/inbox',
       },
     },
   },

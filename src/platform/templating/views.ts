@@ -277,7 +277,6 @@ export type InboxMessageLocals = InboxEntry & {
   /** Of the text as it goes out, with what leads somewhere; absent where it was wiped. */
   lines?: readonly (readonly { text: string; uri?: string | undefined }[])[] | undefined
   htmlUri?: string | undefined
-  listUri?: string | undefined
 }
 
 /** A mail: one message in its language. What is optional is not shown where it is absent. */

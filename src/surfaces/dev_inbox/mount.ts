@@ -54,7 +54,6 @@ function showMessage({ pages }: InboxDeps, ctx: Context, { message, rendered }: 
     ...entryOf(message, rendered),
     lines: rendered && linesOf(rendered.text),
     htmlUri: rendered?.channel === 'email' ? `${uriOf(message)}/html` : undefined,
-    listUri: DEV_INBOX_PATH,
   })
 }
 
@@ -89,11 +88,16 @@ function entryOf(message: Message, rendered: RenderedMessage | undefined) {
   return {
     kind: message.kind,
     subject: rendered?.channel === 'email' ? rendered.subject : undefined,
-    excerpt: rendered?.text.slice(0, EXCERPT),
+    excerpt: rendered && excerptOf(rendered.text),
     recipient: message.recipient,
     state: message.state,
     at: message.createdAt.toISOString(),
   }
+}
+
+function excerptOf(text: string): string {
+  const line = text.replace(/\s+/g, ' ')
+  return line.length > EXCERPT ? `${line.slice(0, EXCERPT).trimEnd()}…` : line
 }
 
 function uriOf({ id }: Message): string {
