@@ -151,15 +151,18 @@ function createSink() {
     },
     onMailFrom: (_address, _session, done) => say('from', done),
     onRcptTo: (_address, _session, done) => say('to', done),
-    async onData(stream, session, done) {
-      const chunks: Buffer[] = []
-      for await (const chunk of stream) chunks.push(chunk as Buffer)
-      const answer = scripted('data')
-      if (answer && 'hang' in answer) return void hanging.push(() => done(failure(421)))
-      if (answer) return done(failure(answer.code))
-      received.push(await mailOf(Buffer.concat(chunks), session))
-      done()
+    onData(stream, session, done) {
+      take(stream, session, done).catch(done)
     },
+  }
+  const take = async (...[stream, session, done]: Parameters<OnData>): Promise<void> => {
+    const chunks: Buffer[] = []
+    for await (const chunk of stream) chunks.push(chunk as Buffer)
+    const answer = scripted('data')
+    if (answer && 'hang' in answer) return void hanging.push(() => done(failure(421)))
+    if (answer) return done(failure(answer.code))
+    received.push(await mailOf(Buffer.concat(chunks), session))
+    done()
   }
   const next = async (to: string, timeoutMs = 10_000): Promise<ReceivedMail> => {
     const find = () => received.find((mail) => mail.to.includes(to) && !taken.has(mail))
@@ -185,7 +188,8 @@ function createSink() {
   }
 }
 
-type Session = Parameters<NonNullable<SMTPServerOptions['onData']>>[1]
+type OnData = NonNullable<SMTPServerOptions['onData']>
+type Session = Parameters<OnData>[1]
 
 async function mailOf(raw: Buffer, { envelope, secure, user }: Session): Promise<ReceivedMail> {
   const parsed = await simpleParser(raw)

@@ -113,7 +113,7 @@ function outcomeOf(error: SmtpError): SendOutcome {
 }
 
 /** `a@b` of `Name <a@b>`. */
-export function addressOf(from: string): string {
+function addressOf(from: string): string {
   return /<([^<>]+)>\s*$/.exec(from)?.[1] ?? from.trim()
 }
 

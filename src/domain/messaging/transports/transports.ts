@@ -22,6 +22,8 @@ export function createTransports(clock: Clock, all: readonly Transport[]): Trans
         .filter((transport) => transport.channel === channel)
         .toSorted((a, b) => Number(isResting(a)) - Number(isResting(b))),
     rest: (transport) => void restsUntil.set(transport, clock.now().getTime() + REST_MS),
-    close: async () => void (await Promise.all(all.map((transport) => transport.close?.()))),
+    async close() {
+      for (const transport of all) await transport.close?.()
+    },
   }
 }
