@@ -47,7 +47,7 @@ describe('platform/events/catalogue', () => {
     ]
     expect(types).to.include.members(known)
     for (const type of types.filter((name) => !known.includes(name))) {
-      expect(type).to.match(/^auth\.[a-z_]+\.[a-z_]*(ed|issued|detected|failed)$/)
+      expect(type).to.match(/^auth\.[a-z_]+\.[a-z_]*(ed|issued|detected|failed|sent)$/)
     }
   })
 })
