@@ -23,9 +23,10 @@ describe('docs/MESSAGES.md', () => {
   })
 
   it('has the caps as they are', () => {
-    const { stranger, owner } = CAPS
+    const { stranger, application, owner } = CAPS
     expect(text.replace(/\s+/g, ' '))
       .to.contain(`${stranger.perHour} an hour and ${stranger.perDay} a day`)
+      .and.to.contain(`${application.perHour} and ${application.perDay} of what an application`)
       .and.to.contain(`${owner.perHour} and ${owner.perDay} of notices`)
   })
 })

@@ -245,7 +245,9 @@ describe('Ping at backchannel authentication (OpenID Connect CIBA Core 1.0 §10.
       inbox = await alice.get(`${server.issuer}/dev/inbox`)
       return inbox.text().includes('Example application asks for your approval')
     })
-    expect(inbox.body).to.include('href="/ciba"')
+    const [, message] = /href="(\/dev\/inbox\/[0-9a-f-]+)"/.exec(inbox.body) ?? []
+    const page = await alice.get(server.issuer + message)
+    expect(page.body).to.include(`<a href="${server.issuer}/ciba">`)
     await answer('deny')
   })
 })

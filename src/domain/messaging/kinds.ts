@@ -30,6 +30,8 @@ export type Cap = { perHour: number; perDay: number }
 export const CAPS = {
   /** What somebody may cause who knows nothing but the address. */
   stranger: { perHour: 5, perDay: 20 },
+  /** What an application may cause; it must not use up the notices that would tell of an intruder. */
+  application: { perHour: 20, perDay: 60 },
   /** What happened to one's own account. */
   owner: { perHour: 30, perDay: 100 },
 } as const satisfies Record<string, Cap>
@@ -96,7 +98,7 @@ export const KINDS = {
     lifetimeS: 15 * minute,
   }),
   /** An application waits for the person's answer (CIBA). */
-  approval_requested: kind('owner', {
+  approval_requested: kind('application', {
     fields: z.strictObject({ client: words, link: link.optional() }),
     lifetimeS: 10 * minute,
   }),

@@ -143,6 +143,27 @@ describe('queueing a message', function () {
       expect(await messages()).to.have.length(CAPS.stranger.perDay)
     })
 
+    it('keeps back no notice of an intruder for what an application sends', async () => {
+      const ask = (n: number) =>
+        inTransaction(database.db, (tx) =>
+          queueMessage(deps, tx, {
+            kind: 'approval_requested',
+            recipient: 'ada@example.test',
+            fields: { client: `Application ${n}` },
+          }),
+        )
+      for (let n = 0; n < CAPS.owner.perHour; n++) await ask(n)
+      expect(await messages()).to.have.length(CAPS.application.perHour)
+      await inTransaction(database.db, (tx) =>
+        queueMessage(deps, tx, {
+          kind: 'password_changed',
+          recipient: 'ada@example.test',
+          fields: {},
+        }),
+      )
+      expect(await messages()).to.have.length(CAPS.application.perHour + 1)
+    })
+
     it('keeps back no notice about the own account, and no message to others', async () => {
       for (let n = 0; n < CAPS.stranger.perHour; n++) await verify('ada@example.test')
       await inTransaction(database.db, (tx) =>
