@@ -10,10 +10,8 @@ import {
   createResourceServerCache,
   type ResourceServerCache,
 } from '../domain/clients/resource_server_cache.ts'
-import {
-  createPasswordHasher,
-  type PasswordHasher,
-} from '../domain/credentials/password/password_hash.ts'
+import type { PasswordHasher } from '../domain/credentials/password/password_hash.ts'
+import type { PasswordPolicy } from '../domain/credentials/password/password_policy.ts'
 import type { RenderMessage } from '../domain/messaging/render_message.ts'
 import type { Transports } from '../domain/messaging/transports/transports.ts'
 import { createRateLimits, type RateLimits } from '../domain/security/rate_limit.ts'
@@ -42,6 +40,7 @@ import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createPages, type Pages } from '../web/pages.ts'
 import { messageRendererOf, rendererOf, transportsOf } from './messaging.ts'
 import { type LazyOutbound, outboundAtFirstUse, outboundPolicy } from './outbound.ts'
+import { createHasher, createPolicy } from './passwords.ts'
 import type { Storage } from './storage.ts'
 
 /** Builds everything once, by hand, from the bottom up. There is no container: this file is it. */
@@ -64,6 +63,8 @@ export type Parts = {
   clients: ClientCache
   resourceServers: ResourceServerCache
   passwords: PasswordHasher
+  /** What a new password must be. */
+  passwordPolicy: PasswordPolicy
   limits: RateLimits
   jobs: JobQueue
   renderMessage: RenderMessage
@@ -178,10 +179,11 @@ export async function compose(input: {
     outbound,
     clients,
     resourceServers,
-    passwords: createPasswordHasher({
-      memoryKib: config.security.argon2MemoryKib,
-      passes: config.security.argon2Passes,
-      parallelism: config.security.argon2Parallelism,
+    passwords: createHasher(config),
+    passwordPolicy: createPolicy(config, {
+      request: outbound.request,
+      log,
+      onOutcome: (outcome) => metrics.breachCheck(outcome),
     }),
     limits,
     jobs,

@@ -11,16 +11,15 @@ import { createAccount } from '../../domain/accounts/create_account.ts'
 import { deleteAccount } from '../../domain/accounts/delete_account.ts'
 import { classifyIdentifier } from '../../domain/accounts/identifier.ts'
 import {
-  createPasswordHasher,
-  type PasswordHasher,
-} from '../../domain/credentials/password/password_hash.ts'
-import { assertAcceptablePassword } from '../../domain/credentials/password/password_policy.ts'
+  assertAcceptablePassword,
+  type PasswordPolicy,
+} from '../../domain/credentials/password/password_policy.ts'
 import { findPassword } from '../../domain/credentials/password/password_store.ts'
 import { setPassword } from '../../domain/credentials/password/set_password.ts'
 import { deleteTrustedDevicesOfAccount } from '../../domain/sessions/trusted_device_store.ts'
-import type { ConfigBeforeSecrets } from '../../platform/config/schema.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { deleteRecordsOfAccount } from '../../surfaces/oidc/adapters/postgres_records.ts'
+import { createHasher, createPolicy } from '../passwords.ts'
 import { claim } from './claim_option.ts'
 import type { CliCommand } from './cli_command.ts'
 import { BY, type Workplace, withDatabase } from './command_database.ts'
@@ -152,27 +151,25 @@ async function create(options: CreateOptions): Promise<Answer> {
   const claims = { ...options.claim, ...(name === undefined ? {} : { name }) }
   const password = await readPassword(options)
   return await withDatabase(async (place) => {
-    const passwordHash = password && (await hash(place.config, password, { email, username }))
+    const passwordHash = password && (await hash(place, password, { email, username }))
     const input = { email, emailVerified, username, claims, passwordHash, by: BY }
     return answerWith(await createAccount(place, input), password)
   })
 }
 
 async function hash(
-  config: ConfigBeforeSecrets,
+  place: Workplace,
   { text }: GivenPassword,
   { email = '', username = '' }: { email?: string | undefined; username?: string | undefined },
 ): Promise<string> {
-  assertAcceptablePassword(text, [email, username, config.brand.name])
-  return await hasherOf(config).hash(text)
+  const { config } = place
+  await assertAcceptablePassword(text, [email, username, config.brand.name], policyOf(place))
+  return await createHasher(config).hash(text)
 }
 
-function hasherOf({ security }: ConfigBeforeSecrets): PasswordHasher {
-  return createPasswordHasher({
-    memoryKib: security.argon2MemoryKib,
-    passes: security.argon2Passes,
-    parallelism: security.argon2Parallelism,
-  })
+function policyOf({ config, outbound }: Workplace): PasswordPolicy {
+  const log = { warn: (_: object, text: string) => process.stderr.write(`${text}\n`) }
+  return createPolicy(config, { request: outbound.request, log })
 }
 
 function answerWith(account: Account, password: GivenPassword | undefined): Answer {
@@ -202,9 +199,10 @@ async function changePassword(
       hint: 'Give it with --password-file or --password-stdin, or say --generate-password.',
     })
   }
-  return await onUser(who, async ({ db, clock, config }, account) => {
+  return await onUser(who, async (place, account) => {
+    const { db, clock, config } = place
     await setPassword(
-      { db, clock, passwords: hasherOf(config) },
+      { db, clock, passwords: createHasher(config), policy: policyOf(place) },
       {
         accountId: account.id,
         password: password.text,

@@ -27,6 +27,7 @@ const SECTION_TITLES: Readonly<Record<keyof typeof configSchema.shape, string>> 
   storage: 'Storage',
   security: 'Keys and security',
   signIn: 'Signing in',
+  passwords: 'Passwords',
   tokens: 'Lifetimes',
   protocols: 'Protocols',
   mutualTls: 'Mutual TLS',

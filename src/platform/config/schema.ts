@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { messagingSection } from './sections/messaging.ts'
 import { mutualTlsSection } from './sections/mutual_tls.ts'
+import { passwordsSection } from './sections/passwords.ts'
 import { brandSection, demoSection } from './sections/presentation.ts'
 import { protocolsSection } from './sections/protocols.ts'
 import { securitySection } from './sections/security.ts'
@@ -15,6 +16,7 @@ export const configSchema = z.strictObject({
   storage: storageSection.prefault({}),
   security: securitySection.prefault({}),
   signIn: signInSection.prefault({}),
+  passwords: passwordsSection.prefault({}),
   tokens: tokensSection.prefault({}),
   protocols: protocolsSection.prefault({}),
   mutualTls: mutualTlsSection.prefault({}),
@@ -39,6 +41,7 @@ export type Config = {
     cookieKeys: Buffer[]
   }
   readonly signIn: Written['signIn']
+  readonly passwords: Written['passwords']
   readonly tokens: Written['tokens']
   readonly protocols: Written['protocols']
   readonly mutualTls: Written['mutualTls']

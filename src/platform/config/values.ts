@@ -74,3 +74,12 @@ export const cssColor = z
   .regex(/^(#[0-9a-fA-F]{3,8}|(rgb|hsl|oklch)\([0-9.,%/ deg]{1,60}\))$/, {
     error: 'must be a colour such as #3b5bdb or oklch(55% 0.2 265)',
   })
+
+/** Where we call: an http(s) URL without credentials or fragment. */
+export const webUrl = z.string().refine(
+  (text) => {
+    const url = URL.parse(text)
+    return !!url && /^https?:$/.test(url.protocol) && !url.hash && !url.username && !url.password
+  },
+  { error: 'must be an http or https URL without credentials and fragment' },
+)

@@ -30,6 +30,7 @@ export function createMetrics() {
     rateLimited: (limit: string) => instruments.rateLimited.labels(limit).inc(),
     eventRecorded: (type: string) => instruments.events.labels(type).inc(),
     signIn: (outcome: string) => instruments.signIns.labels(outcome).inc(),
+    breachCheck: (outcome: string) => instruments.breachChecks.labels(outcome).inc(),
     tokenIssued: (grantType: string) => instruments.tokens.labels(grantType).inc(),
     message: (kind: string, transport: string, outcome: string) =>
       instruments.messages.labels(kind, transport, outcome).inc(),
@@ -94,6 +95,12 @@ function registerInstruments(registry: Registry) {
     signIns: new Counter({
       name: 'authcore_sign_ins_total',
       help: 'Attempts to sign in.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    breachChecks: new Counter({
+      name: 'authcore_password_breach_checks_total',
+      help: 'Questions to the breach service about a new password.',
       labelNames: ['outcome'],
       registers,
     }),

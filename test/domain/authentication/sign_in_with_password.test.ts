@@ -237,7 +237,7 @@ describe('domain/authentication/sign_in_with_password', function () {
     [
       'the password is changed',
       (deps: SignInDeps, accountId: string) =>
-        setPassword(deps, { accountId, password: 'battery staple' }),
+        setPassword(deps, { accountId, password: 'battery staple lantern' }),
     ],
     [
       'the account is disabled',

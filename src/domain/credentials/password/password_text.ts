@@ -4,7 +4,7 @@
  * type the same password. Case, spaces and every other character stay, and nothing is cut off.
  */
 
-const PASSWORD_MAX_CODE_POINTS = 256
+export const PASSWORD_MAX_CODE_POINTS = 256
 const PASSWORD_MAX_BYTES = 1024
 
 export type PasswordFault = 'too_long' | 'unreadable'
