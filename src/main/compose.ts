@@ -10,7 +10,7 @@ import {
   createResourceServerCache,
   type ResourceServerCache,
 } from '../domain/clients/resource_server_cache.ts'
-import type { PasswordHasher } from '../domain/credentials/password/password_hash.ts'
+import type { TimedPasswordHasher } from '../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../domain/credentials/password/password_policy.ts'
 import type { RenderMessage } from '../domain/messaging/render_message.ts'
 import type { Transports } from '../domain/messaging/transports/transports.ts'
@@ -62,7 +62,7 @@ export type Parts = {
   outbound: LazyOutbound
   clients: ClientCache
   resourceServers: ResourceServerCache
-  passwords: PasswordHasher
+  passwords: TimedPasswordHasher
   /** What a new password must be. */
   passwordPolicy: PasswordPolicy
   limits: RateLimits

@@ -4,7 +4,7 @@ import {
 } from '../domain/credentials/password/breach_service.ts'
 import {
   createPasswordHasher,
-  type PasswordHasher,
+  type TimedPasswordHasher,
 } from '../domain/credentials/password/password_hash.ts'
 import {
   createPasswordPolicy,
@@ -14,7 +14,9 @@ import type { ConfigBeforeSecrets } from '../platform/config/schema.ts'
 
 /** Hasher and policy as the configuration wants them, for servers and commands alike. */
 
-export function createHasher({ security }: Pick<ConfigBeforeSecrets, 'security'>): PasswordHasher {
+export function createHasher({
+  security,
+}: Pick<ConfigBeforeSecrets, 'security'>): TimedPasswordHasher {
   return createPasswordHasher({
     memoryKib: security.argon2MemoryKib,
     passes: security.argon2Passes,

@@ -3,6 +3,8 @@ import { availableParallelism } from 'node:os'
 import { hash as argon2Hash, argon2id, verify as argon2Verify, needsRehash } from 'argon2'
 import { BulkheadRejectedError, bulkhead } from 'cockatiel'
 import { DomainError } from '../../../core/errors.ts'
+import { createEvenTime, pause } from './even_time.ts'
+import { isFastHash, verifyForeignHash } from './foreign/foreign_hash.ts'
 import { passwordText } from './password_text.ts'
 
 /**
@@ -19,12 +21,18 @@ export type PasswordHasher = {
   hash(password: string): Promise<string>
   /**
    * Without `phc` it does the same work against a hash that nothing matches, so that nobody learns
-   * from the time whether there was one.
+   * from the time whether there was one. A foreign hash is taken as well (`foreign/`); whoever is
+   * refused then waits as long as the costliest one takes that was met of late.
    *
-   * @returns `rehash` where the password is right and its hash was made with other parameters
+   * @returns `rehash` where the password is right and its hash was made with other parameters, or elsewhere
    * @throws DomainError `unavailable` where too many are waiting already
    */
   verify(phc: string | undefined, password: string): Promise<{ ok: boolean; rehash: boolean }>
+}
+
+export type TimedPasswordHasher = PasswordHasher & {
+  /** Meets these hashes before anybody's sign-in does, so that the first one tells nothing either. */
+  meet(phcs: readonly string[]): Promise<void>
 }
 
 export type PasswordHasherOptions = {
@@ -46,7 +54,7 @@ const RETRY_AFTER_S = 2
 const SALT_BYTES = 16
 const HASH_BYTES = 32
 
-export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
+export function createPasswordHasher(options: PasswordHasherOptions): TimedPasswordHasher {
   const { concurrency = Math.min(availableParallelism(), THREADS_OF_LIBUV - 1) } = options
   const gate = createGate(concurrency, options.queue ?? concurrency * QUEUE_PER_SLOT)
   const parameters = {
@@ -57,6 +65,14 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     hashLength: HASH_BYTES,
   } as const
   const dummy = dummyHash(options)
+  const evenTime = createEvenTime()
+  const compute = async (phc: string | undefined, password: string, text: string) => {
+    const startedAt = performance.now()
+    const matches = await matchesHash(phc, { dummy, password, text })
+    const tookMs = performance.now() - startedAt
+    if (phc !== undefined && isOutdated(phc, parameters)) evenTime.observe(phc, tookMs)
+    return { matches, tookMs }
+  }
   return {
     async hash(password) {
       const result = passwordText(password)
@@ -69,11 +85,27 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       const result = passwordText(password)
       // Depends on the input alone, never on whose password it is.
       if (result.kind === 'refused') return { ok: false, rehash: false }
-      const matches = await gate(() => argon2Verify(phc ?? dummy, result.text))
-      const ok = matches && phc !== undefined
-      return { ok, rehash: ok && isOutdated(phc, parameters) }
+      const { matches, tookMs } = await gate(() => compute(phc, password, result.text))
+      if (matches && phc !== undefined) return { ok: true, rehash: isOutdated(phc, parameters) }
+      await pause(evenTime.leftAfter(tookMs))
+      return { ok: false, rehash: false }
+    },
+    async meet(phcs) {
+      for (const phc of phcs) await gate(() => compute(phc, '', ''))
     },
   }
+}
+
+/** @param password as it was typed: other systems did not normalise it. @param text its NFC */
+async function matchesHash(
+  phc: string | undefined,
+  { dummy, password, text }: { dummy: string; password: string; text: string },
+): Promise<boolean> {
+  if (phc === undefined || phc.startsWith('$argon2id$'))
+    return await argon2Verify(phc ?? dummy, text)
+  if (isFastHash(phc)) await argon2Verify(dummy, text)
+  if (await verifyForeignHash(phc, password)) return true
+  return password !== text && (await verifyForeignHash(phc, text))
 }
 
 function isOutdated(phc: string, parameters: Parameters<typeof needsRehash>[1]): boolean {
