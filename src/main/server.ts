@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
+import { channelsOf } from '../domain/messaging/channels.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
 import { query, type Transaction } from '../platform/persistence/db.ts'
 import type { ErrorKind } from '../platform/templating/views.ts'
@@ -11,6 +12,7 @@ import { mountMessageStatus } from '../surfaces/message_status/mount.ts'
 import { statusPath } from '../surfaces/message_status/paths.ts'
 import {
   deleteCodesOfClient,
+  deleteRecordsOfAccount,
   deleteRecordsOfClient,
 } from '../surfaces/oidc/adapters/postgres_records.ts'
 import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
@@ -123,6 +125,10 @@ export function createApp(parts: Parts, health: Health): Koa {
     issuer,
     provider: () => runtime.provider(),
     limits: createSignInLimits(parts.limits),
+    rateLimits: parts.limits,
+    signUp: { open: config.signIn.signUp === 'open', domains: config.signIn.signUpDomains },
+    recovery: channelsOf(config).has('email'),
+    endAccess: deleteRecordsOfAccount,
     mfa: config.signIn.mfa,
     trustedDeviceDays: config.signIn.trustedDeviceDays,
     brandName: config.brand.name,

@@ -1,10 +1,12 @@
 import { createAuditSink } from '../domain/audit/audit_trail.ts'
 import { deleteExpiredAttempts } from '../domain/authentication/attempt_store.ts'
+import { type DeliverCodeDeps, deliverCode } from '../domain/authentication/deliver_code.ts'
 import { deleteExpiredRegistrationTokens } from '../domain/clients/registration/registration_token_store.ts'
 import {
   deleteUnusedRegistrations,
   registeredClientUse,
 } from '../domain/clients/registration/unused_registrations.ts'
+import { deleteExpiredOneTimeCodes } from '../domain/credentials/one_time_code/one_time_code_store.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
 import { deleteOldMessages, oldestWaitingS } from '../domain/messaging/message_store.ts'
 import { createSecurityNotices } from '../domain/messaging/security_notices.ts'
@@ -52,6 +54,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         name: 'trusted_device',
         run: () => deleteExpiredTrustedDevices(db, { now: clock.now(), limit: BATCH }),
       },
+      {
+        name: 'one_time_code',
+        run: () => deleteExpiredOneTimeCodes(db, { now: clock.now(), limit: BATCH }),
+      },
       { name: 'rate_limit', run: () => deleteExpiredRateLimits(db, BATCH) },
       {
         name: 'registration_token',
@@ -71,6 +77,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       },
     ],
   })
+  jobs.work('deliver_code', ({ data: { codeId } }) => deliverCode(codeDeps(parts), codeId))
   jobs.work('backchannel_logout', (job) =>
     deliverLogout({ provider: () => runtime.provider(), recorder, clock }, job.data, job),
   )
@@ -101,6 +108,15 @@ function sendingDeps({ renderMessage: render, metrics, config, ...parts }: Parts
 
 function retained({ clock, config }: Parts): Date {
   return new Date(clock.now().getTime() - config.messaging.retentionS * 1000)
+}
+
+function codeDeps(parts: Parts): DeliverCodeDeps {
+  const { config, limits } = parts
+  return {
+    ...parts,
+    issuer: config.server.issuer,
+    mayIssue: async (recipient) => (await limits.consume('code_recipient', recipient)).allowed,
+  }
 }
 
 function deleteUnused({ db, clock, config }: Parts): Promise<number> {

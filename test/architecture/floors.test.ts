@@ -42,6 +42,8 @@ const RULES: Rules = {
         'security',
         'organizations',
         'federation',
+        // A code that proves an address is only half of it without the message that carries it.
+        'messaging',
       ],
       // access, plans, security, messaging and streams know no neighbour.
     },

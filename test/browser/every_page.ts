@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core'
 import { MULTI_FACTOR_ACR } from '../../src/domain/authentication/assurance.ts'
 import { createResourceServer } from '../../src/domain/clients/create_resource_server.ts'
 import { totpCodeAt } from '../../src/domain/credentials/totp/totp.ts'
+import { listMessages } from '../../src/domain/messaging/message_store.ts'
 import { queueMessage } from '../../src/domain/messaging/queue_message.ts'
 import { inTransaction } from '../../src/platform/persistence/db.ts'
 import {
@@ -39,7 +40,10 @@ const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
 <path d="M16 10.5v13" stroke="#d9822b" stroke-width="1.5"/></svg>`
 
 export async function startWorld(): Promise<World> {
-  const server = await startAuthCore({ env: { AUTHCORE_FRONTCHANNEL_LOGOUT: 'true' } })
+  const server = await startAuthCore({
+    worker: true,
+    env: { AUTHCORE_FRONTCHANNEL_LOGOUT: 'true', AUTHCORE_SIGN_UP: 'open' },
+  })
   await addApi(server)
   const site = await startClientSite(server, {
     metadata: {
@@ -115,8 +119,13 @@ async function paymentsOf(server: AuthCore): Promise<World['askForApproval']> {
   }
 }
 
-export async function visitEveryPage(world: World, page: Page, look: Look): Promise<void> {
+export async function visitEveryPage(world: World, page: Page, atEach: Look): Promise<void> {
   const { server, site } = world
+  const look: Look = async (at, name) => {
+    // An element can be there before the style sheet is.
+    await at.waitForLoadState()
+    await atEach(at, name)
+  }
   const person = await addPerson(server, { claims: { name: 'Amira Haddad' } })
   await page
     .context()
@@ -127,7 +136,11 @@ export async function visitEveryPage(world: World, page: Page, look: Look): Prom
   await page.goto(server.issuer)
   await look(page, 'home')
   await signInPages(world, page, person, look)
+  await newcomerPages(world, page, look)
   await factorPages(world, page, look)
+  await page.goto(`${site.startUri}?prompt=login`)
+  await fillInLogin(page, person)
+  await page.locator('#sign-in-again').waitFor()
   await accountPages(world, page, person, look)
   await devicePages(world, page, look)
   await approvalPages(world, page, person, look)
@@ -188,6 +201,55 @@ async function signInPages({ site }: World, page: Page, person: Person, look: Lo
   })
   await page.locator('#continue').click()
   await page.locator('#sign-in-again').waitFor()
+}
+
+/** Signs up, and recovers the password of the account: what the mails say is read from the database. */
+async function newcomerPages({ server, site }: World, page: Page, look: Look): Promise<void> {
+  const email = 'newcomer@example.com'
+  const mailed = async (kind: string) => {
+    for (;;) {
+      const messages = await listMessages(server.parts.db, server.parts.keyring, { limit: 20 })
+      const found = messages.find((message) => message.kind === kind)
+      if (found) return found.fields as { code: string; link: string }
+      await page.waitForTimeout(50)
+    }
+  }
+  await page.goto(`${site.startUri}?prompt=login`)
+  await page.locator('#sign-up').click()
+  await page.locator('#create-account').waitFor()
+  await look(page, 'sign_up')
+  await page.locator('#email').fill(email)
+  await page.locator('#password').fill('password')
+  await page.locator('#create-account').click()
+  await page.locator('#password-problem').waitFor()
+  await look(page, 'sign_up_refused')
+  await page.locator('#password').fill('seven quiet lanterns')
+  await page.locator('#create-account').click()
+  await page.locator('#verify').waitFor()
+  await look(page, 'verify_email')
+  const { code } = await mailed('verify_email')
+  await page.goto(`${server.issuer}/interaction/elsewhere/verify_email?code=12345678`)
+  await look(page, 'verify_elsewhere')
+  await page.goBack()
+  await page.locator('#code').fill(code)
+  await page.locator('#verify').click()
+  await page.locator('#allow').click()
+  await page.locator('#sign-in-again').waitFor()
+  await page.goto(`${site.startUri}?prompt=login`)
+  await page.locator('#forgot-password').click()
+  await page.locator('#send-code').waitFor()
+  await look(page, 'forgot_password')
+  await page.locator('#login').fill(email)
+  await page.locator('#send-code').click()
+  await page.locator('#set-password').waitFor()
+  await look(page, 'reset_password')
+  const { link } = await mailed('reset_password')
+  await page.goto(link)
+  await look(page, 'reset_by_link')
+  await page.locator('#password').fill('nine patient harbours')
+  await page.locator('#set-password').click()
+  await page.locator('#password-changed').waitFor()
+  await look(page, 'password_changed')
 }
 
 /** Sets an authenticator up because the request wants two factors, and is asked for it the next time. */

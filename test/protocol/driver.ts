@@ -148,6 +148,17 @@ export async function eventsOf({ parts }: AuthCore, type?: string): Promise<Audi
   return type === undefined ? events : events.filter((event) => event.type === type)
 }
 
+/** The same where a worker runs: what it has taken to the trail already counts too. */
+export async function eventsEver({ parts }: AuthCore, type: string): Promise<AuditEvent[]> {
+  await parts.recorder.flush()
+  return await rows<AuditEvent>(
+    parts.db,
+    `SELECT type, subject, data FROM audit_entry WHERE type = $1
+      UNION ALL SELECT type, subject, data FROM event_outbox WHERE type = $1`,
+    [type],
+  )
+}
+
 /** Runs SQL of a test: to move time for a stored thing, or to look at what is stored. */
 export const rows = query
 

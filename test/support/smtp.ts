@@ -204,7 +204,7 @@ async function mailOf(raw: Buffer, { envelope, secure, user }: Session): Promise
     html: parsed.html || '',
     raw: raw.toString('utf8'),
     parsed,
-    code: /(?<![\w.])\d{4,8}(?![\w.])/.exec(text)?.[0],
+    code: /(?<![\w.=-])(?:\d{4}-\d{4}|\d{6,8})(?![\w.-])/.exec(text)?.[0],
     link: /https?:\/\/[^\s<>"]+/.exec(text)?.[0],
   }
 }

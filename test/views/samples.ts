@@ -34,6 +34,15 @@ const longName =
   'Donaudampfschifffahrtsgesellschaftskapitänsverwaltung International Holdings of Northern Europe'
 const longEmail = `${'a-very-long-mailbox-name-'.repeat(3)}@${'department.'.repeat(6)}example.com`
 
+const signUp = { ...form, client: bare, email: '', name: '', minLength: 15 }
+const verifyEmail = {
+  ...form,
+  email: 'amira.haddad@example.com',
+  code: '',
+  resendAction: '/interaction/x/verify_email/resend',
+}
+const resetPassword = { ...form, code: '', endOthers: true, minLength: 15 }
+
 const secondFactor = {
   ...form,
   client: bare,
@@ -56,7 +65,15 @@ export const samples: Samples = {
   'interactions/login': {
     minimal: login,
     states: {
-      full: { ...login, client, login: 'amira@example.com', remember: true, restart },
+      full: {
+        ...login,
+        signUpUri: '/interaction/x/sign_up',
+        forgotUri: '/x',
+        client,
+        login: 'amira@example.com',
+        remember: true,
+        restart,
+      },
       refused: { ...login, client, login: 'amira@example.com', error: 'invalid_credentials' },
       refused_empty: { ...login, error: 'invalid_credentials' },
       missing_login: { ...login, error: 'missing_fields' },
@@ -194,6 +211,68 @@ export const samples: Samples = {
       denied: { outcome: 'denied', othersUri: '/ciba' },
       gone: { outcome: 'gone', othersUri: '/ciba' },
     },
+  },
+  'interactions/sign_up': {
+    minimal: signUp,
+    states: {
+      full: { ...signUp, client, email: longEmail, name: longName, signInUri: '/x', restart },
+      missing: { ...signUp, error: 'missing_fields' },
+      unusable: { ...signUp, email: 'ada@', error: 'unusable_email' },
+      other_domain: { ...signUp, error: 'other_domain' },
+      closed: { ...signUp, error: 'closed' },
+      throttled: { ...signUp, error: 'too_many_attempts' },
+      too_short: { ...signUp, password: { reason: 'too_short', min: 15 } },
+      too_long: { ...signUp, password: { reason: 'too_long', max: 256 } },
+      unreadable: { ...signUp, password: { reason: 'unreadable' } },
+      context: { ...signUp, password: { reason: 'context' } },
+      common: { ...signUp, password: { reason: 'common' } },
+      breached: { ...signUp, password: { reason: 'breached' } },
+    },
+  },
+  'interactions/verify_email': {
+    minimal: verifyEmail,
+    states: {
+      full: {
+        ...verifyEmail,
+        client,
+        code: '12345678',
+        resent: true,
+        signUpUri: '/interaction/x/sign_up',
+        signInUri: '/interaction/x/login',
+      },
+      missing: { ...verifyEmail, error: 'missing_code' },
+      wrong: { ...verifyEmail, error: 'wrong_code' },
+      throttled: { ...verifyEmail, error: 'too_many_codes' },
+    },
+  },
+  'interactions/verify_elsewhere': { minimal: { code: '1234 5678' }, states: {} },
+  'interactions/forgot_password': {
+    minimal: { ...form, login: '' },
+    states: {
+      full: { ...form, client, login: longEmail, signInUri: '/interaction/x/login' },
+      missing: { ...form, client, login: '', error: 'missing_login' },
+      throttled: { ...form, client, login: 'ada', error: 'too_many_attempts' },
+    },
+  },
+  'interactions/reset_password': {
+    minimal: resetPassword,
+    states: {
+      full: { ...resetPassword, client, endOthers: false, againUri: '/x' },
+      missing: { ...resetPassword, error: 'missing_fields' },
+      wrong: { ...resetPassword, error: 'wrong_code' },
+      weak: { ...resetPassword, code: '1234-5678', password: { reason: 'common' } },
+    },
+  },
+  'interactions/reset_by_link': {
+    minimal: { ...form, minLength: 15, link: 'abc', endOthers: true },
+    states: {
+      missing: { ...form, minLength: 15, link: 'abc', endOthers: true, error: 'missing_password' },
+      ended: { ...form, minLength: 15, link: 'abc', endOthers: false, error: 'ended' },
+    },
+  },
+  'interactions/password_changed': {
+    minimal: {},
+    states: { full: { client, signInUri: '/interaction/x/login' } },
   },
   'interactions/second_factor': {
     minimal: secondFactor,

@@ -23,6 +23,8 @@ export type InteractionState = {
   selectedAccount?: string | undefined
   /** Something is asked for that the person in question has not allowed yet. */
   consentMissing?: boolean | undefined
+  /** A sign-up waits for the code that went to its address. */
+  signUpPending?: boolean | undefined
   /** The client belongs to the house. */
   firstParty: boolean
 }
@@ -31,6 +33,7 @@ export type NextStep = {
   step:
     | 'select_account'
     | 'login'
+    | 'verify_email'
     | 'second_factor'
     | 'enrol_factor'
     | 'consent'
@@ -55,15 +58,17 @@ export function nextStep(state: InteractionState): NextStep {
 }
 
 function afterChoice(state: InteractionState): NextStep {
-  const { attempt, sessionAccountId, selectedAccount } = state
+  const { attempt, sessionAccountId, selectedAccount, signUpPending } = state
   if (attempt) return afterProof(state)
+  if (signUpPending) return { step: 'verify_email' }
   if (sessionAccountId === undefined) return { step: 'login' }
   if (selectedAccount === undefined) return { step: 'select_account' }
   return selectedAccount === sessionAccountId ? consentOrFinish(state) : { step: 'login' }
 }
 
 /** One more factor on top of the sign-in before, where there is one to ask for. */
-function stepUp({ factors }: InteractionState): NextStep {
+function stepUp({ factors, signUpPending }: InteractionState): NextStep {
+  if (signUpPending) return { step: 'verify_email' }
   const wanting = factors && wantingFactor(factors)
   // A new factor is bound to a fresh proof, not to a session of last week.
   return { step: wanting === 'second_factor' ? wanting : 'login' }

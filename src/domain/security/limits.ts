@@ -52,6 +52,13 @@ export const LIMITS = {
   sign_in_ip_wide: fixed('attempts', 400, 15 * minute),
 
   /**
+   * Codes and links asked for by mail: for one address, whoever asks (each opens five tries of eight
+   * digits), and by one IPv4 address or IPv6 /64. Beyond the first nothing is sent, in silence.
+   */
+  code_recipient: fixed('attempts', 5, 60 * minute),
+  code_ip: fixed('attempts', 60, 60 * minute),
+
+  /**
    * Client authentication at the token, introspection, revocation, pushed authorization and device
    * authorization endpoints. Secrets carry 256 bits; this limits noise, so the numbers are generous.
    * The key of the first should join client id and address: the id alone is public.

@@ -66,6 +66,15 @@ const RULES: readonly Rule[] = [
       remedy: 'Remove them.',
     },
   (c) =>
+    production(c) &&
+    c.signIn.signUp === 'open' &&
+    !c.demo.enabled &&
+    c.messaging.smtpUrls.length === 0 && {
+      key: 'AUTHCORE_SIGN_UP',
+      problem: 'is open, and there is no way to send the mail that proves an address',
+      remedy: 'Set AUTHCORE_SMTP_URL, or close it.',
+    },
+  (c) =>
     duplicates((c.security.encryptionKeys ?? []).map(({ id }) => id)) && {
       key: 'AUTHCORE_ENCRYPTION_KEYS',
       problem: 'names two keys by the same id',

@@ -49,6 +49,9 @@ function decide(
   env: EnvironmentVariables,
 ): ConfigBeforeSecrets {
   const production = environment === 'production'
+  const demo =
+    written.demo.enabled ??
+    (environment === 'development' && written.storage.databaseUrl === undefined)
   return {
     ...written,
     environment,
@@ -60,12 +63,8 @@ function decide(
         written.server.logPretty ??
         (!production && env['TERM'] !== undefined && process.stdout.isTTY === true),
     },
-    demo: {
-      ...written.demo,
-      enabled:
-        written.demo.enabled ??
-        (environment === 'development' && written.storage.databaseUrl === undefined),
-    },
+    signIn: { ...written.signIn, signUp: written.signIn.signUp ?? (demo ? 'open' : 'closed') },
+    demo: { ...written.demo, enabled: demo },
   }
 }
 

@@ -40,7 +40,7 @@ export type Config = {
     hashKey: Buffer
     cookieKeys: Buffer[]
   }
-  readonly signIn: Written['signIn']
+  readonly signIn: Written['signIn'] & { signUp: 'closed' | 'open' }
   readonly passwords: Written['passwords']
   readonly tokens: Written['tokens']
   readonly protocols: Written['protocols']

@@ -59,6 +59,21 @@ type DeviceFact = { accountId: string; deviceId?: string; by?: string } & Origin
 export const deviceTrusted = defineEvent<DeviceFact>('auth.device.trusted', account)
 export const deviceDistrusted = defineEvent<DeviceFact>('auth.device.distrusted', account)
 
+/** Somebody signs up or recovers a password. Whose address it is is not kept: it may be nobody's. */
+type AskedFact = { clientId: string } & Origin
+export const signUpRequested = defineEvent<AskedFact>('auth.sign_up.requested', () => undefined)
+export const signUpRefused = defineEvent<AskedFact & { reason: string }>(
+  'auth.sign_up.refused',
+  () => undefined,
+)
+export const passwordRecoveryRequested = defineEvent<AskedFact>(
+  'auth.password_recovery.requested',
+  () => undefined,
+)
+export const passwordRecoveryRefused = defineEvent<
+  { accountId?: string | undefined; reason: string } & Origin
+>('auth.password_recovery.refused', ({ accountId }) => accountId)
+
 type SessionFact = { accountId: string; sessionUid: string; clientIds?: string[] } & Origin
 export const sessionEnded = defineEvent<SessionFact>(
   'auth.session.ended',

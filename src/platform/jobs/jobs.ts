@@ -22,6 +22,15 @@ export type JobDefinition = {
 export type JobTable = Record<string, JobDefinition>
 
 export const JOBS = {
+  /** Makes the code or link that somebody asked for, and the message that carries it. */
+  deliver_code: {
+    payload: z.strictObject({ codeId: z.string() }),
+    // A code lives for ten minutes: 2, 4, 8 seconds and so on, and then it is too late.
+    retryLimit: 7,
+    firstRetryDelayS: 1,
+    expireS: 60,
+    concurrency: 5,
+  },
   /** One POST of a logout token to one client (OpenID Connect Back-Channel Logout 1.0 §2.5). */
   backchannel_logout: {
     payload: z.strictObject({

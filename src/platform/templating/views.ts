@@ -8,6 +8,13 @@ import type { SafeHtml } from './safe_html.ts'
  */
 export type Views = {
   'interactions/login': LoginLocals
+  'interactions/sign_up': SignUpLocals
+  'interactions/verify_email': VerifyEmailLocals
+  'interactions/verify_elsewhere': VerifyElsewhereLocals
+  'interactions/forgot_password': ForgotPasswordLocals
+  'interactions/reset_password': ResetPasswordLocals
+  'interactions/reset_by_link': ResetByLinkLocals
+  'interactions/password_changed': PasswordChangedLocals
   'interactions/second_factor': SecondFactorLocals
   'interactions/enrol_totp': EnrolTotpLocals
   'interactions/recovery_codes': RecoveryCodesLocals
@@ -73,6 +80,87 @@ export type LoginLocals = Form & {
   retryAfterS?: number | undefined
   /** Posting here gives up and returns to the client. */
   cancelAction: string
+  /** Where an account can be made; absent where that is not offered. */
+  signUpUri?: string | undefined
+  forgotUri?: string | undefined
+}
+
+/** Why a new password is not taken. */
+export type PasswordProblem = {
+  reason: 'too_short' | 'too_long' | 'unreadable' | 'context' | 'common' | 'breached'
+  min?: number | undefined
+  max?: number | undefined
+}
+
+/** What a page needs that asks for a new password. */
+type NewPassword = {
+  /** The least number of characters. */
+  minLength: number
+  password?: PasswordProblem | undefined
+}
+
+/** Posts `email`, `name` and `password`. */
+export type SignUpLocals = Form &
+  NewPassword & {
+    client: ClientView
+    email: string
+    name: string
+    error?:
+      | 'missing_fields'
+      | 'unusable_email'
+      | 'other_domain'
+      | 'closed'
+      | 'too_many_attempts'
+      | undefined
+    signInUri?: string | undefined
+  }
+
+/** Posts `code`; a new one is asked for at `resendAction`. */
+export type VerifyEmailLocals = Form & {
+  client?: ClientView | undefined
+  /** Where the code went. */
+  email: string
+  /** Filled in by the link of the mail; otherwise empty. */
+  code: string
+  error?: 'missing_code' | 'wrong_code' | 'too_many_codes' | undefined
+  resent?: boolean | undefined
+  resendAction: string
+  signUpUri?: string | undefined
+  signInUri?: string | undefined
+}
+
+/** The link was opened in another browser than the one that signs up. */
+export type VerifyElsewhereLocals = { code: string }
+
+/** Posts `login`. */
+export type ForgotPasswordLocals = Form & {
+  client?: ClientView | undefined
+  login: string
+  error?: 'missing_login' | 'too_many_attempts' | undefined
+  signInUri?: string | undefined
+}
+
+/** Posts `code`, `password` and maybe `end_others=yes`. */
+export type ResetPasswordLocals = Form &
+  NewPassword & {
+    client?: ClientView | undefined
+    code: string
+    endOthers: boolean
+    error?: 'missing_fields' | 'wrong_code' | undefined
+    againUri?: string | undefined
+  }
+
+/** Posts `link`, `password` and maybe `end_others=yes`. */
+export type ResetByLinkLocals = Form &
+  NewPassword & {
+    link: string
+    endOthers: boolean
+    error?: 'missing_password' | 'ended' | undefined
+  }
+
+export type PasswordChangedLocals = {
+  client?: ClientView | undefined
+  signInUri?: string | undefined
 }
 
 /** Posts `method`, `code` and maybe `trust=yes`. */

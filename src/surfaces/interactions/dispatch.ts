@@ -12,6 +12,7 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
   const { step } = interaction.next
   switch (step) {
     case 'login':
+    case 'verify_email':
     case 'second_factor':
     case 'enrol_factor':
     case 'consent':

@@ -1,10 +1,12 @@
 import type { Context } from 'koa'
 import type Provider from 'oidc-provider'
 import { type Client as EngineClient, errors, type Grant } from 'oidc-provider'
+import { epochSeconds } from '../../core/clock.ts'
 import type { Attempt } from '../../domain/authentication/attempt_store.ts'
 import { findAttempt } from '../../domain/authentication/attempt_store.ts'
 import { completeSignIn } from '../../domain/authentication/complete_sign_in.ts'
 import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
+import { findPendingSignUp } from '../../domain/authentication/sign_up.ts'
 import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
 import { isNothing, missingConsent, type Requested } from '../../domain/clients/consent.ts'
 import { findConsent } from '../../domain/clients/consent_store.ts'
@@ -77,6 +79,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     prompt: { name: details.prompt.name as 'login', reasons: details.prompt.reasons },
     attempt,
     factors,
+    signUpPending: attempt ? false : await isSignUpPending(deps, uid),
     sessionAccountId: details.session?.accountId,
     consentMissing: asksAnew || authorizationDetails.length > 0,
     firstParty: isFirstParty(client),
@@ -94,6 +97,10 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     enrolled: factors?.enrolled ?? [],
     next,
   }
+}
+
+async function isSignUpPending(deps: InteractionDeps, uid: string): Promise<boolean> {
+  return deps.signUp.open && (await findPendingSignUp(deps, uid)) !== undefined
 }
 
 async function readDetails(
@@ -157,12 +164,30 @@ export async function finish(
   const before = details.session
   if (!outcome.error && attempt && before?.accountId && before.accountId !== attempt.accountId) {
     if (before.uid) await deps.endSession(before.uid)
-    delete (details as { session?: unknown }).session
-    delete (details as { grantId?: unknown }).grantId
+    dropSession(details)
   }
   details.result = outcome.error ?? (await resultOf(deps, interaction, outcome.consented))
-  await details.save(details.exp - Math.floor(deps.clock.now().getTime() / 1000))
+  await save(deps, details)
   return details.returnTo
+}
+
+/** The session that the request began with has ended: it goes on as one of nobody. */
+export async function forgetSession(
+  deps: InteractionDeps,
+  { details }: Interaction,
+): Promise<void> {
+  if (!details.session) return
+  dropSession(details)
+  await save(deps, details)
+}
+
+function dropSession(details: EngineInteraction): void {
+  delete (details as { session?: unknown }).session
+  delete (details as { grantId?: unknown }).grantId
+}
+
+async function save({ clock }: InteractionDeps, details: EngineInteraction): Promise<void> {
+  await details.save(details.exp - epochSeconds(clock))
 }
 
 async function complete(

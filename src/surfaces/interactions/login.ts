@@ -88,6 +88,8 @@ function sendLogin(
       client: clientViewOf(interaction.client),
       action: `${path}/login`,
       cancelAction: `${path}/cancel`,
+      signUpUri: deps.signUp.open ? `${path}/sign_up` : undefined,
+      forgotUri: deps.recovery ? `${path}/forgot_password` : undefined,
       csrf: issueCsrf(csrfKey(deps), [interaction.uid]),
       login: login.slice(0, 320),
       remember,

@@ -5,12 +5,17 @@ import type Provider from 'oidc-provider'
 import type { Client } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
 import { DomainError } from '../../core/errors.ts'
+import type { EndAccess } from '../../domain/accounts/account.ts'
 import type { MfaPolicy } from '../../domain/authentication/second_factor.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
+import type { SignUpPolicy } from '../../domain/authentication/sign_up.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
+import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
+import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import { requestRefused } from '../../platform/events/catalogue.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
+import type { JobQueue } from '../../platform/jobs/queue.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { assertSameOrigin } from '../../web/csrf.ts'
@@ -22,11 +27,20 @@ import { cancel } from './cancel.ts'
 import { allowConsent, showConsent } from './consent.ts'
 import { dispatch } from './dispatch.ts'
 import { confirmEnrolment, showEnrolment } from './enrol_factor.ts'
+import { showForgotPassword, submitForgotPassword, submitResetPassword } from './forgot_password.ts'
 import { InteractionLost } from './interaction.ts'
 import { showLogin, submitLogin } from './login.ts'
 import { showLost } from './lost.ts'
+import { openResetLink, submitResetLink } from './mail_links.ts'
 import { showSecondFactor, submitSecondFactor } from './second_factor.ts'
 import { showAccounts, submitAccount } from './select_account.ts'
+import {
+  resendCode,
+  showSignUp,
+  showVerifyEmail,
+  submitSignUp,
+  submitVerifyEmail,
+} from './sign_up.ts'
 
 /**
  * The pages between an authorization request and its answer. The engine sends the browser to
@@ -41,6 +55,15 @@ export type InteractionDeps = {
   provider(): Provider
   pages: Pages
   passwords: PasswordHasher
+  passwordPolicy: PasswordPolicy
+  jobs: JobQueue
+  rateLimits: RateLimits
+  /** Whether people make accounts themselves. */
+  signUp: SignUpPolicy
+  /** Whether a forgotten password can be set anew: it takes a way to send mail. */
+  recovery: boolean
+  /** Ends the sessions and tokens of an account. */
+  endAccess: EndAccess
   limits: SignInLimits
   mfa: MfaPolicy
   /** 0 where no browser is trusted. */
@@ -86,6 +109,21 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
     '/interaction/:uid/enrol_factor',
     form(confirmEnrolment),
   )
+  const at = (step: string) => `/interaction/:uid/${step}`
+  router.get('interaction_sign_up', at('sign_up'), page(showSignUp))
+  router.post('interaction_sign_up_submit', at('sign_up'), form(submitSignUp))
+  router.get('interaction_verify_email', at('verify_email'), page(showVerifyEmail))
+  router.post('interaction_verify_email_submit', at('verify_email'), form(submitVerifyEmail))
+  router.post('interaction_verify_email_resend', at('verify_email/resend'), form(resendCode))
+  router.get('interaction_forgot_password', at('forgot_password'), page(showForgotPassword))
+  router.post(
+    'interaction_forgot_password_submit',
+    at('forgot_password'),
+    form(submitForgotPassword),
+  )
+  router.post('interaction_reset_password_submit', at('reset_password'), form(submitResetPassword))
+  router.get('reset_password', '/reset_password', page(openResetLink))
+  router.post('reset_password_submit', '/reset_password', form(submitResetLink))
   router.get('interaction_consent', '/interaction/:uid/consent', page(showConsent))
   router.post('interaction_consent_submit', '/interaction/:uid/consent', form(allowConsent))
   router.get('interaction_select_account', '/interaction/:uid/select_account', page(showAccounts))

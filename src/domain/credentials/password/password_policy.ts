@@ -25,9 +25,7 @@ export type PasswordPolicy = {
 }
 
 /** Where the password is the only factor (NIST SP 800-63B-4 §3.1.1.2). */
-export const PASSWORD_MIN_CODE_POINTS = 15
-/** The same where a second factor is always asked for. */
-export const PASSWORD_MIN_WITH_MFA = 8
+const PASSWORD_MIN_CODE_POINTS = 15
 
 /** Shorter words occur in too many good passwords to be refused inside one. */
 const CONTEXT_MIN = 4

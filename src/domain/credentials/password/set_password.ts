@@ -38,7 +38,7 @@ export type SetPasswordInput = {
  *   is too long for it, let the policy check first.
  * @throws DomainError `not_found`, `unavailable`
  */
-export async function choosePassword(
+async function choosePassword(
   deps: SetPasswordDeps,
   { accountId, password, context = [], by, endAccess }: SetPasswordInput,
   tx?: Transaction,

@@ -1,11 +1,27 @@
 import { z } from 'zod'
-import { integer, setting } from '../setting.ts'
+import { integer, list, setting } from '../setting.ts'
+
+const mailDomain = z
+  .string()
+  .toLowerCase()
+  .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/, {
+    error: 'must be a domain in its ASCII form, such as example.com',
+  })
 
 /** What people have to prove. */
 export const signInSection = z.strictObject({
   mfa: setting(z.enum(['never', 'when_enrolled', 'required']).default('when_enrolled'), {
     env: 'AUTHCORE_MFA',
     doc: 'When a second factor is asked for: `never` (only where a client or a request asks for it with an `acr`), `when_enrolled` (of everybody who has one) or `required` (of everybody; who has none sets one up within the sign-in).',
+  }),
+  signUp: setting(z.enum(['closed', 'open']).optional(), {
+    env: 'AUTHCORE_SIGN_UP',
+    doc: 'Whether people make accounts themselves, with an address that they prove by a code. It needs a way to send mail.',
+    defaultDoc: '`open` with the demonstration, otherwise `closed`',
+  }),
+  signUpDomains: setting(list(mailDomain).default([]), {
+    env: 'AUTHCORE_SIGN_UP_DOMAINS',
+    doc: 'Mail domains whose people may sign up; empty for any.',
   }),
   trustedDeviceDays: setting(integer(0, 365).default(30), {
     env: 'AUTHCORE_TRUSTED_DEVICE_DAYS',

@@ -17,7 +17,7 @@ export type Scheme = {
 export const malformed = { kind: 'refused', reason: 'malformed_hash' } as const
 export const costly = { kind: 'refused', reason: 'costly_hash' } as const
 /** So short that other passwords match by chance. */
-export const weak = { kind: 'refused', reason: 'weak_hash' } as const
+const weak = { kind: 'refused', reason: 'weak_hash' } as const
 
 export function ok(stored: string): Reading {
   return { kind: 'ok', stored }
@@ -62,7 +62,7 @@ export function fromBase64(text: string): Buffer | undefined {
   return bytes.length === Math.floor((text.replace(/=+$/, '').length * 3) / 4) ? bytes : undefined
 }
 
-export function toBase64(bytes: Buffer): string {
+function toBase64(bytes: Buffer): string {
   return bytes.toString('base64').replace(/=+$/, '')
 }
 

@@ -1,0 +1,160 @@
+import { z } from 'zod'
+import type { Clock } from '../../core/clock.ts'
+import {
+  type Origin,
+  passwordChanged,
+  passwordRecoveryRefused,
+  passwordRecoveryRequested,
+} from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import type { JobQueue } from '../../platform/jobs/queue.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
+import type { Account, EndAccess } from '../accounts/account.ts'
+import { findAccountById, lockActiveAccount } from '../accounts/account_store.ts'
+import { classifyIdentifier } from '../accounts/identifier.ts'
+import {
+  consumeCode,
+  matchCode,
+  matchLink,
+  payloadOf,
+  requestCode,
+} from '../credentials/one_time_code/one_time_code.ts'
+import {
+  deleteOtherCodesOfAccount,
+  type StoredCode,
+} from '../credentials/one_time_code/one_time_code_store.ts'
+import type { PasswordHasher } from '../credentials/password/password_hash.ts'
+import type { PasswordPolicy, PasswordRefusal } from '../credentials/password/password_policy.ts'
+import { upsertPassword } from '../credentials/password/password_store.ts'
+import { queueMessage } from '../messaging/queue_message.ts'
+import { deleteTrustedDevicesOfAccount } from '../sessions/trusted_device_store.ts'
+import { deleteAttemptsOfAccount } from './attempt_store.ts'
+
+/**
+ * A new password for somebody who forgot theirs (OWASP Forgot Password). It proves that they read the
+ * account's mailbox and nothing else: it signs nobody in, and a second factor is asked for afterwards
+ * as ever.
+ */
+export type RecoverDeps = {
+  db: Db
+  clock: Clock
+  keyring: Keyring
+  jobs: JobQueue
+  passwords: Pick<PasswordHasher, 'hash'>
+  passwordPolicy: PasswordPolicy
+  /** Ends sessions and tokens of the account. */
+  endAccess: EndAccess
+}
+
+const recovery = z.object({
+  identifier: z.string(),
+  locale: z.string(),
+  interactionUid: z.string(),
+})
+export type Recovery = z.output<typeof recovery>
+
+/**
+ * Asks for a code and a link. Nothing here depends on whether there is such an account: that is found
+ * out by the worker that sends the message.
+ */
+export async function beginRecovery(
+  deps: RecoverDeps,
+  input: Recovery & { clientId: string; origin: Origin },
+): Promise<void> {
+  const { identifier, locale, interactionUid, clientId, origin } = input
+  await inTransaction(deps.db, async (tx) => {
+    const { id } = await requestCode(deps, tx, {
+      purpose: 'reset_password',
+      boundTo: interactionUid,
+      payload: { identifier, locale, interactionUid } satisfies Recovery,
+    })
+    await deps.jobs.send('deliver_code', { codeId: id }, { tx })
+    await appendEvent(tx, passwordRecoveryRequested({ clientId, ...origin }))
+  })
+}
+
+export function recoveryOf(keyring: Keyring, stored: StoredCode): Recovery {
+  return payloadOf(keyring, stored, recovery)
+}
+
+/** What the person wrote, in the form under which an account is found; undefined where none could be. */
+export function recoveryIdentifier({ identifier }: Recovery) {
+  return classifyIdentifier(identifier)
+}
+
+export type RecoverInput = {
+  password: string
+  /** Ends every session and token of the account. */
+  endOthers: boolean
+  context: readonly string[]
+  origin: Origin
+} & (
+  | { by: 'code'; code: string; interactionUid: string }
+  /** Opened in whatever browser. */
+  | { by: 'link'; link: string }
+)
+
+export type RecoverResult =
+  | { kind: 'changed' }
+  | { kind: 'refused' }
+  | { kind: 'weak_password'; refusal: PasswordRefusal }
+
+/**
+ * Sets the password, once for each code or link. A password that is not taken uses up neither; every
+ * other code and link of the account ends with it, and whatever was proven with the old password.
+ */
+export async function recoverPassword(
+  deps: RecoverDeps,
+  input: RecoverInput,
+): Promise<RecoverResult> {
+  const stored = await match(deps, input)
+  const account = stored?.accountId && (await findAccountById(deps.db, stored.accountId))
+  if (!stored || !account) return await refused(deps, input)
+  const { username = '', email = '' } = account
+  const context = [username, email, ...input.context]
+  const verdict = await deps.passwordPolicy.check(input.password, context)
+  if (verdict.kind === 'refused') return { kind: 'weak_password', refusal: verdict }
+  const phc = await deps.passwords.hash(input.password)
+  const changed = await inTransaction(deps.db, async (tx) => {
+    const usable = (await lockActiveAccount(tx, account.id)) && (await consumeCode(tx, stored))
+    if (usable) await change(deps, tx, { account, phc, endOthers: input.endOthers })
+    return usable
+  })
+  return changed ? { kind: 'changed' } : await refused(deps, input)
+}
+
+async function match(deps: RecoverDeps, input: RecoverInput): Promise<StoredCode | undefined> {
+  const purpose = 'reset_password'
+  if (input.by === 'link') return await matchLink(deps, deps.db, { purpose, link: input.link })
+  const { interactionUid: boundTo, code } = input
+  return await matchCode(deps, deps.db, { purpose, boundTo, code })
+}
+
+async function change(
+  deps: RecoverDeps,
+  tx: Transaction,
+  { account, phc, endOthers }: { account: Account; phc: string; endOthers: boolean },
+): Promise<void> {
+  const { id: accountId, email: recipient, claims } = account
+  await upsertPassword(tx, accountId, { phc, changedAt: deps.clock.now() })
+  await appendEvent(tx, passwordChanged({ accountId, by: 'recovery' }))
+  await deleteOtherCodesOfAccount(tx, { accountId })
+  await deleteAttemptsOfAccount(tx, accountId)
+  await deleteTrustedDevicesOfAccount(tx, accountId)
+  if (endOthers) await deps.endAccess(tx, accountId)
+  if (recipient === undefined) return
+  const locale = String(claims['locale'] ?? 'en')
+  await queueMessage(deps, tx, {
+    kind: 'password_changed',
+    recipient,
+    accountId,
+    locale,
+    fields: {},
+  })
+}
+
+async function refused({ db }: RecoverDeps, { by, origin }: RecoverInput): Promise<RecoverResult> {
+  await appendEvent(db, passwordRecoveryRefused({ reason: `wrong_${by}`, ...origin }))
+  return { kind: 'refused' }
+}

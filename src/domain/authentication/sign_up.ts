@@ -1,0 +1,214 @@
+import { z } from 'zod'
+import type { Clock } from '../../core/clock.ts'
+import {
+  factorAccepted,
+  type Origin,
+  signUpRefused,
+  signUpRequested,
+} from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import type { JobQueue } from '../../platform/jobs/queue.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import { type Db, inTransaction } from '../../platform/persistence/db.ts'
+import { conflictingIdentifier, createAccount } from '../accounts/create_account.ts'
+import { canonicalEmail, presentable } from '../accounts/identifier.ts'
+import {
+  boundHash,
+  consumeCode,
+  matchCode,
+  payloadOf,
+  requestCode,
+} from '../credentials/one_time_code/one_time_code.ts'
+import {
+  findPendingCode,
+  type StoredCode,
+} from '../credentials/one_time_code/one_time_code_store.ts'
+import type { PasswordHasher } from '../credentials/password/password_hash.ts'
+import type { PasswordPolicy, PasswordRefusal } from '../credentials/password/password_policy.ts'
+import { upsertAttempt } from './attempt_store.ts'
+
+/**
+ * Signing up with an e-mail address. The account is made when its address is proven and not before:
+ * until then there is a sealed row, and nobody can take an address that is somebody else's, or leave a
+ * password behind at one.
+ */
+
+/** Whose accounts may be made by the people themselves. `domains`: of these mail domains; empty is any. */
+export type SignUpPolicy = { open: boolean; domains: readonly string[] }
+
+export type SignUpDeps = {
+  db: Db
+  clock: Clock
+  keyring: Keyring
+  jobs: Pick<JobQueue, 'send'>
+  passwords: Pick<PasswordHasher, 'hash'>
+  passwordPolicy: PasswordPolicy
+  signUp: SignUpPolicy
+  attemptTtlS?: number
+}
+
+const pendingSignUp = z.object({
+  email: z.string(),
+  canonical: z.string(),
+  name: z.string().optional(),
+  phc: z.string(),
+  locale: z.string(),
+  interactionUid: z.string(),
+  client: z.string(),
+})
+export type PendingSignUp = z.output<typeof pendingSignUp>
+
+export type SignUpInput = {
+  /** As they were typed. */
+  email: string
+  name: string
+  password: string
+  locale: string
+  interactionUid: string
+  clientId: string
+  clientName: string
+  /** Words of the house that a password must not contain. */
+  context: readonly string[]
+  origin: Origin
+}
+
+export type SignUpBegun =
+  | { kind: 'code_sent' }
+  | { kind: 'refused'; reason: 'closed' | 'unusable_email' | 'other_domain' }
+  | { kind: 'weak_password'; refusal: PasswordRefusal }
+
+const NAME_MAX = 100
+const ATTEMPT_TTL_S = 900
+
+/** The same answer and the same work whether the address has an account or not. */
+export async function beginSignUp(deps: SignUpDeps, input: SignUpInput): Promise<SignUpBegun> {
+  const { signUp, passwordPolicy } = deps
+  if (!signUp.open) return await refuse(deps, input, 'closed')
+  const canonical = canonicalEmail(input.email)
+  const email = presentable(input.email)
+  if (!canonical || !email) return { kind: 'refused', reason: 'unusable_email' }
+  if (!isOfDomain(canonical, signUp.domains)) return await refuse(deps, input, 'other_domain')
+  const context = [email, input.name, ...input.context]
+  const verdict = await passwordPolicy.check(input.password, context)
+  if (verdict.kind === 'refused') return { kind: 'weak_password', refusal: verdict }
+  await store(deps, input, { email, canonical })
+  return { kind: 'code_sent' }
+}
+
+function isOfDomain(canonical: string, domains: readonly string[]): boolean {
+  return domains.length === 0 || domains.includes(canonical.slice(canonical.lastIndexOf('@') + 1))
+}
+
+async function refuse(
+  { db }: SignUpDeps,
+  { clientId, origin }: SignUpInput,
+  reason: 'closed' | 'other_domain',
+): Promise<SignUpBegun> {
+  await appendEvent(db, signUpRefused({ clientId, reason, ...origin }))
+  return { kind: 'refused', reason }
+}
+
+async function store(
+  deps: SignUpDeps,
+  input: SignUpInput,
+  { email, canonical }: { email: string; canonical: string },
+): Promise<void> {
+  const { interactionUid, clientId, locale, origin } = input
+  const name = [...input.name.trim().normalize('NFC')].slice(0, NAME_MAX).join('')
+  const payload: PendingSignUp = {
+    email,
+    canonical,
+    ...(name === '' ? {} : { name }),
+    phc: await deps.passwords.hash(input.password),
+    locale,
+    interactionUid,
+    client: input.clientName,
+  }
+  await inTransaction(deps.db, async (tx) => {
+    await sendCode(deps, tx, payload)
+    await appendEvent(tx, signUpRequested({ clientId, ...origin }))
+  })
+}
+
+async function sendCode(
+  deps: SignUpDeps,
+  tx: Parameters<typeof requestCode>[1],
+  payload: PendingSignUp,
+): Promise<void> {
+  const { interactionUid: boundTo } = payload
+  const { id } = await requestCode(deps, tx, { purpose: 'sign_up', boundTo, payload })
+  await deps.jobs.send('deliver_code', { codeId: id }, { tx })
+}
+
+/** Whose sign-up waits for its code in this interaction. */
+export async function findPendingSignUp(
+  { db, clock, keyring }: Pick<SignUpDeps, 'db' | 'clock' | 'keyring'>,
+  interactionUid: string,
+): Promise<PendingSignUp | undefined> {
+  const stored = await findPendingCode(db, {
+    purpose: 'sign_up',
+    boundHash: boundHash(keyring, interactionUid),
+    now: clock.now(),
+  })
+  return stored && signUpOf(keyring, stored)
+}
+
+export function signUpOf(keyring: Keyring, stored: StoredCode): PendingSignUp {
+  return payloadOf(keyring, stored, pendingSignUp)
+}
+
+/** A new code to the same address; the one before is worth nothing any more. */
+export async function resendSignUpCode(deps: SignUpDeps, pending: PendingSignUp): Promise<void> {
+  await inTransaction(deps.db, (tx) => sendCode(deps, tx, pending))
+}
+
+export type SignUpCompleted = { kind: 'signed_up'; accountId: string } | { kind: 'refused' }
+
+/**
+ * Makes the account and signs it in: its password was chosen a moment ago. An address that somebody
+ * else has proven meanwhile is refused like a wrong code.
+ */
+export async function completeSignUp(
+  deps: SignUpDeps,
+  input: { interactionUid: string; clientId: string; code: string; origin: Origin },
+): Promise<SignUpCompleted> {
+  const { interactionUid, clientId, code, origin } = input
+  const asked = { purpose: 'sign_up', boundTo: interactionUid, code } as const
+  const stored = await matchCode(deps, deps.db, asked)
+  if (!stored) {
+    await appendEvent(deps.db, signUpRefused({ clientId, reason: 'wrong_code', ...origin }))
+    return { kind: 'refused' }
+  }
+  try {
+    return await makeAccount(deps, { ...input, stored })
+  } catch (error) {
+    if (conflictingIdentifier(error) === undefined) throw error
+    await appendEvent(deps.db, signUpRefused({ clientId, reason: 'address_taken', ...origin }))
+    return { kind: 'refused' }
+  }
+}
+
+async function makeAccount(
+  deps: SignUpDeps,
+  input: { interactionUid: string; clientId: string; stored: StoredCode; origin: Origin },
+): Promise<SignUpCompleted> {
+  const { db, clock, keyring, attemptTtlS = ATTEMPT_TTL_S } = deps
+  const { interactionUid, clientId, stored, origin } = input
+  const { email, name, phc, locale } = signUpOf(keyring, stored)
+  return await inTransaction(db, async (tx) => {
+    if (!(await consumeCode(tx, stored))) return { kind: 'refused' }
+    const claims = { locale, ...(name === undefined ? {} : { name }) }
+    const account = { email, emailVerified: true, claims, passwordHash: phc, by: 'sign_up' }
+    const { id: accountId } = await createAccount(deps, account, tx)
+    const now = clock.now()
+    await upsertAttempt(tx, keyring, interactionUid, {
+      accountId,
+      methods: ['password'],
+      remember: false,
+      authenticatedAt: now,
+      expiresAt: new Date(now.getTime() + attemptTtlS * 1000),
+    })
+    await appendEvent(tx, factorAccepted({ accountId, clientId, method: 'password', ...origin }))
+    return { kind: 'signed_up', accountId }
+  })
+}

@@ -1,0 +1,71 @@
+import type { Context } from 'koa'
+import { z } from 'zod'
+import { recoverPassword } from '../../domain/authentication/recover_password.ts'
+import type { PasswordProblem } from '../../platform/templating/views.ts'
+import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
+import { parseForm, readForm } from '../../web/forms.ts'
+import { originOf } from '../../web/origin.ts'
+import { csrfKey } from './login.ts'
+import type { InteractionDeps } from './mount.ts'
+
+/**
+ * Where the link of a mail leads that is good in any browser: to a new password. Opening it changes
+ * nothing and asks nothing, because mail scanners open everything; what is in it is looked at when a
+ * button is pressed.
+ */
+
+const resetForm = z.object({
+  csrf: z.string().max(200),
+  link: z.string().regex(/^[\w-]{1,100}$/),
+  password: z.string().max(4096).default(''),
+  end_others: z.enum(['yes']).optional(),
+})
+
+type Filled = {
+  link: string
+  endOthers: boolean
+  error?: 'missing_password' | 'ended'
+  password?: PasswordProblem
+}
+
+export async function openResetLink(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const link = String(ctx.query['link'] ?? '').slice(0, 100)
+  send(deps, ctx, { link, endOthers: true })
+}
+
+export async function submitResetLink(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const form = parseForm(resetForm, await readForm(ctx))
+  const { link, password } = form
+  checkCsrf(csrfKey(deps), bindingsOf(link), form.csrf)
+  const filled = { link, endOthers: form.end_others === 'yes' }
+  if (password === '') return send(deps, ctx, { ...filled, error: 'missing_password' }, 422)
+  const result = await recoverPassword(deps, {
+    by: 'link',
+    ...filled,
+    password,
+    context: [deps.brandName],
+    origin: originOf(ctx),
+  })
+  switch (result.kind) {
+    case 'changed':
+      return deps.pages.send(ctx, 'interactions/password_changed', {})
+    case 'refused':
+      return send(deps, ctx, { ...filled, error: 'ended' }, 422)
+    case 'weak_password':
+      return send(deps, ctx, { ...filled, password: result.refusal }, 422)
+  }
+}
+
+function send(deps: InteractionDeps, ctx: Context, filled: Filled, status = 200): void {
+  const locals = {
+    action: '/reset_password',
+    csrf: issueCsrf(csrfKey(deps), bindingsOf(filled.link)),
+    minLength: deps.passwordPolicy.minLength,
+    ...filled,
+  }
+  deps.pages.send(ctx, 'interactions/reset_by_link', locals, status)
+}
+
+function bindingsOf(link: string): string[] {
+  return ['reset_link', link]
+}

@@ -1,0 +1,186 @@
+import type { Context } from 'koa'
+import { z } from 'zod'
+import { unreachable } from '../../core/errors.ts'
+import {
+  beginSignUp,
+  completeSignUp,
+  findPendingSignUp,
+  resendSignUpCode,
+} from '../../domain/authentication/sign_up.ts'
+import type { PasswordProblem, Views } from '../../platform/templating/views.ts'
+import { clientViewOf } from '../../web/client_view.ts'
+import { issueCsrf } from '../../web/csrf.ts'
+import { parseForm, readForm } from '../../web/forms.ts'
+import { originOf } from '../../web/origin.ts'
+import { mayAskForCode } from './code_limits.ts'
+import { goOn, seeOther } from './dispatch.ts'
+import { type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
+import { checkForm, csrfKey } from './login.ts'
+import type { InteractionDeps } from './mount.ts'
+
+/** Making an account on the way: the same pages and words whether the address has one or not. */
+
+const signUpForm = z.object({
+  csrf: z.string().max(200),
+  email: z.string().max(400).default(''),
+  name: z.string().max(400).default(''),
+  password: z.string().max(4096).default(''),
+})
+
+const codeForm = z.object({ csrf: z.string().max(200), code: z.string().max(40).default('') })
+const csrfForm = z.object({ csrf: z.string().max(200) })
+
+type SignUpFilled = Pick<Views['interactions/sign_up'], 'email' | 'name' | 'error' | 'password'>
+
+export async function showSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  if (!deps.signUp.open || interaction.attempt) {
+    return seeOther(ctx, `/interaction/${interaction.uid}`)
+  }
+  sendSignUp(deps, ctx, interaction, { email: loginHint(interaction), name: '' })
+}
+
+export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const form = parseForm(signUpForm, await readForm(ctx))
+  checkForm(deps, interaction, bindingsOf(interaction), form.csrf)
+  const filled = { email: form.email.slice(0, 320), name: form.name.slice(0, 320) }
+  if (form.email.trim() === '' || form.password === '') {
+    return sendSignUp(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
+  }
+  if (!(await mayAskForCode(deps, ctx))) {
+    return sendSignUp(deps, ctx, interaction, { ...filled, error: 'too_many_attempts' }, 429)
+  }
+  const result = await beginSignUp(deps, {
+    ...form,
+    locale: deps.pages.localeOf(ctx),
+    interactionUid: interaction.uid,
+    clientId: interaction.client.clientId,
+    clientName: clientViewOf(interaction.client).name.slice(0, 200),
+    context: [deps.brandName],
+    origin: originOf(ctx),
+  })
+  switch (result.kind) {
+    case 'code_sent':
+      return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
+    case 'refused':
+      return sendSignUp(deps, ctx, interaction, { ...filled, error: result.reason }, 422)
+    case 'weak_password':
+      return sendSignUp(deps, ctx, interaction, { ...filled, password: result.refusal }, 422)
+    default:
+      unreachable(result)
+  }
+}
+
+/**
+ * Also where the link of the mail leads. In the browser that signs up its code is filled in, and used
+ * by whoever presses the button; any other browser shows it, to be typed where it is wanted. A mail
+ * scanner that opens the link changes nothing.
+ */
+export async function showVerifyEmail(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const code = codeOf(ctx)
+  const interaction = await loadInteraction(deps, ctx).catch((error) => {
+    if (error instanceof InteractionLost && code !== '') return undefined
+    throw error
+  })
+  if (!interaction) {
+    const shown = `${code.slice(0, 4)} ${code.slice(4)}`
+    return deps.pages.send(ctx, 'interactions/verify_elsewhere', { code: shown })
+  }
+  if (interaction.next.step !== 'verify_email') {
+    return seeOther(ctx, `/interaction/${interaction.uid}`)
+  }
+  await sendVerifyEmail(deps, ctx, interaction, { code })
+}
+
+function codeOf(ctx: Context): string {
+  const { code } = ctx.query
+  return typeof code === 'string' && /^[0-9]{8}$/.test(code) ? code : ''
+}
+
+export async function submitVerifyEmail(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const { csrf, code } = parseForm(codeForm, await readForm(ctx))
+  const { uid: interactionUid, client, next } = interaction
+  checkForm(deps, interaction, bindingsOf(interaction), csrf)
+  if (next.step !== 'verify_email') {
+    return goOn(deps, ctx, interaction, `/interaction/${interactionUid}`)
+  }
+  const { clientId } = client
+  const origin = originOf(ctx)
+  const result = await completeSignUp(deps, { interactionUid, clientId, code, origin })
+  if (result.kind === 'signed_up') {
+    return goOn(deps, ctx, interaction, `/interaction/${interactionUid}`)
+  }
+  const error = code.trim() === '' ? 'missing_code' : 'wrong_code'
+  await sendVerifyEmail(deps, ctx, interaction, { code: '', error }, 422)
+}
+
+export async function resendCode(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const { csrf } = parseForm(csrfForm, await readForm(ctx))
+  checkForm(deps, interaction, bindingsOf(interaction), csrf)
+  const pending = await findPendingSignUp(deps, interaction.uid)
+  if (!pending) return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
+  if (!(await mayAskForCode(deps, ctx))) {
+    return await sendVerifyEmail(deps, ctx, interaction, { code: '', error: 'too_many_codes' }, 429)
+  }
+  await resendSignUpCode(deps, pending)
+  await sendVerifyEmail(deps, ctx, interaction, { code: '', resent: true })
+}
+
+function sendSignUp(
+  deps: InteractionDeps,
+  ctx: Context,
+  interaction: Interaction,
+  { email, name, error, password }: Omit<SignUpFilled, 'password'> & { password?: PasswordProblem },
+  status = 200,
+): void {
+  const { uid, client } = interaction
+  const path = `/interaction/${uid}`
+  const locals = {
+    client: clientViewOf(client),
+    action: `${path}/sign_up`,
+    csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
+    signInUri: `${path}/login`,
+    minLength: deps.passwordPolicy.minLength,
+    email,
+    name,
+    error,
+    password,
+  }
+  deps.pages.send(ctx, 'interactions/sign_up', locals, status)
+}
+
+async function sendVerifyEmail(
+  deps: InteractionDeps,
+  ctx: Context,
+  interaction: Interaction,
+  filled: Pick<Views['interactions/verify_email'], 'code' | 'error' | 'resent'>,
+  status = 200,
+): Promise<void> {
+  const { uid, client } = interaction
+  const pending = await findPendingSignUp(deps, uid)
+  if (!pending) return seeOther(ctx, `/interaction/${uid}`)
+  const path = `/interaction/${uid}`
+  const locals = {
+    client: clientViewOf(client),
+    action: `${path}/verify_email`,
+    resendAction: `${path}/verify_email/resend`,
+    signUpUri: `${path}/sign_up`,
+    signInUri: `${path}/login`,
+    csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
+    email: pending.email,
+    ...filled,
+  }
+  deps.pages.send(ctx, 'interactions/verify_email', locals, status)
+}
+
+function loginHint({ details }: Interaction): string {
+  const hint = details.params['login_hint']
+  return typeof hint === 'string' && hint.length <= 320 && hint.includes('@') ? hint : ''
+}
+
+function bindingsOf({ uid }: Interaction): string[] {
+  return [uid, 'sign_up']
+}

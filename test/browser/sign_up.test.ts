@@ -1,0 +1,79 @@
+import { type AuthCore, startAuthCore } from '../support/authcore.ts'
+import { type SmtpSink, startSmtp } from '../support/smtp.ts'
+import { type ClientSite, startClientSite } from './client_site.ts'
+import { browserTests, expectHeading } from './visitor.ts'
+
+const PASSWORD = 'seven quiet lanterns'
+const NEW_PASSWORD = 'nine patient harbours'
+
+describe('A newcomer in a browser', function () {
+  this.timeout(90_000)
+  let mail: SmtpSink
+  let server: AuthCore
+  let site: ClientSite
+  before(async () => {
+    mail = await startSmtp()
+    server = await startAuthCore({ worker: true, env: { ...mail.env(), AUTHCORE_SIGN_UP: 'open' } })
+    site = await startClientSite(server)
+  })
+  const test = browserTests()
+  after(async () => {
+    await site?.stop()
+    await server?.stop()
+    await mail?.stop()
+  })
+
+  for (const javaScriptEnabled of [true, false]) {
+    const how = javaScriptEnabled ? 'with JavaScript' : 'without JavaScript'
+
+    test(`signs up, forgets the password and comes back, ${how}`, async (newVisitor) => {
+      const email = `grace.${javaScriptEnabled ? 'js' : 'plain'}@example.test`
+      const page = await newVisitor({ javaScriptEnabled })
+      await page.goto(site.startUri)
+      await page.getByRole('link', { name: 'Create an account' }).click()
+      await page.getByLabel('Email').fill(email)
+      await page.getByLabel('Your name').fill('Grace Example')
+      await page.getByLabel('Password').fill(PASSWORD)
+      await page.getByRole('button', { name: 'Continue' }).click()
+      await expectHeading(page, 'Check your email')
+      await page.getByLabel('Code from the email').fill((await mail.next(email)).code!)
+      await page.getByRole('button', { name: 'Confirm' }).click()
+      await page.getByRole('button', { name: 'Allow' }).click()
+      await expectHeading(page, /^Welcome /)
+
+      await page.goto(`${site.startUri}?prompt=login`)
+      await page.getByRole('link', { name: 'Forgot your password?' }).click()
+      await page.getByLabel('Email or username').fill(email)
+      await page.getByRole('button', { name: 'Send the code' }).click()
+      await expectHeading(page, 'Choose a new password')
+      await page.getByLabel('Code from the email').fill((await mail.next(email)).code!)
+      await page.getByLabel('New password').fill(NEW_PASSWORD)
+      await page.getByRole('button', { name: 'Set the password' }).click()
+      await expectHeading(page, 'Your password has been changed')
+      await page.getByRole('link', { name: 'Sign in' }).click()
+      await page.getByLabel('Email or username').fill(email)
+      await page.getByLabel('Password').fill(NEW_PASSWORD)
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await expectHeading(page, /^Welcome /)
+    })
+  }
+
+  test('finds the code filled in by the link of the mail', async (newVisitor) => {
+    const email = 'link@example.test'
+    const page = await newVisitor()
+    await page.goto(site.startUri)
+    await page.getByRole('link', { name: 'Create an account' }).click()
+    await page.getByLabel('Email').fill(email)
+    await page.getByLabel('Password').fill(PASSWORD)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    const { link, code } = await mail.next(email)
+    const phone = await newVisitor()
+    await phone.goto(link!)
+    await expectHeading(phone, 'Enter this code where you began')
+    await phone.getByText(code!.replace('-', ' ')).waitFor()
+    await page.goto(link!)
+    await page.getByRole('button', { name: 'Confirm' }).click()
+    await page.getByRole('button', { name: 'Allow' }).click()
+    await expectHeading(page, /^Welcome /)
+  })
+})
