@@ -27,7 +27,6 @@ import {
 import type { PasswordHasher } from '../credentials/password/password_hash.ts'
 import type { PasswordPolicy, PasswordRefusal } from '../credentials/password/password_policy.ts'
 import { upsertPassword } from '../credentials/password/password_store.ts'
-import { queueMessage } from '../messaging/queue_message.ts'
 import { deleteTrustedDevicesOfAccount } from '../sessions/trusted_device_store.ts'
 import { deleteAttemptsOfAccount } from './attempt_store.ts'
 
@@ -136,22 +135,13 @@ async function change(
   tx: Transaction,
   { account, phc, endOthers }: { account: Account; phc: string; endOthers: boolean },
 ): Promise<void> {
-  const { id: accountId, email: recipient, claims } = account
+  const { id: accountId } = account
   await upsertPassword(tx, accountId, { phc, changedAt: deps.clock.now() })
   await appendEvent(tx, passwordChanged({ accountId, by: 'recovery' }))
   await deleteOtherCodesOfAccount(tx, { accountId })
   await deleteAttemptsOfAccount(tx, accountId)
   await deleteTrustedDevicesOfAccount(tx, accountId)
   if (endOthers) await deps.endAccess(tx, accountId)
-  if (recipient === undefined) return
-  const locale = String(claims['locale'] ?? 'en')
-  await queueMessage(deps, tx, {
-    kind: 'password_changed',
-    recipient,
-    accountId,
-    locale,
-    fields: {},
-  })
 }
 
 async function refused({ db }: RecoverDeps, { by, origin }: RecoverInput): Promise<RecoverResult> {

@@ -1,9 +1,18 @@
 import { isId } from '../../core/ids.ts'
-import { approvalRequested, tokenReuseDetected } from '../../platform/events/catalogue.ts'
+import {
+  accountLocked,
+  approvalRequested,
+  factorAdded,
+  factorRemoved,
+  passwordChanged,
+  recoveryCodeUsed,
+  tokenReuseDetected,
+} from '../../platform/events/catalogue.ts'
 import type { EventSink, StoredEvent } from '../../platform/events/relay.ts'
 import type { Transaction } from '../../platform/persistence/db.ts'
+import { FACTORS, type Factor, type FieldsOf, type MessageKind } from './kinds.ts'
 import { findAddressee } from './message_store.ts'
-import { type QueueDeps, queueMessage } from './queue_message.ts'
+import { type MessageToQueue, type QueueDeps, queueMessage } from './queue_message.ts'
 
 type Deps = QueueDeps & {
   /** Where a person answers applications that ask for approval. */
@@ -24,19 +33,70 @@ export function createSecurityNotices(deps: Deps): EventSink {
   }
 }
 
+type Fact = Record<string, unknown>
+
+/** What each event says to the person it happened to; undefined where it says nothing. */
+type Notice = {
+  [K in MessageKind]: { kind: K; fields: FieldsOf<K> }
+}[MessageKind] & {
+  /** Another event with the same key says nothing new. */
+  once?: string
+}
+
+const NOTICES: Readonly<
+  Record<
+    string,
+    (fact: Fact, context: { client: string; deps: Deps; day: string }) => Notice | undefined
+  >
+> = {
+  [tokenReuseDetected.type]: (_, { client }) => ({ kind: 'token_reuse', fields: { client } }),
+  [approvalRequested.type]: (_, { client, deps }) => ({
+    kind: 'approval_requested',
+    fields: { client, link: deps.approvalsUri },
+  }),
+  [passwordChanged.type]: () => ({ kind: 'password_changed', fields: {} }),
+  [factorAdded.type]: (fact) => aboutFactor('factor_added', fact),
+  [factorRemoved.type]: (fact) => aboutFactor('factor_removed', fact),
+  [recoveryCodeUsed.type]: ({ left }) => ({
+    kind: 'recovery_code_used',
+    fields: { left: Number(left) },
+  }),
+  // Each refused guess says so; once a day is enough to know.
+  [accountLocked.type]: ({ accountId }, { day }) => ({
+    kind: 'account_locked',
+    fields: {},
+    once: `account_locked:${String(accountId)}:${day}`,
+  }),
+}
+
+/** A kind of factor that a newer version of this program knows has no words here yet. */
+function aboutFactor(
+  kind: 'factor_added' | 'factor_removed',
+  { factor }: Fact,
+): Notice | undefined {
+  const name = factor === 'recovery_code' ? 'recovery_codes' : factor
+  const known: Factor | undefined = FACTORS.find((each) => each === name)
+  return known && { kind, fields: { factor: known } }
+}
+
 async function tell(deps: Deps, tx: Transaction, event: StoredEvent): Promise<void> {
-  if (event.type !== tokenReuseDetected.type && event.type !== approvalRequested.type) return
-  const { accountId, clientId } = event.data as { accountId?: unknown; clientId?: unknown }
-  if (typeof accountId !== 'string' || !isId(accountId)) return
-  const addressee = await findAddressee(tx, { accountId, clientId: String(clientId) })
+  const noticeOf = NOTICES[event.type]
+  const fact = event.data as Fact
+  const { accountId, clientId } = fact
+  if (!noticeOf || typeof accountId !== 'string' || !isId(accountId)) return
+  const addressee = await findAddressee(tx, { accountId, clientId: String(clientId ?? '') })
   if (!addressee) return
   const client = addressee.clientName.slice(0, 200) || 'AuthCore'
+  const day = event.occurredAt.toISOString().slice(0, 10)
+  const told = noticeOf(fact, { client, deps, day })
+  if (!told) return
+  const { once, ...notice } = told
   const { email: recipient, locale } = addressee
-  const message = { recipient, accountId, locale, idempotencyKey: `event:${event.id}` }
-  if (event.type === tokenReuseDetected.type) {
-    await queueMessage(deps, tx, { ...message, kind: 'token_reuse', fields: { client } })
-  } else {
-    const fields = { client, link: deps.approvalsUri }
-    await queueMessage(deps, tx, { ...message, kind: 'approval_requested', fields })
-  }
+  await queueMessage(deps, tx, {
+    ...notice,
+    recipient,
+    accountId,
+    locale,
+    idempotencyKey: once ?? `event:${event.id}`,
+  } as MessageToQueue<MessageKind>)
 }

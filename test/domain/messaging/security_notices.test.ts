@@ -1,0 +1,93 @@
+import { expect } from 'chai'
+import { createAccount } from '../../../src/domain/accounts/create_account.ts'
+import { listMessages } from '../../../src/domain/messaging/message_store.ts'
+import { createSecurityNotices } from '../../../src/domain/messaging/security_notices.ts'
+import type { StoredEvent } from '../../../src/platform/events/relay.ts'
+import { createJobQueue, type JobQueue } from '../../../src/platform/jobs/queue.ts'
+import { inTransaction } from '../../../src/platform/persistence/db.ts'
+import { type DomainDatabase, domainDatabase, keyring, movableClock } from '../domain_database.ts'
+
+describe('notices about what happened to an account', function () {
+  this.timeout(30_000)
+  let database: DomainDatabase
+  let jobs: JobQueue
+  let ada: string
+  let nameless: string
+  const clock = movableClock()
+
+  before(async () => {
+    database = await domainDatabase()
+    jobs = createJobQueue({ db: database.db, log: { warn() {}, error() {} } })
+    const deps = { db: database.db, clock }
+    const claims = { locale: 'de' }
+    ada = (await createAccount(deps, { email: 'ada@example.test', claims })).id
+    nameless = (await createAccount(deps, { username: 'nameless' })).id
+  })
+  after(async () => {
+    await jobs.stop(false)
+    await database.close()
+  })
+
+  let ids = 0
+  const event = (type: string, data: object, occurredAt = '2026-03-01T10:00:00Z') =>
+    ({
+      id: `00000000-0000-7000-8000-${String(++ids).padStart(12, '0')}`,
+      type,
+      data,
+      occurredAt: new Date(occurredAt),
+    }) as StoredEvent
+  const deliver = async (...events: StoredEvent[]) => {
+    const sink = createSecurityNotices({
+      keyring,
+      jobs,
+      clock,
+      approvalsUri: 'https://a.example/ciba',
+    })
+    const all = () => listMessages(database.db, keyring, { limit: 100 })
+    const before = new Set((await all()).map(({ id }) => id))
+    await inTransaction(database.db, (tx) => sink.deliver(tx, events))
+    return (await all())
+      .filter(({ id }) => !before.has(id))
+      .map(({ kind, recipient, locale, fields }) => ({ kind, recipient, locale, fields }))
+  }
+  const toAda = { recipient: 'ada@example.test', locale: 'de' }
+
+  for (const [type, data, kind, fields] of [
+    ['auth.password.changed', {}, 'password_changed', {}],
+    ['auth.factor.added', { factor: 'totp' }, 'factor_added', { factor: 'totp' }],
+    ['auth.factor.removed', { factor: 'totp' }, 'factor_removed', { factor: 'totp' }],
+    [
+      'auth.factor.added',
+      { factor: 'recovery_code' },
+      'factor_added',
+      { factor: 'recovery_codes' },
+    ],
+    ['auth.recovery_code.used', { left: 9 }, 'recovery_code_used', { left: 9 }],
+    ['auth.token.reuse_detected', { clientId: 'shop' }, 'token_reuse', { client: 'shop' }],
+  ] as const) {
+    it(`tells of ${type} ${JSON.stringify(data)}, once`, async () => {
+      const fact = event(type, { accountId: ada, ...data })
+      expect(await deliver(fact)).to.deep.equal([{ kind, fields, ...toAda }])
+      expect(await deliver(fact), 'delivered again').to.deep.equal([])
+    })
+  }
+
+  it('tells of a locked account once a day, however many guesses are refused', async () => {
+    const locked = (at: string) => event('auth.user_locked', { accountId: ada }, at)
+    const first = [locked('2026-03-02T10:00:00Z'), locked('2026-03-02T10:00:01Z')]
+    expect(await deliver(...first, locked('2026-03-02T23:59:59Z'))).to.have.length(1)
+    expect(await deliver(locked('2026-03-03T00:00:00Z'))).to.have.length(1)
+  })
+
+  it('says nothing of other events, to nobody, and of factors that it has no words for', async () => {
+    expect(
+      await deliver(
+        event('auth.login.success', { accountId: ada }),
+        event('auth.password.changed', { accountId: nameless }),
+        event('auth.password.changed', { accountId: '0190c9a0-0000-7000-8000-000000000000' }),
+        event('auth.password.changed', {}),
+        event('auth.factor.added', { accountId: ada, factor: 'implant' }),
+      ),
+    ).to.deep.equal([])
+  })
+})
