@@ -5,6 +5,7 @@ import { channelsOf } from '../domain/messaging/channels.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
 import { query, type Transaction } from '../platform/persistence/db.ts'
 import type { ErrorKind } from '../platform/templating/views.ts'
+import { mountAccount } from '../surfaces/account/mount.ts'
 import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
 import type { ApprovalsPage } from '../surfaces/interactions/approvals.ts'
 import { mountInteractions } from '../surfaces/interactions/mount.ts'
@@ -14,15 +15,17 @@ import {
   deleteCodesOfClient,
   deleteRecordsOfAccount,
   deleteRecordsOfClient,
+  deleteRecordsOfParties,
 } from '../surfaces/oidc/adapters/postgres_records.ts'
 import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { createApprovals } from '../surfaces/oidc/ciba/approvals.ts'
 import type { PingJob } from '../surfaces/oidc/ciba/ping_delivery.ts'
-import { findSignedIn, signInUri } from '../surfaces/oidc/ciba/sign_in.ts'
 import { createEndSession } from '../surfaces/oidc/end_session.ts'
 import { mountLaunch } from '../surfaces/oidc/launch.ts'
 import { mountOidc } from '../surfaces/oidc/mount.ts'
+import { findSignedIn, signInUri } from '../surfaces/oidc/own_client.ts'
 import {
+  ACCOUNT_RETURN_PATH,
   APPROVALS_PATH,
   DISCOVERY_PATHS,
   INTERACTION_PATH,
@@ -120,6 +123,7 @@ export function createApp(parts: Parts, health: Health): Koa {
   })
   mountLaunch(app, { clients, issuer })
   offerRegistration(app, parts)
+  offerAccount(app, parts)
   mountInteractions(app, {
     ...parts,
     issuer,
@@ -145,6 +149,21 @@ export function createApp(parts: Parts, health: Health): Koa {
   return app
 }
 
+function offerAccount(app: Koa, parts: Parts): void {
+  const { config, db, runtime, stores } = parts
+  mountAccount(app, {
+    ...parts,
+    issuer: config.server.issuer,
+    brandName: config.brand.name,
+    limits: createSignInLimits(parts.limits),
+    endAccess: deleteRecordsOfAccount,
+    endGrants: deleteRecordsOfParties,
+    signedIn: (ctx) => findSignedIn({ db, provider: runtime.provider() }, ctx),
+    signInUri: (options) => signInUri(config, { ...options, path: ACCOUNT_RETURN_PATH }),
+    inUnitOfWork: (work) => inUnitOfWork(stores, work),
+  })
+}
+
 function approvalsPage(parts: Parts): ApprovalsPage {
   const { config, db, jobs, runtime } = parts
   const provider = () => runtime.provider()
@@ -155,7 +174,7 @@ function approvalsPage(parts: Parts): ApprovalsPage {
     ...createApprovals({ ...parts, provider, pings }),
     path: APPROVALS_PATH,
     signedIn: (ctx) => findSignedIn({ db, provider: provider() }, ctx),
-    signInUri: (options) => signInUri(config, options),
+    signInUri: (options) => signInUri(config, { ...options, path: APPROVALS_PATH }),
   }
 }
 

@@ -2,9 +2,12 @@ import * as oidc from 'openid-client'
 import type { Page } from 'playwright-core'
 import { MULTI_FACTOR_ACR } from '../../src/domain/authentication/assurance.ts'
 import { createResourceServer } from '../../src/domain/clients/create_resource_server.ts'
+import { removeTotp } from '../../src/domain/credentials/totp/remove_totp.ts'
 import { totpCodeAt } from '../../src/domain/credentials/totp/totp.ts'
+import { listConfirmedTotps } from '../../src/domain/credentials/totp/totp_store.ts'
 import { listMessages } from '../../src/domain/messaging/message_store.ts'
 import { queueMessage } from '../../src/domain/messaging/queue_message.ts'
+import { trustDevice } from '../../src/domain/sessions/trusted_device.ts'
 import { inTransaction } from '../../src/platform/persistence/db.ts'
 import {
   API,
@@ -142,6 +145,7 @@ export async function visitEveryPage(world: World, page: Page, atEach: Look): Pr
   await fillInLogin(page, person)
   await page.locator('#sign-in-again').waitFor()
   await accountPages(world, page, person, look)
+  await ownPages(world, page, person, look)
   await devicePages(world, page, look)
   await approvalPages(world, page, person, look)
   await logoutPages(world, page, look)
@@ -306,6 +310,31 @@ async function accountPages(
   await page.goto(`${site.startUri}?prompt=login`)
   await fillInLogin(page, person)
   await page.locator('#sign-in-again').waitFor()
+}
+
+/** The pages of one's own account. */
+async function ownPages({ server }: World, page: Page, person: Person, look: Look): Promise<void> {
+  await page.goto(`${server.issuer}/account`)
+  await page.locator('#nav-security').waitFor()
+  await look(page, 'account')
+  await page.goto(`${server.issuer}/account/applications`)
+  await look(page, 'account_applications')
+  await page.goto(`${server.issuer}/account/security/totp`)
+  await page.locator('#confirm').waitFor()
+  await look(page, 'account_totp')
+  await page.locator('.manual summary').click()
+  const secret = (await page.locator('#totp-secret').innerText()).replaceAll(' ', '')
+  await page.locator('#code').fill(totpCodeAt(secret, new Date()))
+  await page.locator('#confirm').click()
+  await page.locator('#recovery-codes').waitFor()
+  const { parts } = server
+  const userAgent = await page.evaluate<string>('navigator.userAgent')
+  await trustDevice(parts, { accountId: person.id, days: 30, origin: { userAgent } })
+  await page.locator('#continue').click()
+  await page.locator('#remove-authenticator-0').waitFor()
+  await look(page, 'account_security')
+  const [totp] = await listConfirmedTotps(parts.db, person.id)
+  await removeTotp(parts, { accountId: person.id, id: totp!.id })
 }
 
 async function devicePages({ server, userCode }: World, page: Page, look: Look): Promise<void> {

@@ -34,6 +34,24 @@ const longName =
   'Donaudampfschifffahrtsgesellschaftskapitänsverwaltung International Holdings of Northern Europe'
 const longEmail = `${'a-very-long-mailbox-name-'.repeat(3)}@${'department.'.repeat(6)}example.com`
 
+const security = {
+  page: 'security',
+  account: { name: 'Amira' },
+  csrf: 'csrf-token-1',
+  minLength: 15,
+  endOthers: true,
+  authenticators: [{ id: 'a1', name: 'Phone', addedAt: '2026-03-01T10:00:00.000Z' }],
+  recoveryCodesLeft: 1,
+  devices: [],
+} as const
+const accountTotp = {
+  ...form,
+  page: 'security',
+  account: { name: 'Amira' },
+  qrCode: qrCodeOf('otpauth://totp/AuthCore:ada?secret=JBSWY3DPEHPK3PXP'),
+  secret: 'JBSW Y3DP EHPK 3PXP',
+} as const
+
 const signUp = { ...form, client: bare, email: '', name: '', minLength: 15 }
 const verifyEmail = {
   ...form,
@@ -395,6 +413,102 @@ export const samples: Samples = {
       finished: { reason: 'finished', client },
       finished_bare: { reason: 'finished', client: bare },
       changed: { reason: 'changed', restartUri: '/restart/1' },
+    },
+  },
+  'account/overview': {
+    minimal: { page: 'overview', account: { name: 'Amira' }, since: '2026-03-01T10:00:00.000Z' },
+    states: {
+      full: {
+        page: 'overview',
+        account,
+        username: 'amira',
+        emailVerified: true,
+        since: '2026-03-01T10:00:00.000Z',
+        switchUri: '/authorize?prompt=login',
+      },
+      unverified: {
+        page: 'overview',
+        account: { name: longName, email: longEmail },
+        emailVerified: false,
+        since: '2026-03-01T10:00:00.000Z',
+      },
+    },
+  },
+  'account/security': {
+    minimal: security,
+    states: {
+      full: {
+        ...security,
+        passwordChangedAt: '2026-03-01T10:00:00.000Z',
+        recoveryCodesLeft: 9,
+        authenticators: [
+          { id: 'a1', name: '', addedAt: '2026-03-01T10:00:00.000Z' },
+          {
+            id: 'a2',
+            name: longName.slice(0, 60),
+            addedAt: '2026-03-01T10:00:00.000Z',
+            usedAt: '2026-03-02T10:00:00.000Z',
+          },
+        ],
+        devices: [
+          { id: 'd1', browser: 'Firefox', system: 'Linux', since: '2026-03-01T10:00:00.000Z' },
+          { id: 'd2', since: '2026-03-01T10:00:00.000Z' },
+        ],
+      },
+      missing: { ...security, passwordError: 'missing' },
+      wrong: { ...security, passwordError: 'wrong' },
+      too_many: { ...security, passwordError: 'too_many' },
+      weak: { ...security, password: { reason: 'common' }, endOthers: false },
+      changed: { ...security, done: 'password' },
+      added: { ...security, done: 'authenticator' },
+      removed: { ...security, done: 'authenticator_removed' },
+      distrusted: { ...security, done: 'device' },
+      none: { ...security, authenticators: [] },
+    },
+  },
+  'account/totp': {
+    minimal: accountTotp,
+    states: { wrong: { ...accountTotp, error: 'wrong_code' } },
+  },
+  'account/applications': {
+    minimal: {
+      page: 'applications',
+      account: { name: 'Amira' },
+      csrf: 'csrf-token-1',
+      applications: [
+        {
+          clientId: 'c1',
+          name: 'c1',
+          since: '2026-03-01T10:00:00.000Z',
+          scopes: [],
+          resources: [],
+        },
+      ],
+    },
+    states: {
+      full: {
+        page: 'applications',
+        account,
+        csrf: 'csrf-token-1',
+        revoked: true,
+        applications: [
+          {
+            clientId: 'c1',
+            name: 'Lantern Books',
+            logoUri: client.logoUri,
+            since: '2026-03-01T10:00:00.000Z',
+            scopes: [{ name: 'profile' }, { name: 'offline_access' }],
+            resources: [{ name: 'Example API', scopes: [{ name: 'read' }] }],
+          },
+        ],
+      },
+      gone: {
+        page: 'applications',
+        account,
+        csrf: 'csrf-token-1',
+        applications: [],
+        revoked: false,
+      },
     },
   },
   'errors/error': {

@@ -1,3 +1,4 @@
+import { isId } from '../../core/ids.ts'
 import { type Db, query } from '../../platform/persistence/db.ts'
 import type { TrustedDevice } from './trusted_device.ts'
 
@@ -66,6 +67,7 @@ export async function deleteTrustedDevice(
   tx: Db,
   { accountId, id }: { accountId: string; id: string },
 ): Promise<boolean> {
+  if (!isId(id)) return false
   const rows = await query(
     tx,
     'DELETE FROM trusted_device WHERE account_id = $1 AND id = $2 RETURNING id',

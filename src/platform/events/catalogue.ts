@@ -42,6 +42,12 @@ export const accountLocked = defineEvent<{ accountId: string } & Origin>(
   ({ accountId }) => accountId,
 )
 
+/** Every session and token of the account ended because its owner, or an operator, said so. */
+export const accountSignedOut = defineEvent<AccountFact & Origin>(
+  'auth.account.signed_out',
+  account,
+)
+
 /** One proof within a sign-in was right; others may still be wanting. */
 export const factorAccepted = defineEvent<
   { accountId: string; clientId: string; method: string } & Origin

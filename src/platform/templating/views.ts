@@ -31,6 +31,10 @@ export type Views = {
   'interactions/signing_out': SigningOutLocals
   'interactions/submit': SubmitLocals
   'interactions/restart': RestartLocals
+  'account/overview': OverviewLocals
+  'account/security': SecurityLocals
+  'account/totp': TotpLocals
+  'account/applications': ApplicationsLocals
   'errors/error': ErrorLocals
   'home/index': HomeLocals
   'dev/inbox': InboxLocals
@@ -311,6 +315,64 @@ export type RestartLocals = {
   reason: 'expired' | 'cookies' | 'finished' | 'changed'
   restartUri?: string | undefined
   client?: ClientView | undefined
+}
+
+/** A page of the account: `page` is where its navigation stands. */
+type AccountPage = { page: 'overview' | 'security' | 'applications'; account: AccountView }
+
+export type OverviewLocals = AccountPage & {
+  username?: string | undefined
+  /** Undefined where there is no address. */
+  emailVerified?: boolean | undefined
+  /** ISO 8601. */
+  since: string
+  switchUri?: string | undefined
+}
+
+/** Posts to addresses below /account/security, each form with `csrf`. */
+export type SecurityLocals = AccountPage &
+  NewPassword & {
+    csrf: string
+    /** ISO 8601; undefined where there is no password. */
+    passwordChangedAt?: string | undefined
+    passwordError?: 'missing' | 'wrong' | 'too_many' | undefined
+    endOthers: boolean
+    authenticators: readonly {
+      id: string
+      name: string
+      addedAt: string
+      usedAt?: string | undefined
+    }[]
+    recoveryCodesLeft: number
+    devices: readonly {
+      id: string
+      browser?: string | undefined
+      system?: string | undefined
+      since: string
+    }[]
+    done?: 'password' | 'authenticator' | 'authenticator_removed' | 'device' | undefined
+  }
+
+/** Posts `code` and `name`. */
+export type TotpLocals = AccountPage &
+  Form & {
+    qrCode: { size: number; path: string }
+    secret: string
+    error?: EnrolTotpLocals['error']
+  }
+
+/** Posts `client_id` of what is to be revoked. */
+export type ApplicationsLocals = AccountPage & {
+  csrf: string
+  applications: readonly {
+    clientId: string
+    name: string
+    logoUri?: string | undefined
+    since: string
+    scopes: readonly ScopeView[]
+    resources: readonly { name: string; scopes: readonly ResourceScopeView[] }[]
+  }[]
+  revoked?: boolean | undefined
 }
 
 export type ErrorKind =

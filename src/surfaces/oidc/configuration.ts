@@ -5,7 +5,6 @@ import {
   KEY_ENCRYPTION_ALGS,
   RESPONSE_TYPES,
 } from '../../domain/clients/client_metadata.ts'
-import { ownClients } from './ciba/sign_in.ts'
 import { CLAIMS_BY_SCOPE } from './claims.ts'
 import { createAssertionPolicy } from './client_authentication.ts'
 import { EXTRA_CLIENT_METADATA } from './client_metadata.ts'
@@ -19,6 +18,7 @@ import { isRepeatedRefresh } from './grants/token_requests.ts'
 import { createInteractionPolicy } from './interaction_policy.ts'
 import { createLoadExistingGrant } from './load_grant.ts'
 import { certificateMethods } from './mutual_tls.ts'
+import { ownClients } from './own_client.ts'
 import { createPairwiseIdentifier } from './pairwise.ts'
 import { INTERACTION_PATH, PATHS } from './paths.ts'
 import { requiresPkce, rotatesRefreshTokens } from './presets.ts'

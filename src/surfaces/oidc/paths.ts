@@ -51,5 +51,8 @@ export const MUTUAL_TLS_PATHS: ReadonlySet<string> = new Set(
 /** Where people answer what applications ask them from elsewhere (CIBA). */
 export const APPROVALS_PATH = '/ciba'
 
+/** Where people come back to their account from signing in. */
+export const ACCOUNT_RETURN_PATH = '/account/signed_in'
+
 /** Where a person's interaction with an authorization request is. */
 export const INTERACTION_PATH = '/interaction'

@@ -38,7 +38,7 @@ export type SetPasswordInput = {
  *   is too long for it, let the policy check first.
  * @throws DomainError `not_found`, `unavailable`
  */
-async function choosePassword(
+export async function choosePassword(
   deps: SetPasswordDeps,
   { accountId, password, context = [], by, endAccess }: SetPasswordInput,
   tx?: Transaction,

@@ -394,6 +394,21 @@ export async function deleteRecordsOfGrant(db: Db, grantHash: Buffer): Promise<v
   )
 }
 
+/** What one person gave one client: grants, and the tokens and codes of them. Sessions stay. */
+export async function deleteRecordsOfParties(
+  db: Db,
+  { accountId, clientId }: { accountId: string; clientId: string },
+): Promise<void> {
+  await query(
+    db,
+    `DELETE FROM oidc_record
+      WHERE model IN ('Grant', 'RefreshToken', 'AccessToken', 'AuthorizationCode', 'DeviceCode',
+                      'BackchannelAuthenticationRequest')
+        AND account_id = $1 AND client_id = $2`,
+    [accountId, clientId],
+  )
+}
+
 /** Ends what an account holds: sessions, grants, tokens. For a disabled or deleted account. */
 export async function deleteRecordsOfAccount(db: Db, accountId: string): Promise<void> {
   await query(

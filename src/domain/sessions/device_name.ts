@@ -1,0 +1,18 @@
+import { createRequire } from 'node:module'
+
+/** What a User-Agent header says of itself: the words people know their devices by. */
+export type DeviceName = { browser?: string | undefined; system?: string | undefined }
+
+const LENGTH_MAX = 400
+
+/** Never a proof of anything: whoever sends the header writes it. */
+export function deviceNameOf(userAgent: string | undefined): DeviceName {
+  if (!userAgent) return {}
+  const { browser, os } = parser().parse(userAgent.slice(0, LENGTH_MAX))
+  return { browser: browser.name, system: os.name }
+}
+
+/** Loaded at first use: few processes ever show a device. */
+function parser(): typeof import('bowser') {
+  return createRequire(import.meta.url)('bowser') as typeof import('bowser')
+}

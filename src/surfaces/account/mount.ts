@@ -1,0 +1,115 @@
+import Router from '@koa/router'
+import type Koa from 'koa'
+import type { Context, Middleware } from 'koa'
+import type { Clock } from '../../core/clock.ts'
+import { DomainError } from '../../core/errors.ts'
+import type { EndAccess } from '../../domain/accounts/account.ts'
+import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
+import type { Client } from '../../domain/clients/client.ts'
+import type { ResourceServer } from '../../domain/clients/resource_server.ts'
+import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
+import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
+import { requestRefused } from '../../platform/events/catalogue.ts'
+import type { EventRecorder } from '../../platform/events/recorder.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import type { Db, Transaction } from '../../platform/persistence/db.ts'
+import { assertSameOrigin } from '../../web/csrf.ts'
+import { originOf } from '../../web/origin.ts'
+import type { Pages } from '../../web/pages.ts'
+import { revokeApplication, showApplications } from './applications.ts'
+import { showOverview } from './overview.ts'
+import { changePassword } from './password.ts'
+import { comeBack, type Person, requirePerson } from './person.ts'
+import { distrustDevice, makeRecoveryCodes, showSecurity, signOutEverywhere } from './security.ts'
+import { addTotp, removeAuthenticator, showTotp } from './totp.ts'
+
+/**
+ * The pages on which people look after their own account: one file for each, and the table below. A
+ * page is about whoever is signed in at this browser and nobody else, so no address names an account.
+ * Looking takes a session; changing something takes a sign-in of the last minutes, with a second
+ * factor where there is one (`requireFresh`).
+ */
+export type AccountDeps = {
+  db: Db
+  keyring: Keyring
+  clock: Clock
+  issuer: string
+  pages: Pages
+  passwords: PasswordHasher
+  passwordPolicy: PasswordPolicy
+  limits: SignInLimits
+  recorder: EventRecorder
+  /** The name under which an authenticator lists its codes. */
+  brandName: string
+  clients: { find(clientId: string): Promise<Client | undefined> }
+  resourceServers: { find(identifier: string): Promise<ResourceServer | undefined> }
+  /** Ends the sessions and tokens of an account. */
+  endAccess: EndAccess
+  /** Ends the grants and tokens that an account gave a client. */
+  endGrants(tx: Transaction, parties: { accountId: string; clientId: string }): Promise<void>
+  signedIn(ctx: Context): Promise<SignedInPerson | undefined>
+  signInUri(options: {
+    state: string
+    another?: boolean
+    maxAgeS?: number
+    acr?: string | undefined
+  }): string
+  /** Runs a request in one unit of work of the engine's stores. */
+  inUnitOfWork<T>(work: () => Promise<T>): Promise<T>
+}
+
+export type SignedInPerson = {
+  accountId: string
+  sessionUid: string
+  acr: string | undefined
+  authTime: number | undefined
+}
+
+export type Handler = (deps: AccountDeps, ctx: Context, person: Person) => Promise<void>
+
+export function mountAccount(app: Koa, deps: AccountDeps): void {
+  const router = new Router({ sensitive: true, strict: true })
+  const page = (handler: Handler): Middleware => guarded(deps, handler)
+  const form = (handler: Handler): Middleware =>
+    guarded(deps, async (_, ctx, person) => {
+      assertSameOrigin(ctx, deps.issuer)
+      await handler(deps, ctx, person)
+    })
+
+  const at = (path: string) => `/account${path}`
+  router.get('account', at(''), page(showOverview))
+  router.get('account_signed_in', at('/signed_in'), async (ctx) =>
+    comeBack(ctx as unknown as Context),
+  )
+  router.get('account_security', at('/security'), page(showSecurity))
+  router.post('account_password', at('/security/password'), form(changePassword))
+  router.get('account_totp', at('/security/totp'), page(showTotp))
+  router.post('account_totp_add', at('/security/totp'), form(addTotp))
+  router.post('account_totp_remove', at('/security/totp/remove'), form(removeAuthenticator))
+  router.post('account_recovery_codes', at('/security/recovery_codes'), form(makeRecoveryCodes))
+  router.post('account_device_distrust', at('/security/devices'), form(distrustDevice))
+  router.post('account_sign_out', at('/security/sign_out'), form(signOutEverywhere))
+  router.get('account_applications', at('/applications'), page(showApplications))
+  router.post('account_application_revoke', at('/applications'), form(revokeApplication))
+  app.use(router.routes() as unknown as Middleware)
+}
+
+function guarded(deps: AccountDeps, handler: Handler): Middleware {
+  return async (ctx) => {
+    ctx.state.route = String(ctx['routerName'] ?? 'account')
+    try {
+      await deps.inUnitOfWork(async () => {
+        const person = await requirePerson(deps, ctx as Context)
+        if (person) await handler(deps, ctx as Context, person)
+      })
+    } catch (error) {
+      if (error instanceof DomainError && error.code === 'forbidden') {
+        const reason = error.debug ?? error.message
+        deps.recorder.record(
+          requestRefused({ reason, path: ctx.state.route, ...originOf(ctx as Context) }),
+        )
+      }
+      throw error
+    }
+  }
+}
