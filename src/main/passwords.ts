@@ -10,7 +10,9 @@ import {
   createPasswordPolicy,
   type PasswordPolicy,
 } from '../domain/credentials/password/password_policy.ts'
+import { listForeignHashes } from '../domain/credentials/password/password_store.ts'
 import type { ConfigBeforeSecrets } from '../platform/config/schema.ts'
+import type { Db } from '../platform/persistence/db.ts'
 
 /** Hasher and policy as the configuration wants them, for servers and commands alike. */
 
@@ -31,4 +33,21 @@ export function createPolicy(
   const { minLength, breachService: url } = passwords
   const breaches = url === undefined ? undefined : createBreachService({ ...deps, url })
   return createPasswordPolicy({ minLength, breaches })
+}
+
+const KINDS_MAX = 16
+
+/**
+ * Times the hashes of other systems that wait for their owners, so that already the first refusal
+ * takes as long for nobody. Finding them is waited for, computing them is not.
+ */
+export async function meetForeignHashes(parts: {
+  db: Db
+  passwords: TimedPasswordHasher
+  log: { warn(fields: object, message: string): void }
+}): Promise<void> {
+  const found = await listForeignHashes(parts.db, KINDS_MAX)
+  parts.passwords
+    .meet(found)
+    .catch((err) => parts.log.warn({ err }, 'the hashes of other systems could not be timed'))
 }

@@ -46,6 +46,7 @@ import { serveFiles } from '../web/static_files.ts'
 import type { Parts } from './compose.ts'
 import { mountHome } from './home.ts'
 import { clientCertificates, serveMutualTls } from './mutual_tls.ts'
+import { meetForeignHashes } from './passwords.ts'
 import { createSignInLimits } from './sign_in_limits.ts'
 
 /** The web part of a process: one Koa application and the surfaces on it, in this order. */
@@ -55,6 +56,7 @@ export type WebServer = { http: HttpServer; health: Health }
 export async function startWebServer(parts: Parts): Promise<WebServer> {
   const health = healthOf(parts)
   const app = createApp(parts, health)
+  await meetForeignHashes(parts)
   const { host, port } = parts.config.server
   const callback = app.callback()
   const handle: RequestListener = (request, response) => void callback(request, response)

@@ -30,6 +30,8 @@ const RULES: Rules = {
       audit: ['access'],
       webhooks: ['access'],
       credentials: ['accounts', 'access', 'security'],
+      // An imported line is an account and its password at once.
+      account_import: ['accounts', 'credentials'],
       sessions: ['accounts', 'access'],
       organizations: ['accounts', 'access', 'plans'],
       clients: ['access', 'plans'],

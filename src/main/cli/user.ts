@@ -33,6 +33,7 @@ import {
   readPassword,
 } from './password_source.ts'
 import { userAnswer, userDetails, userListAnswer } from './present_user.ts'
+import { defineImport } from './user_import.ts'
 
 /** `authcore user`: the accounts of people. Each is named by its id, e-mail address or username. */
 
@@ -44,6 +45,7 @@ const LIMIT_MAX = 1_000
 export function defineUserCommands(group: CliCommand): void {
   group.asGroup()
   defineCreate(group)
+  defineImport(group)
   defineRead(group)
   defineSetPassword(group)
   defineAccess(group)

@@ -41,7 +41,8 @@ export type PasswordHasherOptions = {
   parallelism: number
   /**
    * How many are computed at once. They run on the threads of libuv, four unless UV_THREADPOOL_SIZE
-   * says otherwise, which file, DNS and signing work need too: the default leaves one of the four.
+   * says otherwise, which file, DNS and signing work need too, and each keeps a processor to itself:
+   * the default leaves one thread and, where there are several, one processor to everything else.
    */
   concurrency?: number
   /** How many may wait beyond that; the next is refused. */
@@ -55,7 +56,7 @@ const SALT_BYTES = 16
 const HASH_BYTES = 32
 
 export function createPasswordHasher(options: PasswordHasherOptions): TimedPasswordHasher {
-  const { concurrency = Math.min(availableParallelism(), THREADS_OF_LIBUV - 1) } = options
+  const { concurrency = defaultConcurrency() } = options
   const gate = createGate(concurrency, options.queue ?? concurrency * QUEUE_PER_SLOT)
   const parameters = {
     type: argon2id,
@@ -110,6 +111,10 @@ async function matchesHash(
 
 function isOutdated(phc: string, parameters: Parameters<typeof needsRehash>[1]): boolean {
   return !phc.startsWith('$argon2id$') || needsRehash(phc, parameters)
+}
+
+function defaultConcurrency(): number {
+  return Math.max(1, Math.min(availableParallelism(), THREADS_OF_LIBUV) - 1)
 }
 
 /** A well-formed hash of no known password: nothing has to be computed to have it. */

@@ -94,3 +94,15 @@ export async function lockPasswordOfActiveAccount(
   )
   return row && passwordFromRow(row)
 }
+
+/** One of each kind of hash that another system made and whose owner has not signed in since. */
+export async function listForeignHashes(db: Db, limit: number): Promise<string[]> {
+  const rows = await query<{ phc: string }>(
+    db,
+    `SELECT DISTINCT ON (split_part(phc, '$', 2), split_part(phc, '$', 3)) phc
+       FROM password_credential WHERE phc NOT LIKE '$argon2id$%'
+      ORDER BY split_part(phc, '$', 2), split_part(phc, '$', 3) LIMIT $1`,
+    [limit],
+  )
+  return rows.map(({ phc }) => phc)
+}
