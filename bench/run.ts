@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- cold|restart|memory`: measures one thing, prints it, and exits with 1 where a
+ * `npm run bench -- cold|restart|memory|import|login_flood`: measures one thing, prints it, and exits with 1 where a
  * target is missed. Everything stays on this machine and in temporary folders, and ends.
  */
 
@@ -9,6 +9,8 @@ const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
   cold: () => import('./cold.ts'),
   restart: () => import('./restart.ts'),
   memory: () => import('./memory.ts'),
+  import: () => import('./import.ts'),
+  login_flood: () => import('./login_flood.ts'),
 }
 
 const load = MEASUREMENTS[process.argv[2] ?? '']

@@ -1,0 +1,194 @@
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { systemClock } from '../src/core/clock.ts'
+import { createClient } from '../src/domain/clients/create_client.ts'
+import { createResourceServer } from '../src/domain/clients/create_resource_server.ts'
+import { loadConfig } from '../src/platform/config/load_config.ts'
+import { withSecrets } from '../src/platform/config/own_secrets.ts'
+import { createKeyring } from '../src/platform/keys/keyring.ts'
+import { openDb } from '../src/platform/persistence/db.ts'
+import { startEmbeddedPostgres } from '../src/platform/persistence/embedded_postgres.ts'
+import { migrateUp } from '../src/platform/persistence/migrate.ts'
+import { freePort } from '../test/support/free_port.ts'
+import { judge, median, printHeading, printRows, type Row } from './support/report.ts'
+import { plainEnvironment, ROOT, startServer, temporaryFolder } from './support/server_process.ts'
+
+/**
+ * What a flood of wrong passwords does to the tokens of others. A service asks for a token by client
+ * credentials at a steady pace, whatever happens to it; in every second round browsers guess as fast
+ * as they are answered, each try for another name from another address, so that no limit stops it.
+ * Browsers, service, server and database share the machine.
+ */
+
+const ROUNDS = 4
+const ROUND_S = 10
+const TOKENS_PER_S = 40
+/** As many as are in work or wait at the gate of two processors; the next ones would be refused. */
+const BROWSERS = 32
+const TIMES_IDLE = 2
+
+const REDIRECT_URI = 'https://rp.example.test/callback'
+const API = 'https://api.example.test'
+
+export async function measure(): Promise<boolean> {
+  printHeading('Login flood')
+  const folder = await temporaryFolder()
+  const postgres = await startEmbeddedPostgres({
+    dataDir: path.join(folder, 'postgres'),
+    stopAdopted: true,
+    log: () => {},
+  })
+  try {
+    const { host, port, user, database } = postgres.connection
+    const databaseUrl = `postgres://${user}@${encodeURIComponent(host)}:${port}/${database}`
+    return await measureOn(folder, databaseUrl)
+  } finally {
+    await postgres.stop()
+  }
+}
+
+async function measureOn(folder: string, databaseUrl: string): Promise<boolean> {
+  const port = await freePort()
+  const env = {
+    PORT: String(port),
+    DATABASE_URL: databaseUrl,
+    AUTHCORE_DATA_DIR: path.join(folder, 'data'),
+    AUTHCORE_LOG_PRETTY: 'false',
+    AUTHCORE_TRUSTED_PROXIES: '127.0.0.0/8,::1/128',
+  }
+  const clientSecret = await prepare(env)
+  const server = await startServer({
+    command: [path.join(ROOT, 'node_modules/node/bin/node'), 'bin/authcore.mjs', 'serve'],
+    cwd: ROOT,
+    env: { ...plainEnvironment(), ...env },
+    port,
+    timeoutMs: 60_000,
+  })
+  try {
+    return await compare(`http://localhost:${port}`, clientSecret)
+  } finally {
+    await server.stop()
+  }
+}
+
+/** Idle and flooded rounds take turns, so that whatever else the machine does meets both. */
+async function compare(issuer: string, clientSecret: string): Promise<boolean> {
+  const askForToken = tokenRequest(issuer, clientSecret)
+  await steadily(askForToken, 5)
+  const [idle, flooded]: [number[], number[]] = [[], []]
+  const statuses: Record<string, number> = {}
+  for (let round = 0; round < ROUNDS; round++) {
+    idle.push(...(await steadily(askForToken, ROUND_S)))
+    const stop = startFlood(issuer)
+    await sleep(1_000)
+    flooded.push(...(await steadily(askForToken, ROUND_S)))
+    for (const [status, count] of Object.entries(await stop())) {
+      statuses[status] = (statuses[status] ?? 0) + count
+    }
+  }
+  printRows([...rowsOf('idle', idle), ...rowsOf('flooded', flooded)])
+  console.log(`\n${BROWSERS} browsers at once; tries by status: ${JSON.stringify(statuses)}`)
+  return judge(
+    'p99 of a token, times idle',
+    percentile(flooded, 0.99) / percentile(idle, 0.99),
+    TIMES_IDLE,
+    'times',
+  )
+}
+
+function rowsOf(what: string, values: readonly number[]): Row[] {
+  const ms = (value: number) => `${value.toFixed(1)} ms`
+  return [
+    { what: `a token, ${what}: median`, value: ms(median(values)) },
+    { what: `a token, ${what}: p95`, value: ms(percentile(values, 0.95)) },
+    { what: `a token, ${what}: p99`, value: ms(percentile(values, 0.99)) },
+  ]
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
+}
+
+/** One after the other would wait with the server: what is due is sent. @returns milliseconds */
+async function steadily(ask: () => Promise<void>, seconds: number): Promise<number[]> {
+  const running: Promise<number>[] = []
+  const beganAt = performance.now()
+  for (let i = 0; i < seconds * TOKENS_PER_S; i++) {
+    const dueAt = beganAt + (i * 1000) / TOKENS_PER_S
+    await sleep(Math.max(0, dueAt - performance.now()))
+    running.push(ask().then(() => performance.now() - dueAt))
+  }
+  return await Promise.all(running)
+}
+
+function tokenRequest(issuer: string, clientSecret: string): () => Promise<void> {
+  const authorization = `Basic ${Buffer.from(`bench-service:${clientSecret}`).toString('base64')}`
+  const body = new URLSearchParams({
+    grant_type: 'client_credentials',
+    scope: 'read',
+    resource: API,
+  })
+  return async () => {
+    const headers = { authorization }
+    const response = await fetch(`${issuer}/token`, { method: 'POST', headers, body })
+    const text = await response.text()
+    if (response.status !== 200) throw new Error(`${response.status}: ${text}`)
+  }
+}
+
+/** @returns ends it, with how many tries ended with which status */
+function startFlood(issuer: string): () => Promise<Record<string, number>> {
+  const url = new URL('/authorize', issuer)
+  url.search = new URLSearchParams({
+    client_id: 'bench-web',
+    response_type: 'code',
+    redirect_uri: REDIRECT_URI,
+    scope: 'openid',
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+    code_challenge_method: 'S256',
+  }).toString()
+  const worker = new Worker(new URL('./support/flood.ts', import.meta.url), {
+    workerData: { url: url.href, browsers: BROWSERS },
+  })
+  const ended = new Promise<Record<string, number>>((resolve, reject) => {
+    worker.once('message', resolve).once('error', reject)
+  })
+  ended.catch(() => {})
+  return async () => {
+    worker.postMessage('stop')
+    return await ended
+  }
+}
+
+/** @returns the secret of the service */
+async function prepare(env: Record<string, string>): Promise<string> {
+  const config = withSecrets(loadConfig(env))
+  const connection = { connectionString: config.storage.databaseUrl! }
+  const db = openDb({ connection, poolMax: 2, timeoutMs: 30_000 })
+  try {
+    await migrateUp(db)
+    const deps = { db, clock: systemClock, keyring: createKeyring(config.security) }
+    await createResourceServer(deps, {
+      identifier: API,
+      name: 'Measurement',
+      scopes: [{ name: 'read', description: 'Read' }],
+    })
+    await createClient(deps, {
+      clientId: 'bench-web',
+      name: 'Measurement',
+      preset: 'web',
+      metadata: { redirect_uris: [REDIRECT_URI] },
+    })
+    const { secret } = await createClient(deps, {
+      clientId: 'bench-service',
+      name: 'Measurement',
+      preset: 'service',
+      metadata: { resource_scopes: { [API]: ['read'] } },
+    })
+    return secret!
+  } finally {
+    await db.destroy()
+  }
+}
