@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { parseForms, textOf } from './forms.ts'
+import { freePort } from './free_port.ts'
 import { atOnce, browser } from './http.ts'
 import { skipReason } from './skip.ts'
 
@@ -149,5 +152,22 @@ describe('support/skip', () => {
       'redis-server not installed',
     )
     expect(skipReason('starts Redis')).to.equal(undefined)
+  })
+})
+
+describe('test/support/free_port', () => {
+  it('gives no port twice, to this process or another', async () => {
+    const module = new URL('./free_port.ts', import.meta.url).href
+    const script = `import(${JSON.stringify(module)}).then(async ({ freePort }) => {
+      console.log(JSON.stringify(await Promise.all(Array.from({ length: 300 }, freePort))))
+      process.stdin.resume()
+    })`
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const line = once(createInterface(child.stdout), 'line') as Promise<[string]>
+    const here = await Promise.all(Array.from({ length: 300 }, freePort))
+    const there = JSON.parse((await line)[0]) as number[]
+    child.stdin.end()
+    await once(child, 'close')
+    expect(new Set([...here, ...there])).to.have.property('size', 600)
   })
 })
