@@ -23,7 +23,15 @@ import {
   signIn,
 } from '../support/relying_party.ts'
 import { type SmtpSink, startSmtp } from '../support/smtp.ts'
-import { eventsEver, refresh, rows, type TestClient } from './driver.ts'
+import {
+  BEHIND_PROXY,
+  eventsEver,
+  eventsOf,
+  fromSomewhere,
+  refresh,
+  rows,
+  type TestClient,
+} from './driver.ts'
 
 /** A forgotten password, with its mail through a real SMTP server. */
 
@@ -65,11 +73,16 @@ describe('Recovering a password', function () {
     })
     return reply.status !== 422
   }
+  /** Past the notices of what happened to the account before. */
+  const nextCode = async (email: string): Promise<string> => {
+    const { code } = await mail.next(email)
+    return code ?? (await nextCode(email))
+  }
   const recovered = async (person: Person, how: Record<string, string> = {}) => {
     const mind = browser()
     const page = await ask(mind, person.email)
-    const { code } = await mail.next(person.email)
-    return await mind.submit(page, { code: code!, password: NEW_PASSWORD, ...how })
+    const code = await nextCode(person.email)
+    return await mind.submit(page, { code, password: NEW_PASSWORD, ...how })
   }
 
   it('sets a new password by the code, tells the owner, and signs nobody in', async () => {
@@ -225,6 +238,23 @@ describe('Recovering a password', function () {
     const { code } = await mail.next(ada.email)
     await disableAccount(server.parts, ada.id)
     expect((await mind.submit(page, { code: code!, password: NEW_PASSWORD })).status).to.equal(422)
+  })
+
+  it('looks at so many codes and links of one address, and at no more', async () => {
+    const noisy = await startAuthCore({ env: BEHIND_PROXY })
+    try {
+      const mind = browser({ headers: fromSomewhere() })
+      const page = await mind.get(`${noisy.issuer}/reset_password?link=guess`)
+      const statuses = []
+      for (let i = 0; i < 122; i += 1) {
+        statuses.push((await mind.submit(page, { password: NEW_PASSWORD })).status)
+      }
+      expect(statuses.slice(0, 120).every((status) => status === 422)).to.equal(true)
+      expect(statuses.slice(120)).to.deep.equal([429, 429])
+      expect(await eventsOf(noisy, 'auth.password_recovery.refused')).to.have.length(120)
+    } finally {
+      await noisy.stop()
+    }
   })
 
   it('makes its link of the issuer, whatever the request says of itself', async () => {

@@ -57,6 +57,8 @@ export const LIMITS = {
    */
   code_recipient: fixed('attempts', 5, 60 * minute),
   code_ip: fixed('attempts', 60, 60 * minute),
+  /** Codes and links that one IPv4 address or IPv6 /64 brings back: each refused one is a line in the trail. */
+  code_try_ip: fixed('attempts', 120, 15 * minute),
 
   /**
    * Client authentication at the token, introspection, revocation, pushed authorization and device

@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import { DomainError } from '../../core/errors.ts'
 import { ipKeys } from '../../domain/security/ip_key.ts'
 import { originOf } from '../../web/origin.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -8,4 +9,14 @@ export async function mayAskForCode(deps: InteractionDeps, ctx: Context): Promis
   const { ip } = originOf(ctx)
   if (ip === undefined) return true
   return (await deps.rateLimits.consume('code_ip', ipKeys(ip).narrow)).allowed
+}
+
+/** @throws DomainError `rate_limited` where one address brings too many codes or links back */
+export async function assertMayTryCode(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const { ip } = originOf(ctx)
+  if (ip === undefined) return
+  const verdict = await deps.rateLimits.consume('code_try_ip', ipKeys(ip).narrow)
+  if (verdict.allowed) return
+  const { retryAfterS } = verdict
+  throw new DomainError('rate_limited', 'There were too many attempts.', { retryAfterS })
 }

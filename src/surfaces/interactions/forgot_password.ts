@@ -6,7 +6,7 @@ import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
-import { mayAskForCode } from './code_limits.ts'
+import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
 import { seeOther } from './dispatch.ts'
 import { forgetSession, type Interaction, loadInteraction } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
@@ -59,6 +59,7 @@ export async function submitResetPassword(deps: InteractionDeps, ctx: Context): 
   if (code.trim() === '' || password === '') {
     return sendReset(deps, ctx, interaction, { code, endOthers, error: 'missing_fields' }, 422)
   }
+  await assertMayTryCode(deps, ctx)
   const result = await recoverPassword(deps, {
     by: 'code',
     code,

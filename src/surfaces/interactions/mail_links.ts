@@ -5,6 +5,7 @@ import type { PasswordProblem } from '../../platform/templating/views.ts'
 import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { assertMayTryCode } from './code_limits.ts'
 import { csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -39,6 +40,7 @@ export async function submitResetLink(deps: InteractionDeps, ctx: Context): Prom
   checkCsrf(csrfKey(deps), bindingsOf(link), form.csrf)
   const filled = { link, endOthers: form.end_others === 'yes' }
   if (password === '') return send(deps, ctx, { ...filled, error: 'missing_password' }, 422)
+  await assertMayTryCode(deps, ctx)
   const result = await recoverPassword(deps, {
     by: 'link',
     ...filled,

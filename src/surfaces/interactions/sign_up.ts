@@ -12,7 +12,7 @@ import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
-import { mayAskForCode } from './code_limits.ts'
+import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
@@ -106,6 +106,7 @@ export async function submitVerifyEmail(deps: InteractionDeps, ctx: Context): Pr
   if (next.step !== 'verify_email') {
     return goOn(deps, ctx, interaction, `/interaction/${interactionUid}`)
   }
+  await assertMayTryCode(deps, ctx)
   const { clientId } = client
   const origin = originOf(ctx)
   const result = await completeSignUp(deps, { interactionUid, clientId, code, origin })
