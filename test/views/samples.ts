@@ -44,6 +44,12 @@ const security = {
   recoveryCodesLeft: 1,
   devices: [],
 } as const
+const profile = {
+  ...form,
+  page: 'profile',
+  account: { name: 'Amira' },
+  fields: [{ claim: 'name', value: 'Amira' }],
+} as const
 const accountTotp = {
   ...form,
   page: 'security',
@@ -431,6 +437,33 @@ export const samples: Samples = {
         account: { name: longName, email: longEmail },
         emailVerified: false,
         since: '2026-03-01T10:00:00.000Z',
+      },
+    },
+  },
+  'account/profile': {
+    minimal: profile,
+    states: {
+      full: {
+        ...profile,
+        account,
+        saved: true,
+        fields: [
+          { claim: 'name', value: longName, autocomplete: 'name' },
+          { claim: 'given_name', value: 'Amira' },
+          { claim: 'family_name', value: 'Haddad' },
+          { claim: 'nickname', value: 'Ami' },
+          { claim: 'website', value: 'https://example.com' },
+          { claim: 'birthdate', value: '1990-12-31', autocomplete: 'bday' },
+          { claim: 'zoneinfo', value: 'Europe/Paris' },
+        ],
+      },
+      faulty: {
+        ...profile,
+        error: 'invalid',
+        fields: [
+          { claim: 'zoneinfo', value: 'Nowhere', faulty: true },
+          { claim: 'name', value: '', faulty: true },
+        ],
       },
     },
   },

@@ -24,6 +24,11 @@ export const accountCreated = defineEvent<AccountFact>('auth.user_created', acco
 export const accountDisabled = defineEvent<AccountFact>('auth.account.disabled', account)
 export const accountEnabled = defineEvent<AccountFact>('auth.account.enabled', account)
 export const accountDeleted = defineEvent<AccountFact>('auth.account.deleted', account)
+/** Names what changed, never to what. */
+export const profileChanged = defineEvent<AccountFact & { fields: string[] } & Origin>(
+  'auth.profile.changed',
+  account,
+)
 export const passwordChanged = defineEvent<AccountFact>('auth.password.changed', account)
 
 export const signInSucceeded = defineEvent<

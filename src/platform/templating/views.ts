@@ -32,6 +32,7 @@ export type Views = {
   'interactions/submit': SubmitLocals
   'interactions/restart': RestartLocals
   'account/overview': OverviewLocals
+  'account/profile': ProfileLocals
   'account/security': SecurityLocals
   'account/totp': TotpLocals
   'account/applications': ApplicationsLocals
@@ -318,7 +319,10 @@ export type RestartLocals = {
 }
 
 /** A page of the account: `page` is where its navigation stands. */
-type AccountPage = { page: 'overview' | 'security' | 'applications'; account: AccountView }
+type AccountPage = {
+  page: 'overview' | 'profile' | 'security' | 'applications'
+  account: AccountView
+}
 
 export type OverviewLocals = AccountPage & {
   username?: string | undefined
@@ -328,6 +332,29 @@ export type OverviewLocals = AccountPage & {
   since: string
   switchUri?: string | undefined
 }
+
+/** Posts each field by its name; what is empty is taken away. */
+export type ProfileLocals = AccountPage &
+  Form & {
+    fields: readonly {
+      claim: ProfileFieldName
+      value: string
+      faulty?: boolean | undefined
+      autocomplete?: string | undefined
+    }[]
+    /** Some field is faulty. */
+    error?: 'invalid' | undefined
+    saved?: boolean | undefined
+  }
+
+export type ProfileFieldName =
+  | 'name'
+  | 'given_name'
+  | 'family_name'
+  | 'nickname'
+  | 'website'
+  | 'birthdate'
+  | 'zoneinfo'
 
 /** Posts to addresses below /account/security, each form with `csrf`. */
 export type SecurityLocals = AccountPage &

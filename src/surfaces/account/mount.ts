@@ -20,6 +20,7 @@ import { revokeApplication, showApplications } from './applications.ts'
 import { showOverview } from './overview.ts'
 import { changePassword } from './password.ts'
 import { comeBack, type Person, requirePerson } from './person.ts'
+import { changeOwnProfile, showProfile } from './profile.ts'
 import { distrustDevice, makeRecoveryCodes, showSecurity, signOutEverywhere } from './security.ts'
 import { addTotp, removeAuthenticator, showTotp } from './totp.ts'
 
@@ -81,6 +82,8 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.get('account_signed_in', at('/signed_in'), async (ctx) =>
     comeBack(ctx as unknown as Context),
   )
+  router.get('account_profile', at('/profile'), page(showProfile))
+  router.post('account_profile_change', at('/profile'), form(changeOwnProfile))
   router.get('account_security', at('/security'), page(showSecurity))
   router.post('account_password', at('/security/password'), form(changePassword))
   router.get('account_totp', at('/security/totp'), page(showTotp))

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { findAccountById } from '../../../src/domain/accounts/account_store.ts'
 import { MULTI_FACTOR_ACR } from '../../../src/domain/authentication/assurance.ts'
 import {
   beginTotpEnrolment,
@@ -72,7 +73,7 @@ describe('The pages of an account', function () {
 
   it('are for those who are signed in, and come back to where they were asked for', async () => {
     const ada = await addPerson(server)
-    for (const path of ['/overview', '/security', '/applications', '/security/totp']) {
+    for (const path of ['/overview', '/profile', '/security', '/applications', '/security/totp']) {
       const mind = browser()
       const login = await visit(mind, path === '/overview' ? '' : path)
       expect(pathOf(login)).to.match(/^\/interaction\/[\w-]+\/login$/)
@@ -159,6 +160,43 @@ describe('The pages of an account', function () {
       )
       expect(cross.status, action).to.equal(403)
     }
+  })
+
+  describe('the profile', () => {
+    it('changes what was filled in, takes away what is empty, and leaves the rest', async () => {
+      const ada = await addPerson(server, { claims: { name: 'Ada', gender: 'female' } })
+      const { mind, page } = await arrive(ada, '/profile')
+      const fields = { name: '', nickname: ' Countess ', birthdate: '1815-12-10' }
+      const done = await submit(mind, page, '/profile', fields)
+      expect(done.text()).to.include('Your profile is saved.')
+      const { claims } = (await findAccountById(server.parts.db, ada.id))!
+      expect(claims).to.include({ gender: 'female', nickname: 'Countess', birthdate: '1815-12-10' })
+      expect(claims).not.to.have.property('name')
+      const events = await eventsOf(server, 'auth.profile.changed')
+      const { data } = events.find(({ subject }) => subject === ada.id)!
+      expect((data as { fields: string[] }).fields).to.have.members([
+        'name',
+        'nickname',
+        'birthdate',
+      ])
+      expect(JSON.stringify(data)).not.to.include('Countess')
+    })
+
+    it('marks what is not acceptable, keeps what was typed, and takes no half of a form', async () => {
+      const ada = await addPerson(server, { claims: { name: 'Ada' } })
+      const { mind, page } = await arrive(ada, '/profile')
+      const wrong = { website: 'javascript:alert(1)', zoneinfo: 'Nowhere' }
+      const reply = await submit(mind, page, '/profile', wrong)
+      expect(reply.status).to.equal(422)
+      expect(reply.body.match(/aria-invalid/g)).to.have.length(2)
+      expect(reply.body).to.include('value="Nowhere"')
+      const csrf = page.forms()[0]!.fields.get('csrf')!
+      const headers = { origin: server.issuer }
+      expect((await mind.post(at('/profile'), { csrf, name: 'Eve' }, { headers })).status).to.equal(
+        400,
+      )
+      expect((await findAccountById(server.parts.db, ada.id))!.claims).to.include({ name: 'Ada' })
+    })
   })
 
   describe('the password', () => {
