@@ -48,8 +48,8 @@ export const accountLocked = defineEvent<{ accountId: string } & Origin>(
 )
 
 /** Every session and token of the account ended because its owner, or an operator, said so. */
-export const accountSignedOut = defineEvent<AccountFact & Origin>(
-  'auth.account.signed_out',
+export const accountAccessEnded = defineEvent<AccountFact & Origin>(
+  'auth.account.access_ended',
   account,
 )
 

@@ -10,7 +10,7 @@ import {
   deleteTrustedDevicesOfAccount,
   listTrustedDevices,
 } from '../../domain/sessions/trusted_device_store.ts'
-import { accountSignedOut, deviceDistrusted } from '../../platform/events/catalogue.ts'
+import { accountAccessEnded, deviceDistrusted } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { inTransaction } from '../../platform/persistence/db.ts'
 import type { Views } from '../../platform/templating/views.ts'
@@ -113,7 +113,7 @@ export async function signOutEverywhere(
   await inTransaction(deps.db, async (tx) => {
     await deps.endAccess(tx, accountId)
     await deleteTrustedDevicesOfAccount(tx, accountId)
-    await appendEvent(tx, accountSignedOut({ accountId, by: 'owner', ...originOf(ctx) }))
+    await appendEvent(tx, accountAccessEnded({ accountId, by: 'owner', ...originOf(ctx) }))
   })
   sendTo(deps, ctx, '/')
 }

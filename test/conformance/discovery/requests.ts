@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { MULTI_FACTOR_ACR } from '../../../src/domain/authentication/assurance.ts'
 import type { ClientMetadataInput } from '../../../src/domain/clients/client_metadata.ts'
 import { answerOf } from '../support/answer.ts'
 import { claimsOfScope } from '../support/checks/claims.ts'
@@ -115,7 +116,9 @@ const prompts: Member = {
 
 const acrValues: Member = {
   async works(acr_values, { party }) {
-    const { claims } = await flow(party, STRICT, { parameters: { acr_values } })
+    // Whoever has no second factor sets one up on the way.
+    const person = acr_values === MULTI_FACTOR_ACR ? party.op.bob : party.op.alice
+    const { claims } = await flow(party, STRICT, { parameters: { acr_values }, person })
     expect(claims['acr']).to.equal(acr_values)
   },
   others: ['urn:mace:incommon:iap:gold', 'phr', 'made_up'],

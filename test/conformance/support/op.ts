@@ -22,6 +22,8 @@ export type Op = {
   server: AuthCore
   issuer: string
   alice: Person
+  /** Somebody else, for what changes how one signs in. */
+  bob: Person
   metadata: Metadata
   /** A browser without a session, or a program, with a certificate of its own or without. */
   newBrowser(certificate?: Issued): Browser
@@ -67,6 +69,7 @@ export async function startOp({ mutualTls = false, ...options }: OpOptions = {})
     certificate,
     mutualTls: listener,
     alice: await addPerson(server, { claims: EVERY_CLAIM }),
+    bob: await addPerson(server, { claims: EVERY_CLAIM }),
     metadata: discovery.json<Metadata>(),
     async stop() {
       backToNow()

@@ -1,3 +1,4 @@
+import { totpCodeAt } from '../../../src/domain/credentials/totp/totp.ts'
 import type { Person } from '../../support/authcore.ts'
 import type { Form } from '../../support/forms.ts'
 import type { Browser, Fields, Reply } from '../../support/http.ts'
@@ -44,6 +45,12 @@ export async function walk({ browser, issuer, conduct }: Walk, start: Reply): Pr
     const frames = framesOf(last)
     const leaves = departureOf(last, frames, isOurs)
     if (leaves) return { seen, frames, leaves, last }
+    const kept =
+      /id="recovery-codes"/.test(last.body) && /id="continue" href="([^"]+)"/.exec(last.body)
+    if (kept) {
+      last = await follow(await browser.get(new URL(kept[1]!, issuer).href))
+      continue
+    }
     const form = last.forms().find(({ id }) => id in STEPS || id === 'submit-form')
     if (form) seen.push(form.id)
     if (!form || form.id === conduct.stopsAt) return { seen, frames, leaves: undefined, last }
@@ -76,7 +83,7 @@ function linkOf(body: string, id: string): string | undefined {
 
 async function answer(browser: Browser, page: Reply, { id }: Form, conduct: Conduct) {
   const cancels = conduct.cancelsAt === id
-  const { fields, button } = STEPS[id]?.(conduct) ?? { fields: {}, button: 'continue' }
+  const { fields, button } = STEPS[id]?.(conduct, page) ?? { fields: {}, button: 'continue' }
   const reply = cancels
     ? await browser.submit(page, {}, { form: (form) => form.id === 'cancel-form' })
     : await browser.submit(page, fields, { form: (form) => form.id === id, button })
@@ -84,15 +91,26 @@ async function answer(browser: Browser, page: Reply, { id }: Form, conduct: Cond
   throw new Error(`${reply.status} at ${page.url}: ${reply.text().slice(0, 300)}`)
 }
 
-const STEPS: Record<string, (conduct: Conduct) => { fields: Fields; button: string }> = {
-  'login-form': ({ person }) => ({
-    fields: { login: person.email, password: person.password },
-    button: 'sign-in',
-  }),
-  'consent-form': () => ({ fields: {}, button: 'allow' }),
-  'select-account-form': () => ({ fields: {}, button: 'account-1' }),
-  // The code is filled in already where the address of the page has it.
-  'device-code-form': () => ({ fields: {}, button: 'submit-code' }),
-  'device-confirm-form': () => ({ fields: {}, button: 'confirm' }),
-  'logout-form': () => ({ fields: {}, button: 'logout' }),
+const STEPS: Record<string, (conduct: Conduct, page: Reply) => { fields: Fields; button: string }> =
+  {
+    'login-form': ({ person }) => ({
+      fields: { login: person.email, password: person.password },
+      button: 'sign-in',
+    }),
+    'enrol-form': (_, { body }) => ({
+      fields: { code: totpCodeAt(secretOn(body), new Date()) },
+      button: 'confirm',
+    }),
+    'consent-form': () => ({ fields: {}, button: 'allow' }),
+    'select-account-form': () => ({ fields: {}, button: 'account-1' }),
+    // The code is filled in already where the address of the page has it.
+    'device-code-form': () => ({ fields: {}, button: 'submit-code' }),
+    'device-confirm-form': () => ({ fields: {}, button: 'confirm' }),
+    'logout-form': () => ({ fields: {}, button: 'logout' }),
+  }
+
+/** What a person types into an authenticator who cannot scan the code. */
+function secretOn(body: string): string {
+  const [, secret = ''] = /id="totp-secret"[^>]*>([A-Z2-7 ]+)</.exec(body) ?? []
+  return secret.replaceAll(' ', '')
 }

@@ -313,7 +313,7 @@ describe('The pages of an account', function () {
       expect(pathOf(await visit(each, '/security'))).to.match(/login$/)
     }
     expect((await refresh(server, client, tokens.refresh_token!)).status).to.equal(400)
-    const [event] = (await eventsOf(server, 'auth.account.signed_out')).slice(-1)
+    const [event] = (await eventsOf(server, 'auth.account.access_ended')).slice(-1)
     expect(event).to.include({ subject: ada.id })
   })
 
