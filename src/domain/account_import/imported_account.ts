@@ -8,6 +8,8 @@ import { passwordText } from '../credentials/password/password_text.ts'
 
 /** One line of an import: what it may say, and the account that it makes. docs/IMPORT.md tells it. */
 
+const DETAIL_MAX = 200
+
 const base64 = z.string().regex(/^[A-Za-z0-9+/_-]*={0,2}$/)
 
 const firebase = z.strictObject({
@@ -138,7 +140,18 @@ function firebaseText(given: z.output<typeof firebase>): string {
 }
 
 function refused(reason: string, detail?: string): LineRefusal {
-  return { kind: 'refused', reason, ...(detail === undefined ? {} : { detail }) }
+  return { kind: 'refused', reason, ...(detail === undefined ? {} : { detail: printable(detail) }) }
+}
+
+/**
+ * A detail may name a claim, and a line may call a claim anything: PostgreSQL keeps neither NUL nor
+ * half a surrogate pair, and terminals obey control characters.
+ */
+function printable(detail: string): string {
+  return detail
+    .slice(0, DETAIL_MAX)
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, '\ufffd')
 }
 
 function json(text: string): unknown {

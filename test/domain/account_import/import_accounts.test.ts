@@ -148,6 +148,23 @@ describe('domain/account_import', function () {
     expect(refusals[7]!.detail).to.contain('birthdate')
   })
 
+  it('reports a claim whose name PostgreSQL cannot keep, and goes on with the next line', async () => {
+    const claims = { ['a\u0000b']: 'x' }
+    const lines = [
+      { username: 'nul.name', claims },
+      { username: 'half.name', claims: { ['a\ud800b']: 'x' } },
+      { username: 'long.name', claims: { ['n'.repeat(10_000)]: 'x' } },
+      { username: 'inner.name', claims: { address: claims } },
+      { username: 'after.names' },
+    ]
+    expect(await run(lines)).to.include({ lines: 5, imported: 1, refused: 4 })
+    const details = (await refusalsOf(lines)).map(({ reason, detail }) => `${reason}: ${detail}`)
+    expect(details[0]).to.equal('claims: claims Unrecognized key: "a\ufffdb"')
+    expect(details[1]).to.equal('claims: claims Unrecognized key: "a\ufffdb"')
+    expect(details[2]).to.have.length.below(250)
+    expect(details[3]).to.equal('claims: address Unrecognized key: "a\ufffdb"')
+  })
+
   it('does nothing with a file that is imported already', async () => {
     const lines = [{ username: 'once.only' }, { username: '!' }]
     const first = await run(lines)
