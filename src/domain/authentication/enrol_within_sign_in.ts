@@ -1,9 +1,7 @@
-import { factorAccepted } from '../../platform/events/catalogue.ts'
-import { appendEvent } from '../../platform/events/outbox.ts'
 import { inTransaction } from '../../platform/persistence/db.ts'
 import { lockActiveAccount } from '../accounts/account_store.ts'
 import { confirmTotpEnrolment, type EnrolmentResult } from '../credentials/totp/enrol_totp.ts'
-import { upsertAttempt } from './attempt_store.ts'
+import { recordProof } from './record_proof.ts'
 import type { SecondFactorDeps, SecondFactorInput } from './sign_in_with_second_factor.ts'
 
 /**
@@ -14,19 +12,13 @@ export async function enrolTotpWithinSignIn(
   deps: SecondFactorDeps,
   input: Omit<SecondFactorInput, 'kind'>,
 ): Promise<EnrolmentResult> {
-  const { interactionUid, clientId, base, code, origin } = input
+  const { base, code, origin } = input
   const { accountId } = base
   const result = await confirmTotpEnrolment(deps, { accountId, code, origin })
   if (result.kind !== 'enrolled') return result
-  const { clock, keyring, attemptTtlS = 900 } = deps
   await inTransaction(deps.db, async (tx) => {
     if (!(await lockActiveAccount(tx, accountId))) return
-    await upsertAttempt(tx, keyring, interactionUid, {
-      ...base,
-      methods: [...new Set([...base.methods, 'totp' as const])],
-      expiresAt: new Date(clock.now().getTime() + attemptTtlS * 1000),
-    })
-    await appendEvent(tx, factorAccepted({ accountId, clientId, method: 'totp', ...origin }))
+    await recordProof(deps, tx, { ...input, method: 'totp' })
   })
   return result
 }

@@ -1,8 +1,6 @@
-import type { Clock } from '../../core/clock.ts'
 import { DomainError } from '../../core/errors.ts'
 import {
   accountLocked,
-  factorAccepted,
   type Origin,
   signInFailed,
   signInThrottled,
@@ -21,7 +19,7 @@ import {
   updatePasswordHash,
 } from '../credentials/password/password_store.ts'
 import type { Assurance } from './assurance.ts'
-import { upsertAttempt } from './attempt_store.ts'
+import { type ProofDeps, recordProof } from './record_proof.ts'
 
 /** What is counted against those who guess; see `security/rate_limit`. */
 export type SignInReservation = { accountKey: string; ip?: string; deviceTrusted: boolean }
@@ -43,16 +41,12 @@ export type SignInLimits = {
   release?(input: SignInReservation): Promise<void>
 }
 
-export type SignInDeps = {
+export type SignInDeps = ProofDeps & {
   db: Db
-  clock: Clock
-  keyring: Keyring
   passwords: PasswordHasher
   limits: SignInLimits
   /** Where refusals go that a flood could bring by the thousand; without it they are written at once. */
   recorder?: Pick<EventRecorder, 'record'>
-  /** How long the proof stands until the interaction is finished. */
-  attemptTtlS?: number
 }
 
 export type SignInInput = {
@@ -73,7 +67,6 @@ export type SignInResult =
   | { kind: 'refused'; reason: 'invalid_credentials' }
   | { kind: 'throttled'; retryAfterS: number }
 
-const ATTEMPT_TTL_S = 900
 const REFUSED = { kind: 'refused', reason: 'invalid_credentials' } as const
 
 type Candidate = { account: Account; password: PasswordCredential | undefined }
@@ -142,24 +135,18 @@ function reasonOf(candidate: Candidate | undefined): FailureReason {
 
 /** Undefined where account or password were changed while the password was checked. */
 async function recordSignIn(
-  { db, clock, keyring, attemptTtlS = ATTEMPT_TTL_S }: SignInDeps,
+  deps: SignInDeps,
   { interactionUid, clientId, remember, origin }: SignInInput,
   { account, password }: { account: Account; password: PasswordCredential },
 ): Promise<SignInResult | undefined> {
-  const authenticatedAt = clock.now()
-  const expiresAt = new Date(authenticatedAt.getTime() + attemptTtlS * 1000)
+  const authenticatedAt = deps.clock.now()
   const accountId = account.id
-  return await inTransaction(db, async (tx) => {
+  return await inTransaction(deps.db, async (tx) => {
     const current = await lockPasswordOfActiveAccount(tx, accountId)
     if (current?.changedAt.getTime() !== password.changedAt.getTime()) return undefined
-    const { acr, amr } = await upsertAttempt(tx, keyring, interactionUid, {
-      accountId,
-      methods: ['password'],
-      remember,
-      authenticatedAt,
-      expiresAt,
-    })
-    await appendEvent(tx, factorAccepted({ accountId, clientId, method: 'password', ...origin }))
+    const base = { accountId, methods: [], remember, authenticatedAt }
+    const proof = { interactionUid, clientId, base, method: 'password', origin } as const
+    const { acr, amr } = await recordProof(deps, tx, proof)
     return { kind: 'signed_in', account, authenticatedAt, acr, amr }
   })
 }

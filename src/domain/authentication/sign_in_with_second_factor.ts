@@ -1,13 +1,6 @@
-import type { Clock } from '../../core/clock.ts'
 import { unreachable } from '../../core/errors.ts'
-import {
-  factorAccepted,
-  type Origin,
-  signInFailed,
-  signInThrottled,
-} from '../../platform/events/catalogue.ts'
+import { type Origin, signInFailed, signInThrottled } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
-import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import { lockActiveAccount } from '../accounts/account_store.ts'
 import {
@@ -20,16 +13,16 @@ import {
   recoveryCodeHash,
 } from '../credentials/recovery_codes/verify_recovery_code.ts'
 import { consumeTotpCode } from '../credentials/totp/verify_totp.ts'
-import type { Method } from './assurance.ts'
-import { countRefusedFactor, deleteAttempt, upsertAttempt } from './attempt_store.ts'
+import { countRefusedFactor, deleteAttempt } from './attempt_store.ts'
+import { type ProofDeps, type Proven, recordProof } from './record_proof.ts'
 
-export type SecondFactorDeps = { db: Db; clock: Clock; keyring: Keyring; attemptTtlS?: number }
+export type SecondFactorDeps = ProofDeps & { db: Db }
 
 export type SecondFactorInput = {
   interactionUid: string
   clientId: string
   /** What was proven before, and by whom: in this interaction, or in the sign-in it builds upon. */
-  base: { accountId: string; methods: readonly Method[]; remember: boolean; authenticatedAt: Date }
+  base: Proven
   kind: SecondFactor
   /** As it was typed. */
   code: string
@@ -43,7 +36,6 @@ export type SecondFactorResult =
   | { kind: 'start_over' }
   | { kind: 'throttled' }
 
-const ATTEMPT_TTL_S = 900
 /** OWASP: a few tries for each challenge; what is counted of the account stays. */
 const TRIES_PER_ATTEMPT = 5
 
@@ -63,7 +55,8 @@ export async function signInWithSecondFactor(
   const accepted = await inTransaction(db, async (tx) => {
     // The account first, as everybody does who works on it; and disabled meanwhile, it is nobody.
     if (!(await lockActiveAccount(tx, accountId)) || !(await consume(tx))) return false
-    await record(deps, input, tx)
+    await recordProof(deps, tx, { ...input, method: input.kind })
+    await resetFactorTries(tx, accountId, input.kind)
     return true
   })
   return accepted ? { kind: 'accepted' } : await refused(deps, input)
@@ -86,21 +79,6 @@ async function consumerOf(deps: SecondFactorDeps, input: SecondFactorInput): Pro
     default:
       return unreachable(kind)
   }
-}
-
-async function record(
-  { clock, keyring, attemptTtlS = ATTEMPT_TTL_S }: SecondFactorDeps,
-  { interactionUid, clientId, base, kind, origin }: SecondFactorInput,
-  tx: Transaction,
-): Promise<void> {
-  const { accountId } = base
-  await upsertAttempt(tx, keyring, interactionUid, {
-    ...base,
-    methods: [...new Set([...base.methods, kind])],
-    expiresAt: new Date(clock.now().getTime() + attemptTtlS * 1000),
-  })
-  await resetFactorTries(tx, accountId, kind)
-  await appendEvent(tx, factorAccepted({ accountId, clientId, method: kind, ...origin }))
 }
 
 async function refused(

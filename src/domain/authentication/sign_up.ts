@@ -1,11 +1,6 @@
 import { z } from 'zod'
-import type { Clock } from '../../core/clock.ts'
-import {
-  factorAccepted,
-  type Origin,
-  signUpRefused,
-  signUpRequested,
-} from '../../platform/events/catalogue.ts'
+import { shortened } from '../../core/text.ts'
+import { type Origin, signUpRefused, signUpRequested } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import type { JobQueue } from '../../platform/jobs/queue.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
@@ -25,7 +20,7 @@ import {
 } from '../credentials/one_time_code/one_time_code_store.ts'
 import type { PasswordHasher } from '../credentials/password/password_hash.ts'
 import type { PasswordPolicy, PasswordRefusal } from '../credentials/password/password_policy.ts'
-import { upsertAttempt } from './attempt_store.ts'
+import { type ProofDeps, recordProof } from './record_proof.ts'
 
 /**
  * Signing up with an e-mail address. The account is made when its address is proven and not before:
@@ -36,15 +31,12 @@ import { upsertAttempt } from './attempt_store.ts'
 /** Whose accounts may be made by the people themselves. `domains`: of these mail domains; empty is any. */
 export type SignUpPolicy = { open: boolean; domains: readonly string[] }
 
-export type SignUpDeps = {
+export type SignUpDeps = ProofDeps & {
   db: Db
-  clock: Clock
-  keyring: Keyring
   jobs: Pick<JobQueue, 'send'>
   passwords: Pick<PasswordHasher, 'hash'>
   passwordPolicy: PasswordPolicy
   signUp: SignUpPolicy
-  attemptTtlS?: number
 }
 
 const pendingSignUp = z.object({
@@ -78,7 +70,6 @@ export type SignUpBegun =
   | { kind: 'weak_password'; refusal: PasswordRefusal }
 
 const NAME_MAX = 100
-const ATTEMPT_TTL_S = 900
 
 /** The same answer and the same work whether the address has an account or not. */
 export async function beginSignUp(deps: SignUpDeps, input: SignUpInput): Promise<SignUpBegun> {
@@ -114,7 +105,7 @@ async function store(
   { email, canonical }: { email: string; canonical: string },
 ): Promise<void> {
   const { interactionUid, clientId, locale, origin } = input
-  const name = [...input.name.trim().normalize('NFC')].slice(0, NAME_MAX).join('')
+  const name = shortened(input.name, NAME_MAX)
   const payload: PendingSignUp = {
     email,
     canonical,
@@ -192,7 +183,7 @@ async function makeAccount(
   deps: SignUpDeps,
   input: { interactionUid: string; clientId: string; stored: StoredCode; origin: Origin },
 ): Promise<SignUpCompleted> {
-  const { db, clock, keyring, attemptTtlS = ATTEMPT_TTL_S } = deps
+  const { db, keyring } = deps
   const { interactionUid, clientId, stored, origin } = input
   const { email, name, phc, locale } = signUpOf(keyring, stored)
   return await inTransaction(db, async (tx) => {
@@ -200,15 +191,8 @@ async function makeAccount(
     const claims = { locale, ...(name === undefined ? {} : { name }) }
     const account = { email, emailVerified: true, claims, passwordHash: phc, by: 'sign_up' }
     const { id: accountId } = await createAccount(deps, account, tx)
-    const now = clock.now()
-    await upsertAttempt(tx, keyring, interactionUid, {
-      accountId,
-      methods: ['password'],
-      remember: false,
-      authenticatedAt: now,
-      expiresAt: new Date(now.getTime() + attemptTtlS * 1000),
-    })
-    await appendEvent(tx, factorAccepted({ accountId, clientId, method: 'password', ...origin }))
+    const base = { accountId, methods: [], remember: false, authenticatedAt: deps.clock.now() }
+    await recordProof(deps, tx, { interactionUid, clientId, base, method: 'password', origin })
     return { kind: 'signed_up', accountId }
   })
 }

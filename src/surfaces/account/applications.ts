@@ -1,12 +1,13 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
+import { accountViewOf } from '../../domain/accounts/account_view.ts'
 import type { Consent } from '../../domain/clients/consent.ts'
 import { listConsentsOfAccount } from '../../domain/clients/consent_store.ts'
 import { revokeConsent } from '../../domain/clients/grant_consent.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import type { AccountDeps } from './mount.ts'
-import { accountViewOf, checkCsrfOf, csrfOf, type Person } from './person.ts'
+import { checkCsrfOf, csrfOf, type Person } from './person.ts'
 
 /** What applications may do with the account, and a way to take it from them. */
 
@@ -45,7 +46,7 @@ async function send(
   const consents = await listConsentsOfAccount(deps.db, person.accountId)
   deps.pages.send(ctx, 'account/applications', {
     page: 'applications',
-    account: accountViewOf(person),
+    account: accountViewOf(person.account),
     csrf: csrfOf(deps, person),
     applications: await Promise.all(consents.map((consent) => shownOf(deps, consent))),
     revoked,

@@ -2,20 +2,18 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import type { Clock } from '../../core/clock.ts'
-import { DomainError } from '../../core/errors.ts'
 import type { EndAccess } from '../../domain/accounts/account.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
 import type { Client } from '../../domain/clients/client.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
-import { requestRefused } from '../../platform/events/catalogue.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db, Transaction } from '../../platform/persistence/db.ts'
 import { assertSameOrigin } from '../../web/csrf.ts'
-import { originOf } from '../../web/origin.ts'
 import type { Pages } from '../../web/pages.ts'
+import { recordForbidden } from '../../web/refusals.ts'
 import { revokeApplication, showApplications } from './applications.ts'
 import { showOverview } from './overview.ts'
 import { changePassword } from './password.ts'
@@ -106,12 +104,7 @@ function guarded(deps: AccountDeps, handler: Handler): Middleware {
         if (person) await handler(deps, ctx as Context, person)
       })
     } catch (error) {
-      if (error instanceof DomainError && error.code === 'forbidden') {
-        const reason = error.debug ?? error.message
-        deps.recorder.record(
-          requestRefused({ reason, path: ctx.state.route, ...originOf(ctx as Context) }),
-        )
-      }
+      recordForbidden(deps.recorder, ctx as Context, error)
       throw error
     }
   }

@@ -83,11 +83,3 @@ export function checkCsrfOf(deps: AccountDeps, person: Person, csrf: string): vo
 function csrfKey({ keyring }: AccountDeps): Buffer {
   return keyring.derive('account_csrf')
 }
-
-/** How the account is named on its pages. */
-export function accountViewOf({ account }: Person) {
-  return {
-    name: String(account.claims['name'] ?? account.username ?? account.email ?? account.id),
-    email: account.email,
-  }
-}

@@ -1,12 +1,13 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
+import { accountViewOf } from '../../domain/accounts/account_view.ts'
 import { changeProfile, type ProfileChange } from '../../domain/accounts/change_profile.ts'
 import { standardClaims } from '../../domain/accounts/claims.ts'
 import type { ProfileFieldName } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import type { AccountDeps } from './mount.ts'
-import { accountViewOf, checkCsrfOf, csrfOf, type Person, requireFresh } from './person.ts'
+import { checkCsrfOf, csrfOf, type Person, requireFresh } from './person.ts'
 
 /** The standard claims that people change themselves (OpenID Connect Core §5.1). */
 
@@ -71,7 +72,7 @@ function send(
 ): void {
   const locals = {
     page: 'profile' as const,
-    account: accountViewOf(person),
+    account: accountViewOf(person.account),
     action: '/account/profile',
     csrf: csrfOf(deps, person),
     fields: NAMES.map((name) => ({

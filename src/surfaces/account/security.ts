@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
+import { accountViewOf } from '../../domain/accounts/account_view.ts'
 import { findPassword } from '../../domain/credentials/password/password_store.ts'
 import { generateRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
 import { findRecoveryCodeSet } from '../../domain/credentials/recovery_codes/recovery_code_store.ts'
@@ -17,7 +18,7 @@ import type { Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import type { AccountDeps } from './mount.ts'
-import { accountViewOf, checkCsrfOf, csrfOf, type Person, requireFresh, sendTo } from './person.ts'
+import { checkCsrfOf, csrfOf, type Person, requireFresh, sendTo } from './person.ts'
 
 /** How one signs in: password, authenticators, codes on paper, trusted browsers. */
 
@@ -50,7 +51,7 @@ export async function sendSecurity(
   ])
   const locals: SecurityLocals = {
     page: 'security',
-    account: accountViewOf(person),
+    account: accountViewOf(person.account),
     csrf: csrfOf(deps, person),
     minLength: deps.passwordPolicy.minLength,
     passwordChangedAt: password?.changedAt.toISOString(),

@@ -1,20 +1,19 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { isId } from '../../core/ids.ts'
-import { generateRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
-import { findRecoveryCodeSet } from '../../domain/credentials/recovery_codes/recovery_code_store.ts'
+import { accountViewOf } from '../../domain/accounts/account_view.ts'
+import { ensureRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
 import {
-  beginTotpEnrolment,
   confirmTotpEnrolment,
+  showTotpEnrolment,
 } from '../../domain/credentials/totp/enrol_totp.ts'
 import { removeTotp } from '../../domain/credentials/totp/remove_totp.ts'
-import { totpUri } from '../../domain/credentials/totp/totp.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { qrCodeOf } from '../../web/qr_code.ts'
 import type { AccountDeps } from './mount.ts'
-import { accountViewOf, checkCsrfOf, csrfOf, type Person, requireFresh, sendTo } from './person.ts'
+import { checkCsrfOf, csrfOf, type Person, requireFresh, sendTo } from './person.ts'
 import { sendSecurity } from './security.ts'
 
 /** One more authenticator application, or one fewer. */
@@ -41,11 +40,8 @@ export async function addTotp(deps: AccountDeps, ctx: Context, person: Person): 
     const error = code.trim() === '' ? 'missing_code' : result.reason
     return await send(deps, ctx, person, error, 422)
   }
-  const before = await findRecoveryCodeSet(deps.db, accountId)
-  if (before && before.unused > 0) {
-    return await sendSecurity(deps, ctx, person, { done: 'authenticator' })
-  }
-  const codes = await generateRecoveryCodes(deps, accountId, origin)
+  const codes = await ensureRecoveryCodes(deps, accountId, origin)
+  if (!codes) return await sendSecurity(deps, ctx, person, { done: 'authenticator' })
   deps.pages.send(ctx, 'interactions/recovery_codes', { codes, continueUri: '/account/security' })
 }
 
@@ -71,16 +67,14 @@ async function send(
   error?: Views['account/totp']['error'],
   status = 200,
 ): Promise<void> {
-  const { account } = person
-  const secret = await beginTotpEnrolment(deps, account.id)
-  const name = account.email ?? account.username ?? account.id
+  const { uri, key } = await showTotpEnrolment(deps, person.account, deps.brandName)
   const locals: Views['account/totp'] = {
     page: 'security',
-    account: accountViewOf(person),
+    account: accountViewOf(person.account),
     csrf: csrfOf(deps, person),
     action: '/account/security/totp',
-    qrCode: qrCodeOf(totpUri(secret, { issuer: deps.brandName, account: name })),
-    secret: secret.match(/.{1,4}/g)!.join(' '),
+    qrCode: qrCodeOf(uri),
+    secret: key,
     error,
   }
   deps.pages.send(ctx, 'account/totp', locals, status)

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
+import { accountViewOf } from '../../domain/accounts/account_view.ts'
 import type { Requested } from '../../domain/clients/consent.ts'
 import type { Origin } from '../../platform/events/catalogue.ts'
 import type { Views } from '../../platform/templating/views.ts'
@@ -57,10 +58,7 @@ export async function showApprovals(deps: InteractionDeps, ctx: Context): Promis
   const waiting = await approvals.list(person.accountId)
   const shown = await Promise.all(waiting.map((each) => shownOf(deps, person, each, locale)))
   deps.pages.send(ctx, 'interactions/approvals', {
-    account: {
-      name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
-      email: account.email,
-    },
+    account: accountViewOf(account),
     switchUri: approvals.signInUri({ another: true }),
     action: approvals.path,
     requests: shown.filter((each) => each !== undefined),

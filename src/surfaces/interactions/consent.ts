@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
+import { accountViewOf } from '../../domain/accounts/account_view.ts'
 import { grantConsent, grantOnce } from '../../domain/clients/grant_consent.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
@@ -65,10 +66,7 @@ async function localsOf(
       unverified: client['origin'] !== 'operator',
       describedAt: client['origin'] === 'document' ? client.clientId : undefined,
     },
-    account: {
-      name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
-      email: account.email,
-    },
+    account: accountViewOf(account),
     ...asked,
     action: `${path}/consent`,
     cancelAction: `${path}/cancel`,

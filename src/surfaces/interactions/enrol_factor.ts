@@ -2,10 +2,8 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
 import { enrolTotpWithinSignIn } from '../../domain/authentication/enrol_within_sign_in.ts'
-import { generateRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
-import { findRecoveryCodeSet } from '../../domain/credentials/recovery_codes/recovery_code_store.ts'
-import { beginTotpEnrolment } from '../../domain/credentials/totp/enrol_totp.ts'
-import { totpUri } from '../../domain/credentials/totp/totp.ts'
+import { ensureRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
+import { showTotpEnrolment } from '../../domain/credentials/totp/enrol_totp.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
@@ -63,9 +61,8 @@ async function showRecoveryCodes(
   accountId: string,
 ): Promise<void> {
   const continueUri = `/interaction/${interaction.uid}`
-  const before = await findRecoveryCodeSet(deps.db, accountId)
-  if (before && before.unused > 0) return goOn(deps, ctx, interaction, continueUri)
-  const codes = await generateRecoveryCodes(deps, accountId, originOf(ctx))
+  const codes = await ensureRecoveryCodes(deps, accountId, originOf(ctx))
+  if (!codes) return goOn(deps, ctx, interaction, continueUri)
   const client = clientViewOf(interaction.client)
   deps.pages.send(ctx, 'interactions/recovery_codes', { client, codes, continueUri })
 }
@@ -80,8 +77,7 @@ async function send(
   const { uid, client, proven } = interaction
   const account = proven && (await findAccountById(deps.db, proven.accountId))
   if (!account) throw new InteractionLost(uid)
-  const secret = await beginTotpEnrolment(deps, account.id)
-  const name = account.email ?? account.username ?? account.id
+  const { uri, key } = await showTotpEnrolment(deps, account, deps.brandName)
   const path = `/interaction/${uid}`
   deps.pages.send(
     ctx,
@@ -92,8 +88,8 @@ async function send(
       cancelAction: `${path}/cancel`,
       csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
       cancelCsrf: issueCsrf(csrfKey(deps), [uid]),
-      qrCode: qrCodeOf(totpUri(secret, { issuer: deps.brandName, account: name })),
-      secret: secret.match(/.{1,4}/g)!.join(' '),
+      qrCode: qrCodeOf(uri),
+      secret: key,
       error,
     },
     status,

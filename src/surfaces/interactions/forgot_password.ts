@@ -8,7 +8,7 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
 import { seeOther } from './dispatch.ts'
-import { forgetSession, type Interaction, loadInteraction } from './interaction.ts'
+import { forgetSession, type Interaction, loadInteraction, loginHint } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -91,15 +91,14 @@ function sendForgot(
   { error }: Pick<Views['interactions/forgot_password'], 'error'>,
   status = 200,
 ): void {
-  const { uid, client, details } = interaction
-  const hint = details.params['login_hint']
+  const { uid, client } = interaction
   const path = `/interaction/${uid}`
   const locals = {
     client: clientViewOf(client),
     action: `${path}/forgot_password`,
     signInUri: `${path}/login`,
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
-    login: typeof hint === 'string' ? hint.slice(0, 320) : '',
+    login: loginHint(interaction),
     error,
   }
   deps.pages.send(ctx, 'interactions/forgot_password', locals, status)

@@ -6,7 +6,8 @@ import type { Attempt } from '../../domain/authentication/attempt_store.ts'
 import { findAttempt } from '../../domain/authentication/attempt_store.ts'
 import { completeSignIn } from '../../domain/authentication/complete_sign_in.ts'
 import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
-import { findPendingSignUp } from '../../domain/authentication/sign_up.ts'
+import type { Proven } from '../../domain/authentication/record_proof.ts'
+import { findPendingSignUp, type PendingSignUp } from '../../domain/authentication/sign_up.ts'
 import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
 import { isNothing, missingConsent, type Requested } from '../../domain/clients/consent.ts'
 import { findConsent } from '../../domain/clients/consent_store.ts'
@@ -14,7 +15,7 @@ import type { SecondFactor } from '../../domain/credentials/factor_store.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowNativeTarget } from '../../web/security_headers.ts'
 import type { InteractionDeps } from './mount.ts'
-import { factorState, type Proven, provenBefore } from './proven.ts'
+import { factorState, provenBefore } from './proven.ts'
 import { detailsOf, requestedOf } from './requested.ts'
 
 /**
@@ -38,6 +39,8 @@ export type Interaction = {
   proven: Proven | undefined
   /** The second factors that `proven` could be completed with, strongest first. */
   enrolled: readonly SecondFactor[]
+  /** Whose sign-up waits for its code, where nobody has proven anything yet. */
+  signUp: PendingSignUp | undefined
   next: NextStep
 }
 
@@ -75,11 +78,12 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
   const asksAnew = missing !== undefined && !isNothing(missing)
   const proven = await provenBefore(deps, details, attempt)
   const factors = proven && (await factorState(deps, ctx, { proven, details, client }))
+  const signUp = attempt ? undefined : await pendingSignUp(deps, details)
   const next = nextStep({
     prompt: { name: details.prompt.name as 'login', reasons: details.prompt.reasons },
     attempt,
     factors,
-    signUpPending: attempt ? false : await isSignUpPending(deps, uid),
+    signUpPending: signUp !== undefined,
     sessionAccountId: details.session?.accountId,
     consentMissing: asksAnew || authorizationDetails.length > 0,
     firstParty: isFirstParty(client),
@@ -95,12 +99,24 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     authorizationDetails,
     proven,
     enrolled: factors?.enrolled ?? [],
+    signUp,
     next,
   }
 }
 
-async function isSignUpPending(deps: InteractionDeps, uid: string): Promise<boolean> {
-  return deps.signUp.open && (await findPendingSignUp(deps, uid)) !== undefined
+/** Somebody who is signed in and asked for consent has no use for it: one statement less. */
+async function pendingSignUp(
+  deps: InteractionDeps,
+  { uid, prompt }: EngineInteraction,
+): Promise<PendingSignUp | undefined> {
+  if (!deps.signUp.open || prompt.name === 'consent') return undefined
+  return await findPendingSignUp(deps, uid)
+}
+
+/** The `login_hint` of the request, where it can be shown. */
+export function loginHint({ details }: Interaction): string {
+  const hint = details.params['login_hint']
+  return typeof hint === 'string' && hint.length <= 320 ? hint : ''
 }
 
 async function readDetails(

@@ -13,7 +13,7 @@ import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { goOn } from './dispatch.ts'
-import { type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
+import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** Signing in with identifier and password. The same words whatever was wrong. */
@@ -116,11 +116,6 @@ export function checkForm(
   } catch {
     throw new InteractionLost(uid, { changed: true })
   }
-}
-
-function loginHint({ details }: Interaction): string {
-  const hint = details.params['login_hint']
-  return typeof hint === 'string' && hint.length <= 320 ? hint : ''
 }
 
 /** OWASP device cookies: a browser that signed in before keeps its own budget of attempts. */

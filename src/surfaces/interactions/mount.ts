@@ -4,7 +4,6 @@ import type { Context, Middleware } from 'koa'
 import type Provider from 'oidc-provider'
 import type { Client } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
-import { DomainError } from '../../core/errors.ts'
 import type { EndAccess } from '../../domain/accounts/account.ts'
 import type { MfaPolicy } from '../../domain/authentication/second_factor.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
@@ -13,14 +12,13 @@ import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
 import type { RateLimits } from '../../domain/security/rate_limit.ts'
-import { requestRefused } from '../../platform/events/catalogue.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { JobQueue } from '../../platform/jobs/queue.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { assertSameOrigin } from '../../web/csrf.ts'
-import { originOf } from '../../web/origin.ts'
 import type { Pages } from '../../web/pages.ts'
+import { recordForbidden } from '../../web/refusals.ts'
 import { allowOpener } from '../../web/security_headers.ts'
 import { type ApprovalsPage, answerApproval, showApprovals } from './approvals.ts'
 import { cancel } from './cancel.ts'
@@ -94,22 +92,14 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
       await handler(deps, ctx)
     })
 
-  router.get('interaction', '/interaction/:uid', page(dispatch))
-  router.get('interaction_login', '/interaction/:uid/login', page(showLogin))
-  router.post('interaction_login_submit', '/interaction/:uid/login', form(submitLogin))
-  router.get('interaction_second_factor', '/interaction/:uid/second_factor', page(showSecondFactor))
-  router.post(
-    'interaction_second_factor_submit',
-    '/interaction/:uid/second_factor',
-    form(submitSecondFactor),
-  )
-  router.get('interaction_enrol_factor', '/interaction/:uid/enrol_factor', page(showEnrolment))
-  router.post(
-    'interaction_enrol_factor_submit',
-    '/interaction/:uid/enrol_factor',
-    form(confirmEnrolment),
-  )
   const at = (step: string) => `/interaction/:uid/${step}`
+  router.get('interaction', '/interaction/:uid', page(dispatch))
+  router.get('interaction_login', at('login'), page(showLogin))
+  router.post('interaction_login_submit', at('login'), form(submitLogin))
+  router.get('interaction_second_factor', at('second_factor'), page(showSecondFactor))
+  router.post('interaction_second_factor_submit', at('second_factor'), form(submitSecondFactor))
+  router.get('interaction_enrol_factor', at('enrol_factor'), page(showEnrolment))
+  router.post('interaction_enrol_factor_submit', at('enrol_factor'), form(confirmEnrolment))
   router.get('interaction_sign_up', at('sign_up'), page(showSignUp))
   router.post('interaction_sign_up_submit', at('sign_up'), form(submitSignUp))
   router.get('interaction_verify_email', at('verify_email'), page(showVerifyEmail))
@@ -124,15 +114,11 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.post('interaction_reset_password_submit', at('reset_password'), form(submitResetPassword))
   router.get('reset_password', '/reset_password', page(openResetLink))
   router.post('reset_password_submit', '/reset_password', form(submitResetLink))
-  router.get('interaction_consent', '/interaction/:uid/consent', page(showConsent))
-  router.post('interaction_consent_submit', '/interaction/:uid/consent', form(allowConsent))
-  router.get('interaction_select_account', '/interaction/:uid/select_account', page(showAccounts))
-  router.post(
-    'interaction_select_account_submit',
-    '/interaction/:uid/select_account',
-    form(submitAccount),
-  )
-  router.post('interaction_cancel', '/interaction/:uid/cancel', form(cancel))
+  router.get('interaction_consent', at('consent'), page(showConsent))
+  router.post('interaction_consent_submit', at('consent'), form(allowConsent))
+  router.get('interaction_select_account', at('select_account'), page(showAccounts))
+  router.post('interaction_select_account_submit', at('select_account'), form(submitAccount))
+  router.post('interaction_cancel', at('cancel'), form(cancel))
   if (deps.approvals) {
     router.get('approvals', deps.approvals.path, page(showApprovals))
     router.post('approvals_submit', deps.approvals.path, form(answerApproval))
@@ -148,15 +134,7 @@ function guarded(deps: InteractionDeps, handler: Handler): Middleware {
       await deps.inUnitOfWork(() => handler(deps, ctx as Context))
     } catch (error) {
       if (error instanceof InteractionLost) return await showLost(deps, ctx as Context, error)
-      if (error instanceof DomainError && error.code === 'forbidden') {
-        deps.recorder.record(
-          requestRefused({
-            reason: error.debug ?? error.message,
-            path: ctx.state.route,
-            ...originOf(ctx),
-          }),
-        )
-      }
+      recordForbidden(deps.recorder, ctx as Context, error)
       throw error
     }
   }

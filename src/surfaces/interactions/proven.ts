@@ -1,21 +1,14 @@
 import type { Context } from 'koa'
 import type { Client as EngineClient } from 'oidc-provider'
-import { type Method, methodsOfAmr } from '../../domain/authentication/assurance.ts'
+import { methodsOfAmr } from '../../domain/authentication/assurance.ts'
 import type { Attempt } from '../../domain/authentication/attempt_store.ts'
+import type { Proven } from '../../domain/authentication/record_proof.ts'
 import type { FactorState } from '../../domain/authentication/second_factor.ts'
 import { listSecondFactors } from '../../domain/credentials/factor_store.ts'
 import { isTrustedDevice } from '../../domain/sessions/trusted_device.ts'
 import type { EngineInteraction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
 import { trustedDeviceToken } from './trusted_device_cookie.ts'
-
-/** Who has proven what, as far as a second factor may be added to it. */
-export type Proven = {
-  accountId: string
-  methods: Method[]
-  remember: boolean
-  authenticatedAt: Date
-}
 
 /**
  * What was proven in this interaction; or, where the sign-in before it is too weak and nothing else

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
+import { accountViewOf } from '../../domain/accounts/account_view.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
@@ -23,15 +24,7 @@ export async function showAccounts(deps: InteractionDeps, ctx: Context): Promise
   const account = accountId ? await findAccountById(deps.db, accountId) : undefined
   deps.pages.send(ctx, 'interactions/select_account', {
     client: clientViewOf(client),
-    accounts: account
-      ? [
-          {
-            id: account.id,
-            name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
-            email: account.email,
-          },
-        ]
-      : [],
+    accounts: account ? [{ id: account.id, ...accountViewOf(account) }] : [],
     action: `/interaction/${uid}/select_account`,
     csrf: issueCsrf(csrfKey(deps), [uid]),
   })

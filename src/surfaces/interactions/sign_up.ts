@@ -4,7 +4,6 @@ import { unreachable } from '../../core/errors.ts'
 import {
   beginSignUp,
   completeSignUp,
-  findPendingSignUp,
   resendSignUpCode,
 } from '../../domain/authentication/sign_up.ts'
 import type { PasswordProblem, Views } from '../../platform/templating/views.ts'
@@ -14,7 +13,7 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
 import { goOn, seeOther } from './dispatch.ts'
-import { type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
+import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -37,7 +36,7 @@ export async function showSignUp(deps: InteractionDeps, ctx: Context): Promise<v
   if (!deps.signUp.open || interaction.attempt) {
     return seeOther(ctx, `/interaction/${interaction.uid}`)
   }
-  sendSignUp(deps, ctx, interaction, { email: loginHint(interaction), name: '' })
+  sendSignUp(deps, ctx, interaction, { email: emailHint(interaction), name: '' })
 }
 
 export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
@@ -90,7 +89,7 @@ export async function showVerifyEmail(deps: InteractionDeps, ctx: Context): Prom
   if (interaction.next.step !== 'verify_email') {
     return seeOther(ctx, `/interaction/${interaction.uid}`)
   }
-  await sendVerifyEmail(deps, ctx, interaction, { code })
+  sendVerifyEmail(deps, ctx, interaction, { code })
 }
 
 function codeOf(ctx: Context): string {
@@ -114,20 +113,20 @@ export async function submitVerifyEmail(deps: InteractionDeps, ctx: Context): Pr
     return goOn(deps, ctx, interaction, `/interaction/${interactionUid}`)
   }
   const error = code.trim() === '' ? 'missing_code' : 'wrong_code'
-  await sendVerifyEmail(deps, ctx, interaction, { code: '', error }, 422)
+  sendVerifyEmail(deps, ctx, interaction, { code: '', error }, 422)
 }
 
 export async function resendCode(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   const { csrf } = parseForm(csrfForm, await readForm(ctx))
   checkForm(deps, interaction, bindingsOf(interaction), csrf)
-  const pending = await findPendingSignUp(deps, interaction.uid)
+  const { signUp: pending } = interaction
   if (!pending) return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
   if (!(await mayAskForCode(deps, ctx))) {
-    return await sendVerifyEmail(deps, ctx, interaction, { code: '', error: 'too_many_codes' }, 429)
+    return sendVerifyEmail(deps, ctx, interaction, { code: '', error: 'too_many_codes' }, 429)
   }
   await resendSignUpCode(deps, pending)
-  await sendVerifyEmail(deps, ctx, interaction, { code: '', resent: true })
+  sendVerifyEmail(deps, ctx, interaction, { code: '', resent: true })
 }
 
 function sendSignUp(
@@ -153,16 +152,14 @@ function sendSignUp(
   deps.pages.send(ctx, 'interactions/sign_up', locals, status)
 }
 
-async function sendVerifyEmail(
+function sendVerifyEmail(
   deps: InteractionDeps,
   ctx: Context,
   interaction: Interaction,
   filled: Pick<Views['interactions/verify_email'], 'code' | 'error' | 'resent'>,
   status = 200,
-): Promise<void> {
-  const { uid, client } = interaction
-  const pending = await findPendingSignUp(deps, uid)
-  if (!pending) return seeOther(ctx, `/interaction/${uid}`)
+): void {
+  const { uid, client, signUp } = interaction
   const path = `/interaction/${uid}`
   const locals = {
     client: clientViewOf(client),
@@ -171,15 +168,16 @@ async function sendVerifyEmail(
     signUpUri: `${path}/sign_up`,
     signInUri: `${path}/login`,
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
-    email: pending.email,
+    email: signUp!.email,
     ...filled,
   }
   deps.pages.send(ctx, 'interactions/verify_email', locals, status)
 }
 
-function loginHint({ details }: Interaction): string {
-  const hint = details.params['login_hint']
-  return typeof hint === 'string' && hint.length <= 320 && hint.includes('@') ? hint : ''
+/** A hint may be a username, too. */
+function emailHint(interaction: Interaction): string {
+  const hint = loginHint(interaction)
+  return hint.includes('@') ? hint : ''
 }
 
 function bindingsOf({ uid }: Interaction): string[] {

@@ -1,4 +1,5 @@
 import type { Client, KoaContextWithOIDC } from 'oidc-provider'
+import { accountViewOf } from '../../domain/accounts/account_view.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import type { ErrorKind, Views } from '../../platform/templating/views.ts'
 import { clientViewOf, clientWithWayBack } from '../../web/client_view.ts'
@@ -60,10 +61,7 @@ export function createLogoutPages(pages: Pages, db: Db) {
         action: `${PATHS.end_session}/confirm`,
         xsrf: xsrfIn(form),
         client: client && clientViewOf(client),
-        account: account && {
-          name: String(account.claims['name'] ?? account.username ?? account.email ?? ''),
-          email: account.email,
-        },
+        account: account && accountViewOf(account),
       })
     },
     async postLogoutSuccessSource(ctx: KoaContextWithOIDC): Promise<void> {

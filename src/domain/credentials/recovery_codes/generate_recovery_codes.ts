@@ -3,7 +3,7 @@ import type { Clock } from '../../../core/clock.ts'
 import { factorAdded, type Origin } from '../../../platform/events/catalogue.ts'
 import { appendEvent } from '../../../platform/events/outbox.ts'
 import { type Db, inTransaction } from '../../../platform/persistence/db.ts'
-import { replaceRecoveryCodes } from './recovery_code_store.ts'
+import { findRecoveryCodeSet, replaceRecoveryCodes } from './recovery_code_store.ts'
 import {
   canonicalRecoveryCode,
   hashRecoveryCode,
@@ -12,6 +12,17 @@ import {
 } from './recovery_codes.ts'
 
 const SALT_BYTES = 16
+
+/** A set for an account that has no code left; undefined, and nothing made, where it has. */
+export async function ensureRecoveryCodes(
+  deps: { db: Db; clock: Clock },
+  accountId: string,
+  origin: Origin,
+): Promise<string[] | undefined> {
+  const before = await findRecoveryCodeSet(deps.db, accountId)
+  if (before && before.unused > 0) return undefined
+  return await generateRecoveryCodes(deps, accountId, origin)
+}
 
 /**
  * Makes a new set and ends the one before.

@@ -1,10 +1,12 @@
 import type { Clock } from '../../../core/clock.ts'
 import { newId } from '../../../core/ids.ts'
+import { shortened } from '../../../core/text.ts'
 import { factorAdded, type Origin } from '../../../platform/events/catalogue.ts'
 import { appendEvent } from '../../../platform/events/outbox.ts'
 import type { Keyring } from '../../../platform/keys/keyring.ts'
 import { type Db, inTransaction } from '../../../platform/persistence/db.ts'
-import { newTotpSecret, totpStepOf } from './totp.ts'
+import type { Account } from '../../accounts/account.ts'
+import { newTotpSecret, totpStepOf, totpUri } from './totp.ts'
 import {
   confirmTotp,
   deletePendingTotps,
@@ -40,6 +42,20 @@ export async function beginTotpEnrolment(deps: Deps, accountId: string): Promise
   return secret
 }
 
+/** What a page shows for it: the address of the QR code, and the key in groups, to be typed. */
+export async function showTotpEnrolment(
+  deps: Deps,
+  account: Account,
+  issuer: string,
+): Promise<{ uri: string; key: string }> {
+  const secret = await beginTotpEnrolment(deps, account.id)
+  const name = account.email ?? account.username ?? account.id
+  return {
+    uri: totpUri(secret, { issuer, account: name }),
+    key: secret.match(/.{1,4}/g)!.join(' '),
+  }
+}
+
 export type EnrolmentResult =
   | { kind: 'enrolled'; id: string }
   | { kind: 'refused'; reason: 'wrong_code' | 'expired' | 'too_many' }
@@ -58,7 +74,7 @@ export async function confirmTotpEnrolment(
   return await inTransaction(db, async (tx) => {
     const others = await listConfirmedTotps(tx, accountId)
     if (others.length >= MAX_PER_ACCOUNT) return { kind: 'refused', reason: 'too_many' }
-    const confirmed = { id: pending.id, name: nameOf(name), step, now }
+    const confirmed = { id: pending.id, name: shortened(name ?? '', NAME_MAX), step, now }
     if (!(await confirmTotp(tx, confirmed))) return { kind: 'refused', reason: 'expired' }
     await appendEvent(
       tx,
@@ -83,10 +99,6 @@ export function openSecret(keyring: Keyring, { id, secretSealed }: StoredTotp): 
 
 function placeOf(id: string): string {
   return `totp_credential:secret:${id}`
-}
-
-function nameOf(name: string | undefined): string {
-  return [...(name ?? '').trim().normalize('NFC')].slice(0, NAME_MAX).join('')
 }
 
 function since(now: Date): Date {

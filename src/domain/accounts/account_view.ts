@@ -1,0 +1,7 @@
+import type { AccountView } from '../../platform/templating/views.ts'
+import type { Account } from './account.ts'
+
+/** How an account is named on a page: by the name that the person gave, or by what they sign in with. */
+export function accountViewOf({ claims, username, email }: Account): AccountView {
+  return { name: String(claims['name'] ?? username ?? email ?? ''), email }
+}

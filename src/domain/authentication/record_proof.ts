@@ -1,0 +1,43 @@
+import type { Clock } from '../../core/clock.ts'
+import { factorAccepted, type Origin } from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import type { Transaction } from '../../platform/persistence/db.ts'
+import type { Method } from './assurance.ts'
+import { type Attempt, upsertAttempt } from './attempt_store.ts'
+
+/** Who has proven what, as far as another proof may be added to it. */
+export type Proven = Pick<Attempt, 'accountId' | 'methods' | 'remember' | 'authenticatedAt'>
+
+export type ProofDeps = {
+  clock: Clock
+  keyring: Keyring
+  /** How long the proof stands until the interaction is finished. */
+  attemptTtlS?: number
+}
+
+const ATTEMPT_TTL_S = 900
+
+/** Adds a proof to what the interaction holds, and says so to the trail. Whether it is right is the caller's. */
+export async function recordProof(
+  { clock, keyring, attemptTtlS = ATTEMPT_TTL_S }: ProofDeps,
+  tx: Transaction,
+  input: {
+    interactionUid: string
+    clientId: string
+    /** What was proven before. */
+    base: Proven
+    method: Method
+    origin: Origin
+  },
+): Promise<Attempt> {
+  const { interactionUid, clientId, base, method, origin } = input
+  const attempt = await upsertAttempt(tx, keyring, interactionUid, {
+    ...base,
+    methods: [...new Set([...base.methods, method])],
+    expiresAt: new Date(clock.now().getTime() + attemptTtlS * 1000),
+  })
+  const { accountId } = base
+  await appendEvent(tx, factorAccepted({ accountId, clientId, method, ...origin }))
+  return attempt
+}
