@@ -7,8 +7,9 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Db, openDb, query, queryOne } from '../src/platform/persistence/db.ts'
-import { startEmbeddedPostgres } from '../src/platform/persistence/embedded_postgres.ts'
 import { migrateUp } from '../src/platform/persistence/migrate.ts'
+import { type Connection, urlOf } from '../test/support/postgres.ts'
+import { onPostgres } from './support/measured_server.ts'
 import { judge, mebibytes, printHeading, printRows, type Row, seconds } from './support/report.ts'
 import { plainEnvironment, ROOT, temporaryFolder } from './support/server_process.ts'
 
@@ -29,13 +30,12 @@ export async function measure(): Promise<boolean> {
   const folder = await temporaryFolder()
   const file = path.join(folder, 'people.jsonl')
   await pipeline(Readable.from(people()), createWriteStream(file))
-  const postgres = await startEmbeddedPostgres({
-    dataDir: path.join(folder, 'postgres'),
-    stopAdopted: true,
-    log: () => {},
-  })
+  return await onPostgres(folder, (connection) => measureOn(folder, file, connection))
+}
+
+async function measureOn(folder: string, file: string, server: Connection): Promise<boolean> {
   const inDatabase = async <T>(name: string, work: (place: Place) => Promise<T>): Promise<T> => {
-    const databaseUrl = await createDatabase(postgres.connection, name)
+    const databaseUrl = await createDatabase(server, name)
     const connection = { connectionString: databaseUrl }
     const db = openDb({ connection, poolMax: 2, timeoutMs: 30_000 })
     try {
@@ -45,21 +45,17 @@ export async function measure(): Promise<boolean> {
       await db.destroy()
     }
   }
-  try {
-    const sizeBytes = (await stat(file)).size
-    const rows: Row[] = [{ what: `${PEOPLE} lines`, value: mebibytes(sizeBytes) }]
-    const whole = await inDatabase('whole', importWhole)
-    const cut = await inDatabase('cut', importInTwo)
-    printRows([...rows, ...whole.rows, ...cut.rows])
-    const met = [
-      judge('In one go', whole.tookMs / 1000, TARGET_S, 's'),
-      judge('Peak memory', Math.max(whole.peakBytes, cut.peakBytes) / 2 ** 20, TARGET_MIB, 'MiB'),
-      judge('Missing or twice after kill -9', cut.wrong, 1, 'people'),
-    ]
-    return met.every(Boolean)
-  } finally {
-    await postgres.stop()
-  }
+  const sizeBytes = (await stat(file)).size
+  const rows: Row[] = [{ what: `${PEOPLE} lines`, value: mebibytes(sizeBytes) }]
+  const whole = await inDatabase('whole', importWhole)
+  const cut = await inDatabase('cut', importInTwo)
+  printRows([...rows, ...whole.rows, ...cut.rows])
+  const met = [
+    judge('In one go', whole.tookMs / 1000, TARGET_S, 's'),
+    judge('Peak memory', Math.max(whole.peakBytes, cut.peakBytes) / 2 ** 20, TARGET_MIB, 'MiB'),
+    judge('Missing or twice after kill -9', cut.wrong, 1, 'people'),
+  ]
+  return met.every(Boolean)
 }
 
 async function importWhole(place: Place) {
@@ -146,18 +142,14 @@ async function countWrong(db: Db): Promise<number> {
   return Math.max(...[people, whole, events].map((count) => Math.abs(count - PEOPLE)))
 }
 
-async function createDatabase(
-  connection: { host: string; port: number; user: string; database: string },
-  name: string,
-): Promise<string> {
+async function createDatabase(connection: Connection, name: string): Promise<string> {
   const admin = openDb({ connection, poolMax: 1, timeoutMs: 30_000 })
   try {
     await query(admin, `CREATE DATABASE ${name}`)
   } finally {
     await admin.destroy()
   }
-  const { host, port, user } = connection
-  return `postgres://${user}@${encodeURIComponent(host)}:${port}/${name}`
+  return urlOf({ ...connection, database: name })
 }
 
 function* people(): Generator<string> {

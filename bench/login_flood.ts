@@ -1,18 +1,10 @@
-import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { systemClock } from '../src/core/clock.ts'
 import { createClient } from '../src/domain/clients/create_client.ts'
 import { createResourceServer } from '../src/domain/clients/create_resource_server.ts'
-import { loadConfig } from '../src/platform/config/load_config.ts'
-import { withSecrets } from '../src/platform/config/own_secrets.ts'
-import { createKeyring } from '../src/platform/keys/keyring.ts'
-import { openDb } from '../src/platform/persistence/db.ts'
-import { startEmbeddedPostgres } from '../src/platform/persistence/embedded_postgres.ts'
-import { migrateUp } from '../src/platform/persistence/migrate.ts'
-import { freePort } from '../test/support/free_port.ts'
+import { type Bench, onPostgres, startMeasured } from './support/measured_server.ts'
 import { judge, median, printHeading, printRows, type Row } from './support/report.ts'
-import { plainEnvironment, ROOT, startServer, temporaryFolder } from './support/server_process.ts'
+import { temporaryFolder } from './support/server_process.ts'
 
 /**
  * What a flood of wrong passwords does to the tokens of others. A service asks for a token by client
@@ -34,42 +26,15 @@ const API = 'https://api.example.test'
 export async function measure(): Promise<boolean> {
   printHeading('Login flood')
   const folder = await temporaryFolder()
-  const postgres = await startEmbeddedPostgres({
-    dataDir: path.join(folder, 'postgres'),
-    stopAdopted: true,
-    log: () => {},
+  return await onPostgres(folder, async (connection) => {
+    const env = { AUTHCORE_TRUSTED_PROXIES: '127.0.0.0/8,::1/128' }
+    const { issuer, prepared, server } = await startMeasured(folder, connection, { prepare, env })
+    try {
+      return await compare(issuer, prepared)
+    } finally {
+      await server.stop()
+    }
   })
-  try {
-    const { host, port, user, database } = postgres.connection
-    const databaseUrl = `postgres://${user}@${encodeURIComponent(host)}:${port}/${database}`
-    return await measureOn(folder, databaseUrl)
-  } finally {
-    await postgres.stop()
-  }
-}
-
-async function measureOn(folder: string, databaseUrl: string): Promise<boolean> {
-  const port = await freePort()
-  const env = {
-    PORT: String(port),
-    DATABASE_URL: databaseUrl,
-    AUTHCORE_DATA_DIR: path.join(folder, 'data'),
-    AUTHCORE_LOG_PRETTY: 'false',
-    AUTHCORE_TRUSTED_PROXIES: '127.0.0.0/8,::1/128',
-  }
-  const clientSecret = await prepare(env)
-  const server = await startServer({
-    command: [path.join(ROOT, 'node_modules/node/bin/node'), 'bin/authcore.mjs', 'serve'],
-    cwd: ROOT,
-    env: { ...plainEnvironment(), ...env },
-    port,
-    timeoutMs: 60_000,
-  })
-  try {
-    return await compare(`http://localhost:${port}`, clientSecret)
-  } finally {
-    await server.stop()
-  }
 }
 
 /** Idle and flooded rounds take turns, so that whatever else the machine does meets both. */
@@ -163,32 +128,23 @@ function startFlood(issuer: string): () => Promise<Record<string, number>> {
 }
 
 /** @returns the secret of the service */
-async function prepare(env: Record<string, string>): Promise<string> {
-  const config = withSecrets(loadConfig(env))
-  const connection = { connectionString: config.storage.databaseUrl! }
-  const db = openDb({ connection, poolMax: 2, timeoutMs: 30_000 })
-  try {
-    await migrateUp(db)
-    const deps = { db, clock: systemClock, keyring: createKeyring(config.security) }
-    await createResourceServer(deps, {
-      identifier: API,
-      name: 'Measurement',
-      scopes: [{ name: 'read', description: 'Read' }],
-    })
-    await createClient(deps, {
-      clientId: 'bench-web',
-      name: 'Measurement',
-      preset: 'web',
-      metadata: { redirect_uris: [REDIRECT_URI] },
-    })
-    const { secret } = await createClient(deps, {
-      clientId: 'bench-service',
-      name: 'Measurement',
-      preset: 'service',
-      metadata: { resource_scopes: { [API]: ['read'] } },
-    })
-    return secret!
-  } finally {
-    await db.destroy()
-  }
+async function prepare(bench: Bench): Promise<string> {
+  await createResourceServer(bench, {
+    identifier: API,
+    name: 'Measurement',
+    scopes: [{ name: 'read', description: 'Read' }],
+  })
+  await createClient(bench, {
+    clientId: 'bench-web',
+    name: 'Measurement',
+    preset: 'web',
+    metadata: { redirect_uris: [REDIRECT_URI] },
+  })
+  const { secret } = await createClient(bench, {
+    clientId: 'bench-service',
+    name: 'Measurement',
+    preset: 'service',
+    metadata: { resource_scopes: { [API]: ['read'] } },
+  })
+  return secret!
 }

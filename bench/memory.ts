@@ -1,21 +1,13 @@
-import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as oidc from 'openid-client'
-import { systemClock } from '../src/core/clock.ts'
 import { createAccount } from '../src/domain/accounts/create_account.ts'
 import { createClient } from '../src/domain/clients/create_client.ts'
 import { createPasswordHasher } from '../src/domain/credentials/password/password_hash.ts'
-import { loadConfig } from '../src/platform/config/load_config.ts'
-import { withSecrets } from '../src/platform/config/own_secrets.ts'
-import { createKeyring } from '../src/platform/keys/keyring.ts'
-import { openDb } from '../src/platform/persistence/db.ts'
-import { startEmbeddedPostgres } from '../src/platform/persistence/embedded_postgres.ts'
-import { migrateUp } from '../src/platform/persistence/migrate.ts'
-import { freePort } from '../test/support/free_port.ts'
 import { browser } from '../test/support/http.ts'
+import { type Bench, onPostgres, startMeasured } from './support/measured_server.ts'
 import { signInThroughPages } from './support/pages.ts'
 import { judge, mebibytes, printHeading, printRows, type Row } from './support/report.ts'
-import { plainEnvironment, ROOT, startServer, temporaryFolder } from './support/server_process.ts'
+import { temporaryFolder } from './support/server_process.ts'
 
 /**
  * Resident memory of one server process on an external PostgreSQL, as in production but for TLS:
@@ -34,35 +26,17 @@ const PERSON = { login: 'ada@example.test', password: 'correct horse battery sta
 export async function measure(): Promise<boolean> {
   printHeading('Memory')
   const folder = await temporaryFolder()
-  const postgres = await startEmbeddedPostgres({
-    dataDir: path.join(folder, 'postgres'),
-    stopAdopted: true,
-    log: () => {},
+  return await onPostgres(folder, async (connection) => {
+    const { issuer, prepared, server } = await startMeasured(folder, connection, { prepare })
+    try {
+      return await measureAt(issuer, prepared)
+    } finally {
+      await server.stop()
+    }
   })
-  try {
-    return await measureOn(folder, urlOf(postgres.connection))
-  } finally {
-    await postgres.stop()
-  }
 }
 
-async function measureOn(folder: string, databaseUrl: string): Promise<boolean> {
-  const port = await freePort()
-  const env = {
-    PORT: String(port),
-    DATABASE_URL: databaseUrl,
-    AUTHCORE_DATA_DIR: path.join(folder, 'data'),
-    AUTHCORE_LOG_PRETTY: 'false',
-  }
-  const clientSecret = await prepare(env)
-  const server = await startServer({
-    command: [path.join(ROOT, 'node_modules/node/bin/node'), 'bin/authcore.mjs', 'serve'],
-    cwd: ROOT,
-    env: { ...plainEnvironment(), ...env },
-    port,
-    timeoutMs: 60_000,
-  })
-  const issuer = `http://localhost:${port}`
+async function measureAt(issuer: string, clientSecret: string): Promise<boolean> {
   const rows: Row[] = []
   const take = async (what: string): Promise<number> => {
     const { residentBytes, heapBytes } = await readMemory(issuer)
@@ -78,42 +52,33 @@ async function measureOn(folder: string, databaseUrl: string): Promise<boolean> 
   await take(`after ${SIGN_INS} sign-ins`)
   await sleep(IDLE_MS)
   const later = await take(`and idle for ${IDLE_MS / 1000} s`)
-  await server.stop()
   printRows(rows)
   console.log(`\n${SIGN_INS} sign-ins, ${AT_ONCE} at once, took ${tookS.toFixed(0)} s`)
   const met = judge('Idle', idle, TARGET_MIB, 'MiB')
   return judge('Idle after the sign-ins', later, TARGET_MIB, 'MiB') && met
 }
 
-/** Makes the schema, an account and a client of the house, which asks for no consent. */
-async function prepare(env: Record<string, string>): Promise<string> {
-  const config = withSecrets(loadConfig(env))
-  const connection = { connectionString: config.storage.databaseUrl! }
-  const db = openDb({ connection, poolMax: 2, timeoutMs: 30_000 })
-  try {
-    await migrateUp(db)
-    const deps = { db, clock: systemClock, keyring: createKeyring(config.security) }
-    const passwords = createPasswordHasher({
-      memoryKib: config.security.argon2MemoryKib,
-      passes: config.security.argon2Passes,
-      parallelism: config.security.argon2Parallelism,
-    })
-    await createAccount(deps, {
-      email: PERSON.login,
-      emailVerified: true,
-      passwordHash: await passwords.hash(PERSON.password),
-    })
-    const { secret } = await createClient(deps, {
-      clientId: 'bench',
-      name: 'Measurement',
-      preset: 'web',
-      firstParty: true,
-      metadata: { redirect_uris: [REDIRECT_URI] },
-    })
-    return secret!
-  } finally {
-    await db.destroy()
-  }
+/** An account and a client of the house, which asks for no consent. */
+async function prepare(bench: Bench): Promise<string> {
+  const { argon2MemoryKib, argon2Passes, argon2Parallelism } = bench.config.security
+  const passwords = createPasswordHasher({
+    memoryKib: argon2MemoryKib,
+    passes: argon2Passes,
+    parallelism: argon2Parallelism,
+  })
+  await createAccount(bench, {
+    email: PERSON.login,
+    emailVerified: true,
+    passwordHash: await passwords.hash(PERSON.password),
+  })
+  const { secret } = await createClient(bench, {
+    clientId: 'bench',
+    name: 'Measurement',
+    preset: 'web',
+    firstParty: true,
+    metadata: { redirect_uris: [REDIRECT_URI] },
+  })
+  return secret!
 }
 
 async function signInOften(issuer: string, clientSecret: string): Promise<void> {
@@ -158,9 +123,4 @@ async function readMemory(issuer: string): Promise<{ residentBytes: number; heap
     residentBytes: read('process_resident_memory_bytes'),
     heapBytes: read('nodejs_heap_size_used_bytes'),
   }
-}
-
-function urlOf(connection: { host: string; port: number; user: string; database: string }): string {
-  const { host, port, user, database } = connection
-  return `postgres://${user}@${encodeURIComponent(host)}:${port}/${database}`
 }
