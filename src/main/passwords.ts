@@ -39,15 +39,14 @@ const KINDS_MAX = 16
 
 /**
  * Times the hashes of other systems that wait for their owners, so that already the first refusal
- * takes as long for nobody. Finding them is waited for, computing them is not.
+ * takes as long for nobody. The start waits for neither finding nor computing them.
  */
-export async function meetForeignHashes(parts: {
+export function meetForeignHashes(parts: {
   db: Db
   passwords: TimedPasswordHasher
   log: { warn(fields: object, message: string): void }
-}): Promise<void> {
-  const found = await listForeignHashes(parts.db, KINDS_MAX)
-  parts.passwords
-    .meet(found)
+}): void {
+  listForeignHashes(parts.db, KINDS_MAX)
+    .then((found) => parts.passwords.meet(found))
     .catch((err) => parts.log.warn({ err }, 'the hashes of other systems could not be timed'))
 }

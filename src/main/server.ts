@@ -56,7 +56,7 @@ export type WebServer = { http: HttpServer; health: Health }
 export async function startWebServer(parts: Parts): Promise<WebServer> {
   const health = healthOf(parts)
   const app = createApp(parts, health)
-  await meetForeignHashes(parts)
+  meetForeignHashes(parts)
   const { host, port } = parts.config.server
   const callback = app.callback()
   const handle: RequestListener = (request, response) => void callback(request, response)

@@ -1,4 +1,4 @@
-import { encode } from 'uqr'
+import { createRequire } from 'node:module'
 
 /** A QR code as one SVG path, so that a page can draw it under a policy that allows no inline style. */
 export type QrCode = {
@@ -12,6 +12,8 @@ export type QrCode = {
 const QUIET_ZONE = 4
 
 export function qrCodeOf(text: string): QrCode {
+  // Loaded where the first code is drawn.
+  const { encode } = createRequire(import.meta.url)('uqr') as typeof import('uqr')
   const { data, size } = encode(text, { ecc: 'M', border: QUIET_ZONE })
   const runs = data.flatMap((row, y) =>
     runsOf(row).map(([x, width]) => `M${x} ${y}h${width}v1h-${width}z`),

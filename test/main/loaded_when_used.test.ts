@@ -16,7 +16,7 @@ console.log(JSON.stringify([...seen]))`
 describe('what few deployments use', function () {
   this.timeout(30_000)
 
-  it('is not loaded at the start: nodemailer, the signer for Amazon', async () => {
+  it('is not loaded at the start: mail, Amazon, authenticators, QR codes, bcrypt, user agents', async () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--input-type=module', '--eval', PROBE],
@@ -26,6 +26,8 @@ describe('what few deployments use', function () {
     expect(loaded)
       .to.include('koa')
       .and.to.satisfy((names: string[]) => names.length > 100)
-    expect(loaded.filter((name) => /^(nodemailer|aws4fetch)/.test(name))).to.deep.equal([])
+    expect(
+      loaded.filter((name) => /^(nodemailer|aws4fetch|otpauth|uqr|bcrypt|bowser)/.test(name)),
+    ).to.deep.equal([])
   })
 })

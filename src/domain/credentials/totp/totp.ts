@@ -1,4 +1,5 @@
-import { Secret, TOTP } from 'otpauth'
+import { createRequire } from 'node:module'
+import type { TOTP } from 'otpauth'
 
 /**
  * Codes of an authenticator application: time-based one-time passwords (RFC 6238) of six digits every
@@ -25,10 +26,17 @@ const SECRET_BYTES = 20
 
 /** A new secret as base32 text, the form in which it is typed and stored. */
 export function newTotpSecret(): string {
+  const { Secret } = otpauth()
   return new Secret({ size: SECRET_BYTES }).base32
 }
 
+/** Six megabytes, loaded where the first authenticator is set up or used. */
+function otpauth(): typeof import('otpauth') {
+  return createRequire(import.meta.url)('otpauth') as typeof import('otpauth')
+}
+
 function totpOf(secret: string): TOTP {
+  const { Secret, TOTP } = otpauth()
   return new TOTP({
     secret: Secret.fromBase32(secret),
     algorithm: 'SHA1',

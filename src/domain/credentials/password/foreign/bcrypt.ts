@@ -1,4 +1,3 @@
-import { compare } from 'bcrypt'
 import { costly, malformed, ok, type Scheme } from './scheme.ts'
 
 /**
@@ -21,5 +20,9 @@ export const bcryptScheme: Scheme = {
     if (minor === undefined || !'aby'.includes(minor) || Number(cost) < COST_MIN) return malformed
     return Number(cost) > COST_MAX ? costly : ok(`$2b$${cost}$${rest}`)
   },
-  verify: (stored, password) => compare(password, stored),
+  async verify(stored, password) {
+    // Loaded where somebody comes with such a hash, and not at every start.
+    const { compare } = await import('bcrypt')
+    return await compare(password, stored)
+  },
 }
