@@ -24,13 +24,17 @@ export type SigningKeyInfo = {
 
 export type SigningKey = SigningKeyInfo & { publicJwk: JWK; privateJwk: JWK }
 
-/** A new key pair as JWKs; `kid` is the RFC 7638 thumbprint. RSA keys have 2048 bits. */
+/**
+ * A new key pair as JWKs; `kid` is the RFC 7638 thumbprint. RSA keys have 2048 bits. A thumbprint that
+ * begins with a dash is drawn again: on a command line it would pass for an option.
+ */
 export async function generateSigningJwks(
   algorithm: SigningAlgorithm,
 ): Promise<{ kid: string; publicJwk: JWK; privateJwk: JWK }> {
   const { publicKey, privateKey } = await keyPairFor(algorithm)
   const publicJwk = publicKey.export({ format: 'jwk' }) as JWK
   const kid = await calculateJwkThumbprint(publicJwk)
+  if (kid.startsWith('-')) return generateSigningJwks(algorithm)
   const common = { kid, alg: algorithm, use: 'sig' }
   return {
     kid,
