@@ -7,6 +7,7 @@ import {
   registeredClientUse,
 } from '../domain/clients/registration/unused_registrations.ts'
 import { deleteExpiredOneTimeCodes } from '../domain/credentials/one_time_code/one_time_code_store.ts'
+import { deleteExpiredChallenges } from '../domain/credentials/webauthn/challenge.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
 import { deleteOldMessages, oldestWaitingS } from '../domain/messaging/message_store.ts'
 import { createSecurityNotices } from '../domain/messaging/security_notices.ts'
@@ -53,6 +54,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       {
         name: 'trusted_device',
         run: () => deleteExpiredTrustedDevices(db, { now: clock.now(), limit: BATCH }),
+      },
+      {
+        name: 'webauthn_challenge',
+        run: () => deleteExpiredChallenges(db, { now: clock.now(), limit: BATCH }),
       },
       {
         name: 'one_time_code',
