@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
+import { relyingPartyOf } from '../domain/credentials/webauthn/webauthn.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
 import { query, type Transaction } from '../platform/persistence/db.ts'
@@ -138,7 +139,8 @@ export function createApp(parts: Parts, health: Health): Koa {
     mfa: config.signIn.mfa,
     trustedDeviceDays: config.signIn.trustedDeviceDays,
     brandName: config.brand.name,
-    neededAcr,
+    neededAcr: (params, client) => neededAcr(params, client, issuer),
+    relyingParty: relyingPartyOf(issuer),
     endSession: createEndSession({
       stores,
       codec: parts.codec,
@@ -157,6 +159,7 @@ function offerAccount(app: Koa, parts: Parts): void {
     ...parts,
     issuer: config.server.issuer,
     brandName: config.brand.name,
+    relyingParty: relyingPartyOf(config.server.issuer),
     limits: createSignInLimits(parts.limits),
     endAccess: deleteRecordsOfAccount,
     endGrants: deleteRecordsOfParties,

@@ -79,6 +79,12 @@ export function allowFormTarget(res: ServerResponse, target: string): void {
   res.setHeader('Content-Security-Policy', policy.replace(/form-action [^;]*/, `$& ${source}`))
 }
 
+/** Lets this one response load script files of our own. */
+export function allowOwnScripts(res: ServerResponse): void {
+  const policy = String(res.getHeader('Content-Security-Policy') ?? contentSecurityPolicy())
+  res.setHeader('Content-Security-Policy', policy.replace(/script-src [^;]*/, "script-src 'self'"))
+}
+
 /**
  * Applications open the sign-in in a window beside their page and wait there for its end. Under any
  * other policy, also of a redirect on the way, the two windows lose each other.

@@ -5,6 +5,8 @@ import { createResourceServer } from '../../src/domain/clients/create_resource_s
 import { removeTotp } from '../../src/domain/credentials/totp/remove_totp.ts'
 import { totpCodeAt } from '../../src/domain/credentials/totp/totp.ts'
 import { listConfirmedTotps } from '../../src/domain/credentials/totp/totp_store.ts'
+import { removeWebAuthn } from '../../src/domain/credentials/webauthn/remove_webauthn.ts'
+import { listWebAuthnCredentials } from '../../src/domain/credentials/webauthn/webauthn_store.ts'
 import { listMessages } from '../../src/domain/messaging/message_store.ts'
 import { queueMessage } from '../../src/domain/messaging/queue_message.ts'
 import { trustDevice } from '../../src/domain/sessions/trusted_device.ts'
@@ -19,6 +21,7 @@ import {
   startAuthCore,
 } from '../support/authcore.ts'
 import { relyingParty } from '../support/relying_party.ts'
+import { addAuthenticator } from './authenticator.ts'
 import { type ClientSite, startClientSite } from './client_site.ts'
 import { fillInLogin } from './visitor.ts'
 
@@ -263,6 +266,10 @@ async function factorPages({ site, server }: World, page: Page, look: Look): Pro
     `${site.startUri}?prompt=login&acr_values=${encodeURIComponent(MULTI_FACTOR_ACR)}`,
   )
   await fillInLogin(page, person)
+  await page.locator('#use-passkey').click()
+  await page.locator('#create-passkey').waitFor()
+  await look(page, 'enrol_passkey')
+  await page.locator('#use-totp').click()
   await page.locator('#confirm').waitFor()
   await look(page, 'enrol_totp')
   await page.locator('.manual summary').click()
@@ -325,22 +332,34 @@ async function ownPages({ server }: World, page: Page, person: Person, look: Loo
   await look(page, 'account_profile_refused')
   await page.goto(`${server.issuer}/account/applications`)
   await look(page, 'account_applications')
+  await page.goto(`${server.issuer}/account/security/passkey`)
+  await page.locator('#create-passkey').waitFor()
+  await look(page, 'account_passkey')
+  const authenticator = await addAuthenticator(page)
+  await page.locator('#create-passkey').click()
+  await page.locator('#recovery-codes').waitFor()
   await page.goto(`${server.issuer}/account/security/totp`)
+  await page.locator('#passkey-form #verify').waitFor()
+  await look(page, 'second_factor_passkey')
+  await page.locator('#verify').click()
   await page.locator('#confirm').waitFor()
   await look(page, 'account_totp')
   await page.locator('.manual summary').click()
   const secret = (await page.locator('#totp-secret').innerText()).replaceAll(' ', '')
   await page.locator('#code').fill(totpCodeAt(secret, new Date()))
   await page.locator('#confirm').click()
-  await page.locator('#recovery-codes').waitFor()
+  await page.locator('#done').waitFor()
   const { parts } = server
   const userAgent = await page.evaluate<string>('navigator.userAgent')
   await trustDevice(parts, { accountId: person.id, days: 30, origin: { userAgent } })
-  await page.locator('#continue').click()
-  await page.locator('#remove-authenticator-0').waitFor()
+  await page.goto(`${server.issuer}/account/security`)
+  await page.locator('.entry summary').click()
   await look(page, 'account_security')
   const [totp] = await listConfirmedTotps(parts.db, person.id)
   await removeTotp(parts, { accountId: person.id, id: totp!.id })
+  const [passkey] = await listWebAuthnCredentials(parts.db, person.id)
+  await removeWebAuthn(parts, { accountId: person.id, id: passkey!.id })
+  await authenticator.remove()
 }
 
 async function devicePages({ server, userCode }: World, page: Page, look: Look): Promise<void> {

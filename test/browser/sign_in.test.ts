@@ -192,7 +192,7 @@ describe('Signing in with a browser', function () {
     const page = await newVisitor()
     await page.goto(`${site.startUri}?login_hint=${ada.email}`)
     const login = page.locator('#login')
-    expect(await login.getAttribute('autocomplete')).to.equal('username')
+    expect(await login.getAttribute('autocomplete')).to.equal('username webauthn')
     expect(await login.inputValue()).to.equal(ada.email)
     const password = page.locator('#password')
     expect(await password.getAttribute('autocomplete')).to.equal('current-password')

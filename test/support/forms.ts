@@ -19,8 +19,13 @@ export type Form = {
   }[]
 }
 
+/** Those that only a script would show come last. */
 export function parseForms(html: string): Form[] {
-  return [...html.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)].map(([, tag = '', content = '']) => {
+  const found = [...html.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)]
+  const [hidden, visible] = [true, false].map((which) =>
+    found.filter(([, tag = '']) => 'hidden' in attributes(tag) === which),
+  )
+  return [...visible!, ...hidden!].map(([, tag = '', content = '']) => {
     const { id = '', action = '', method = 'get' } = attributes(tag)
     return {
       id,

@@ -39,6 +39,11 @@ describe('support/forms', () => {
     expect(form?.buttons.map((button) => button.text)).to.deep.equal(['Sign in', 'Cancel'])
   })
 
+  it('lists those last that only a script would show', () => {
+    const forms = parseForms('<form id="a" hidden></form><form id="b"></form>')
+    expect(forms.map(({ id }) => id)).to.deep.equal(['b', 'a'])
+  })
+
   it('reads the visible text', () => {
     expect(textOf('<title>x</title><p>a&nbsp;&amp;\n <b>b</b></p>')).to.equal('a & b')
   })

@@ -58,6 +58,14 @@ const accountTotp = {
   secret: 'JBSW Y3DP EHPK 3PXP',
 } as const
 
+const accountPasskey = {
+  ...form,
+  page: 'security',
+  account: { name: 'Amira' },
+  options: '{}',
+  name: '',
+} as const
+
 const signUp = { ...form, client: bare, email: '', name: '', minLength: 15 }
 const verifyEmail = {
   ...form,
@@ -76,11 +84,22 @@ const secondFactor = {
   cancelAction: '/interaction/x/cancel',
   cancelCsrf: 'csrf-token-2',
 } as const
+const askedPasskey = { action: '/interaction/x/passkey', options: '{}' }
+
 const enrolTotp = {
   ...form,
   client: bare,
   qrCode: qrCodeOf('otpauth://totp/AuthCore:ada?secret=JBSWY3DPEHPK3PXP'),
   secret: 'JBSW Y3DP EHPK 3PXP',
+  cancelAction: '/interaction/x/cancel',
+  cancelCsrf: 'csrf-token-2',
+} as const
+
+const enrolPasskey = {
+  ...form,
+  client: bare,
+  options: '{}',
+  name: '',
   cancelAction: '/interaction/x/cancel',
   cancelCsrf: 'csrf-token-2',
 } as const
@@ -98,6 +117,8 @@ export const samples: Samples = {
         remember: true,
         restart,
       },
+      passkey: { ...login, client, passkey: askedPasskey },
+      passkey_refused: { ...login, passkey: askedPasskey, error: 'passkey_refused' },
       refused: { ...login, client, login: 'amira@example.com', error: 'invalid_credentials' },
       refused_empty: { ...login, error: 'invalid_credentials' },
       missing_login: { ...login, error: 'missing_fields' },
@@ -312,17 +333,42 @@ export const samples: Samples = {
       missing: { ...secondFactor, error: 'missing_code' },
       wrong: { ...secondFactor, trustDays: 1, error: 'wrong_code' },
       throttled: { ...secondFactor, error: 'too_many_codes' },
-      paper: { ...secondFactor, method: 'recovery_code', others: [{ method: 'totp', uri: '/x' }] },
+      key: {
+        ...secondFactor,
+        method: 'webauthn',
+        options: '{}',
+        trustDays: 30,
+        others: [{ method: 'totp', uri: '/x' }],
+      },
+      wrong_key: { ...secondFactor, method: 'webauthn', options: '{}', error: 'wrong_key' },
+      paper: {
+        ...secondFactor,
+        method: 'recovery_code',
+        others: [
+          { method: 'webauthn', uri: '/x' },
+          { method: 'totp', uri: '/x' },
+        ],
+      },
     },
   },
   'interactions/enrol_totp': {
     minimal: enrolTotp,
     states: {
-      full: { ...enrolTotp, client },
+      full: { ...enrolTotp, client, passkeyUri: '/x' },
       missing: { ...enrolTotp, error: 'missing_code' },
       wrong: { ...enrolTotp, error: 'wrong_code' },
       expired: { ...enrolTotp, error: 'expired' },
       too_many: { ...enrolTotp, error: 'too_many' },
+    },
+  },
+  'interactions/enrol_passkey': {
+    minimal: enrolPasskey,
+    states: {
+      full: { ...enrolPasskey, client, name: 'Linux', totpUri: '/x' },
+      invalid: { ...enrolPasskey, error: 'invalid' },
+      expired: { ...enrolPasskey, error: 'expired' },
+      known: { ...enrolPasskey, error: 'known' },
+      too_many: { ...enrolPasskey, error: 'too_many' },
     },
   },
   'interactions/recovery_codes': {
@@ -483,12 +529,28 @@ export const samples: Samples = {
             usedAt: '2026-03-02T10:00:00.000Z',
           },
         ],
+        passkeys: [
+          { id: 'p1', name: '', sort: 'device', addedAt: '2026-03-01T10:00:00.000Z' },
+          {
+            id: 'p2',
+            name: longName.slice(0, 60),
+            sort: 'synced',
+            addedAt: '2026-03-01T10:00:00.000Z',
+            usedAt: '2026-03-02T10:00:00.000Z',
+          },
+          { id: 'p3', name: 'YubiKey', sort: 'key', addedAt: '2026-03-01T10:00:00.000Z' },
+        ],
         devices: [
           { id: 'd1', browser: 'Firefox', system: 'Linux', since: '2026-03-01T10:00:00.000Z' },
           { id: 'd2', since: '2026-03-01T10:00:00.000Z' },
         ],
       },
       missing: { ...security, passwordError: 'missing' },
+      no_passkeys: { ...security, passkeys: [] },
+      last_passkey: { ...security, passkeys: [], passkeyError: 'last_way_in' },
+      passkey: { ...security, done: 'passkey' },
+      passkey_removed: { ...security, done: 'passkey_removed' },
+      passkey_renamed: { ...security, done: 'passkey_renamed' },
       wrong: { ...security, passwordError: 'wrong' },
       too_many: { ...security, passwordError: 'too_many' },
       weak: { ...security, password: { reason: 'common' }, endOthers: false },
@@ -502,6 +564,10 @@ export const samples: Samples = {
   'account/totp': {
     minimal: accountTotp,
     states: { wrong: { ...accountTotp, error: 'wrong_code' } },
+  },
+  'account/passkey': {
+    minimal: accountPasskey,
+    states: { known: { ...accountPasskey, error: 'known' } },
   },
   'account/applications': {
     minimal: {

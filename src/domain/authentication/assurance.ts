@@ -8,39 +8,87 @@
 export const PASSWORD_ACR = 'urn:authcore:acr:pwd'
 /** Two factors of different kinds, by different channels. NIST SP 800-63B-4: AAL2. */
 export const MULTI_FACTOR_ACR = 'urn:authcore:acr:mfa'
+/**
+ * Two factors, of which one signs for this very site, so that no page that looks like it can pass it
+ * on: `phr` of OpenID Connect EAP ACR Values 1.0. AAL2 with the phishing resistance of SP 800-63B-4
+ * §3.2.5. `phrh` is not given: that the key is in hardware would have to be attested.
+ */
+export const PHISHING_RESISTANT_ACR = 'phr'
 
 /** Higher ranks satisfy a request for lower ones. */
 const ACR_RANKS: ReadonlyMap<string, number> = new Map([
   [PASSWORD_ACR, 1],
   [MULTI_FACTOR_ACR, 2],
+  [PHISHING_RESISTANT_ACR, 3],
 ])
 
-/** For `acr_values_supported`, the weakest first. */
-export const ACR_VALUES: readonly string[] = [...ACR_RANKS.keys()]
+/**
+ * What can be reached here, the weakest first: for `acr_values_supported`.
+ *
+ * @param passkeys whether browsers make passkeys for this deployment; see `relyingPartyOf`
+ */
+export function acrValues({ passkeys }: { passkeys: boolean }): string[] {
+  return [...ACR_RANKS.keys()].filter((acr) => passkeys || acr !== PHISHING_RESISTANT_ACR)
+}
 
 export type Assurance = { acr: string; amr: string[] }
 
-export type Method = 'password' | 'totp' | 'recovery_code'
+export type Method =
+  | 'password'
+  | 'totp'
+  | 'recovery_code'
+  | 'passkey'
+  | 'device_passkey'
+  | 'security_key'
 
 /**
- * What each method proves, by which channel, and its name in `amr` (RFC 8176 §2). Two methods of one
- * factor, or by one channel, are one proof however often they are given.
+ * What each method proves, by which channel, and its name in `amr` (RFC 8176 §2), which is its own
+ * where a later request has to read it back. Two methods of one factor, or by one channel, are one
+ * proof however often they are given; but a passkey alone proves two, for its owner has opened it
+ * with a finger, a face or a PIN.
  */
-const METHODS: Readonly<Record<Method, { factor: string; channel: string; amr: string }>> = {
-  password: { factor: 'knowledge', channel: 'password', amr: 'pwd' },
-  totp: { factor: 'possession', channel: 'authenticator', amr: 'otp' },
+const METHODS: Readonly<
+  Record<Method, { factors: readonly string[]; channel: string; amr: string; resists?: true }>
+> = {
+  password: { factors: ['knowledge'], channel: 'password', amr: 'pwd' },
+  totp: { factors: ['possession'], channel: 'authenticator', amr: 'otp' },
   // A look-up secret (NIST SP 800-63B-4 §3.1.2): something that one has.
-  recovery_code: { factor: 'possession', channel: 'paper', amr: 'otp' },
+  recovery_code: { factors: ['possession'], channel: 'paper', amr: 'otp' },
+  // One that may be copied between its owner's devices, one that never leaves the device, and one
+  // of either kind that asked for no more than a touch.
+  passkey: { factors: ['possession', 'user'], channel: 'webauthn', amr: 'swk', resists: true },
+  device_passkey: {
+    factors: ['possession', 'user'],
+    channel: 'webauthn',
+    amr: 'hwk',
+    resists: true,
+  },
+  security_key: { factors: ['possession'], channel: 'webauthn', amr: 'pop', resists: true },
 }
 
 /** What these methods prove together; they are those of one person in one sign-in, at least one. */
 export function assuranceOf(methods: readonly Method[]): Assurance {
   const rows = [...new Set(methods)].map((method) => METHODS[method])
-  const factors = new Set(rows.map(({ factor }) => factor))
+  const factors = new Set(rows.flatMap((row) => row.factors))
   const channels = new Set(rows.map(({ channel }) => channel))
-  const multiFactor = factors.size > 1 && channels.size > 1
+  const multiFactor =
+    rows.some((row) => row.factors.length > 1) || (factors.size > 1 && channels.size > 1)
   const amr = [...new Set(rows.map((row) => row.amr))]
-  return multiFactor ? { acr: MULTI_FACTOR_ACR, amr: [...amr, 'mfa'] } : { acr: PASSWORD_ACR, amr }
+  if (!multiFactor) return { acr: PASSWORD_ACR, amr }
+  const acr = rows.some(({ resists }) => resists) ? PHISHING_RESISTANT_ACR : MULTI_FACTOR_ACR
+  return { acr, amr: [...amr, 'mfa'] }
+}
+
+/** What a signature with a passkey or security key is; see `verifyAssertion`. */
+export function webAuthnMethod({
+  backupEligible,
+  userVerified,
+}: {
+  backupEligible: boolean
+  userVerified: boolean
+}): Method {
+  if (!userVerified) return 'security_key'
+  return backupEligible ? 'passkey' : 'device_passkey'
 }
 
 /** The methods of an earlier sign-in, as far as its `amr` tells them. */

@@ -1,4 +1,4 @@
-import { type FactorState, wantingFactor } from './second_factor.ts'
+import { type FactorState, type WantingFactor, wantingFactor } from './second_factor.ts'
 
 /**
  * Signing in as the browser sees it: the protocol engine says what is wanting, and this decides which
@@ -29,17 +29,9 @@ export type InteractionState = {
   firstParty: boolean
 }
 
-export type NextStep = {
-  step:
-    | 'select_account'
-    | 'login'
-    | 'verify_email'
-    | 'second_factor'
-    | 'enrol_factor'
-    | 'consent'
-    | 'finish'
-    | 'restart'
-}
+export type NextStep =
+  | { step: 'select_account' | 'login' | 'verify_email' | 'consent' | 'finish' | 'restart' }
+  | WantingFactor
 
 export function nextStep(state: InteractionState): NextStep {
   switch (state.prompt.name) {
@@ -71,12 +63,12 @@ function stepUp({ factors, signUpPending }: InteractionState): NextStep {
   if (signUpPending) return { step: 'verify_email' }
   const wanting = factors && wantingFactor(factors)
   // A new factor is bound to a fresh proof, not to a session of last week.
-  return { step: wanting === 'second_factor' ? wanting : 'login' }
+  return wanting?.step === 'second_factor' ? wanting : { step: 'login' }
 }
 
 function afterProof(state: InteractionState): NextStep {
   const wanting = state.factors && wantingFactor(state.factors)
-  return wanting ? { step: wanting } : consentOrFinish(state)
+  return wanting ?? consentOrFinish(state)
 }
 
 function consentOrFinish({ consentMissing, firstParty }: InteractionState): NextStep {

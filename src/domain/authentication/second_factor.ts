@@ -21,16 +21,42 @@ export type FactorState = {
   enrolled: readonly SecondFactor[]
   /** The person asked not to be asked again on this browser. */
   deviceTrusted: boolean
+  /** Browsers make passkeys for this deployment. */
+  passkeys: boolean
 }
 
-/** The step that is wanting before the sign-in is done; undefined where none is. */
-export function wantingFactor(state: FactorState): 'second_factor' | 'enrol_factor' | undefined {
-  const { acr } = assuranceOf(state.methods)
-  if (meetsAcr(acr, [MULTI_FACTOR_ACR])) return undefined
-  const requested = state.neededAcr !== undefined && !meetsAcr(acr, [state.neededAcr])
-  if (state.enrolled.length > 0) {
-    const byPolicy = state.policy !== 'never' && !state.deviceTrusted
-    return requested || byPolicy ? 'second_factor' : undefined
+/** What can be set up within a sign-in. */
+export type EnrollableFactor = 'totp' | 'webauthn'
+
+export type WantingFactor =
+  /** One of these, strongest first. */
+  | { step: 'second_factor'; kinds: readonly SecondFactor[] }
+  | { step: 'enrol_factor'; kinds: readonly EnrollableFactor[] }
+
+/** A key that asks for no more than a touch is the least that a kind may turn out to be. */
+const METHOD_OF: Readonly<Record<SecondFactor, Method>> = {
+  webauthn: 'security_key',
+  totp: 'totp',
+  recovery_code: 'recovery_code',
+}
+
+/** What is wanting before the sign-in is done; undefined where nothing is. */
+export function wantingFactor(state: FactorState): WantingFactor | undefined {
+  const { methods, neededAcr, policy, enrolled, deviceTrusted, passkeys } = state
+  const { acr } = assuranceOf(methods)
+  const strong = meetsAcr(acr, [MULTI_FACTOR_ACR])
+  const enough = (kind: SecondFactor) =>
+    meetsAcr(assuranceOf([...methods, METHOD_OF[kind]]).acr, [neededAcr ?? MULTI_FACTOR_ACR])
+  const ask = (kinds: readonly SecondFactor[]) => ({ step: 'second_factor', kinds }) as const
+  const enrol = (kinds: readonly EnrollableFactor[]) => ({ step: 'enrol_factor', kinds }) as const
+  const all: EnrollableFactor[] = passkeys ? ['totp', 'webauthn'] : ['totp']
+  if (neededAcr !== undefined && !meetsAcr(acr, [neededAcr])) {
+    const helpful = enrolled.filter(enough)
+    if (helpful.length > 0) return ask(helpful)
+    // None of them will do, but a new one is set up by whoever has proven what they have.
+    return enrolled.length > 0 && !strong ? ask(enrolled) : enrol(all.filter(enough))
   }
-  return requested || state.policy === 'required' ? 'enrol_factor' : undefined
+  if (strong || policy === 'never') return undefined
+  if (enrolled.length > 0) return deviceTrusted ? undefined : ask(enrolled)
+  return policy === 'required' ? enrol(all) : undefined
 }

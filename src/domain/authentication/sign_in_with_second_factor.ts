@@ -13,10 +13,17 @@ import {
   recoveryCodeHash,
 } from '../credentials/recovery_codes/verify_recovery_code.ts'
 import { consumeTotpCode } from '../credentials/totp/verify_totp.ts'
+import { type AssertionUse, verifyAssertion } from '../credentials/webauthn/verify_webauthn.ts'
+import type { RelyingParty } from '../credentials/webauthn/webauthn.ts'
+import { type Method, webAuthnMethod } from './assurance.ts'
 import { countRefusedFactor, deleteAttempt } from './attempt_store.ts'
 import { type ProofDeps, type Proven, recordProof } from './record_proof.ts'
 
-export type SecondFactorDeps = ProofDeps & { db: Db }
+export type SecondFactorDeps = ProofDeps & {
+  db: Db
+  /** Absent where browsers make no keys for this deployment. */
+  relyingParty?: RelyingParty | undefined
+}
 
 export type SecondFactorInput = {
   interactionUid: string
@@ -24,7 +31,7 @@ export type SecondFactorInput = {
   /** What was proven before, and by whom: in this interaction, or in the sign-in it builds upon. */
   base: Proven
   kind: SecondFactor
-  /** As it was typed. */
+  /** As it was typed; of a key, what the browser sent. */
   code: string
   origin: Origin
 }
@@ -51,42 +58,72 @@ export async function signInWithSecondFactor(
   const { accountId } = input.base
   const allowed = await reserveFactorTry(db, { accountId, kind: input.kind, now: clock.now() })
   if (!allowed) return await throttled(deps, input)
-  const consume = await consumerOf(deps, input)
+  const { method, consume, reason } = await proofOf(deps, input)
   const accepted = await inTransaction(db, async (tx) => {
     // The account first, as everybody does who works on it; and disabled meanwhile, it is nobody.
     if (!(await lockActiveAccount(tx, accountId)) || !(await consume(tx))) return false
-    await recordProof(deps, tx, { ...input, method: input.kind })
+    await recordProof(deps, tx, { ...input, method })
     await resetFactorTries(tx, accountId, input.kind)
     return true
   })
-  return accepted ? { kind: 'accepted' } : await refused(deps, input)
+  return accepted ? { kind: 'accepted' } : await refused(deps, input, reason)
 }
 
-type Consume = (tx: Transaction) => Promise<boolean>
+type Proof = {
+  method: Method
+  consume(tx: Transaction): Promise<boolean>
+  /** For the trail, where it is known before. */
+  reason?: string | undefined
+}
 
 /** What is slow is done before the transaction, so that no row is held for it. */
-async function consumerOf(deps: SecondFactorDeps, input: SecondFactorInput): Promise<Consume> {
+async function proofOf(deps: SecondFactorDeps, input: SecondFactorInput): Promise<Proof> {
   const { kind, code, base } = input
   const { accountId } = base
   const now = deps.clock.now()
   switch (kind) {
     case 'totp':
-      return (tx) => consumeTotpCode(deps, tx, { accountId, code, now })
+      return { method: kind, consume: (tx) => consumeTotpCode(deps, tx, { accountId, code, now }) }
     case 'recovery_code': {
       const hash = await recoveryCodeHash(deps.db, accountId, code)
-      return async (tx) => !!hash && (await consumeRecoveryCode(tx, { accountId, hash, now }))
+      return {
+        method: kind,
+        consume: async (tx) => !!hash && (await consumeRecoveryCode(tx, { accountId, hash, now })),
+      }
     }
+    case 'webauthn':
+      return await webAuthnProof(deps, input)
     default:
       return unreachable(kind)
   }
 }
 
+async function webAuthnProof(
+  { relyingParty, ...deps }: SecondFactorDeps,
+  { interactionUid, code, base: { accountId } }: SecondFactorInput,
+): Promise<Proof> {
+  const use = secondFactorUse(interactionUid, accountId)
+  const result = relyingParty && (await verifyAssertion({ ...deps, relyingParty }, use, code))
+  if (result?.kind !== 'verified') {
+    return { method: 'security_key', consume: async () => false, reason: result?.reason }
+  }
+  const { credential, userVerified, consume } = result
+  const { backupEligible } = credential
+  return { method: webAuthnMethod({ backupEligible, userVerified }), consume }
+}
+
+/** What a key is asked to sign where it is the second factor. */
+export function secondFactorUse(interactionUid: string, accountId: string): AssertionUse {
+  return { purpose: 'second_factor', context: [interactionUid, accountId], accountId }
+}
+
 async function refused(
   { db, keyring }: SecondFactorDeps,
   { interactionUid, clientId, base, kind, origin }: SecondFactorInput,
+  reason = `wrong_${kind}`,
 ): Promise<SecondFactorResult> {
   const { accountId } = base
-  await appendEvent(db, signInFailed({ accountId, clientId, reason: `wrong_${kind}`, ...origin }))
+  await appendEvent(db, signInFailed({ accountId, clientId, reason, ...origin }))
   const tries = await countRefusedFactor(db, keyring, interactionUid)
   if (tries < TRIES_PER_ATTEMPT) return { kind: 'refused' }
   await deleteAttempt(db, keyring, interactionUid)

@@ -1,20 +1,21 @@
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
 
 /** What an account can prove besides a password, across all kinds. */
-export type SecondFactor = 'totp' | 'recovery_code'
+export type SecondFactor = 'webauthn' | 'totp' | 'recovery_code'
 
 /** The kinds that the account could use now, strongest first; recovery codes alone are none. */
 export async function listSecondFactors(db: Db, accountId: string): Promise<SecondFactor[]> {
-  const row = await queryOne<{ totp: boolean; recovery: boolean }>(
+  const row = await queryOne<Record<SecondFactor, boolean>>(
     db,
-    `SELECT EXISTS (SELECT 1 FROM totp_credential
+    `SELECT EXISTS (SELECT 1 FROM webauthn_credential WHERE account_id = $1) AS webauthn,
+            EXISTS (SELECT 1 FROM totp_credential
                      WHERE account_id = $1 AND confirmed_at IS NOT NULL) AS totp,
             EXISTS (SELECT 1 FROM recovery_code
-                     WHERE account_id = $1 AND used_at IS NULL) AS recovery`,
+                     WHERE account_id = $1 AND used_at IS NULL) AS recovery_code`,
     [accountId],
   )
-  if (!row?.totp) return []
-  return row.recovery ? ['totp', 'recovery_code'] : ['totp']
+  if (!row?.webauthn && !row?.totp) return []
+  return (['webauthn', 'totp', 'recovery_code'] as const).filter((kind) => row[kind])
 }
 
 /**

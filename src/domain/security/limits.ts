@@ -59,6 +59,8 @@ export const LIMITS = {
   code_ip: fixed('attempts', 60, 60 * minute),
   /** Codes and links that one IPv4 address or IPv6 /64 brings back: each refused one is a line in the trail. */
   code_try_ip: fixed('attempts', 120, 15 * minute),
+  /** Passkeys that one address presents: nobody guesses one, but each refused one is a line in the trail. */
+  passkey_ip: fixed('attempts', 120, 15 * minute),
 
   /**
    * Client authentication at the token, introspection, revocation, pushed authorization and device

@@ -12,6 +12,11 @@ export function deviceNameOf(userAgent: string | undefined): DeviceName {
   return { browser: browser.name, system: os.name }
 }
 
+/** What a new passkey is called unless its owner knows better; may be empty. */
+export function systemNameOf(userAgent: string | undefined): string {
+  return deviceNameOf(userAgent).system ?? ''
+}
+
 /** Loaded at first use: few processes ever show a device. */
 function parser(): typeof import('bowser') {
   return createRequire(import.meta.url)('bowser') as typeof import('bowser')

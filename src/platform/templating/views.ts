@@ -17,6 +17,7 @@ export type Views = {
   'interactions/password_changed': PasswordChangedLocals
   'interactions/second_factor': SecondFactorLocals
   'interactions/enrol_totp': EnrolTotpLocals
+  'interactions/enrol_passkey': EnrolPasskeyLocals
   'interactions/recovery_codes': RecoveryCodesLocals
   'interactions/consent': ConsentLocals
   'interactions/select_account': SelectAccountLocals
@@ -35,6 +36,7 @@ export type Views = {
   'account/profile': ProfileLocals
   'account/security': SecurityLocals
   'account/totp': TotpLocals
+  'account/passkey': PasskeyLocals
   'account/applications': ApplicationsLocals
   'errors/error': ErrorLocals
   'home/index': HomeLocals
@@ -81,13 +83,27 @@ export type LoginLocals = Form & {
   login: string
   /** "Keep me signed in" was ticked before. */
   remember?: boolean | undefined
-  error?: 'invalid_credentials' | 'missing_fields' | 'too_many_attempts' | undefined
+  error?:
+    | 'invalid_credentials'
+    | 'missing_fields'
+    | 'too_many_attempts'
+    | 'passkey_refused'
+    | undefined
+  passkey?: PasskeyView | undefined
   retryAfterS?: number | undefined
   /** Posting here gives up and returns to the client. */
   cancelAction: string
   /** Where an account can be made; absent where that is not offered. */
   signUpUri?: string | undefined
   forgotUri?: string | undefined
+}
+
+/** A page whose script asks the browser for a passkey; see `views/assets/passkey.js`. */
+export type PasskeyView = {
+  /** Where `credential` is posted to. */
+  action: string
+  /** JSON, for the browser. */
+  options: string
 }
 
 /** Why a new password is not taken. */
@@ -168,27 +184,43 @@ export type PasswordChangedLocals = {
   signInUri?: string | undefined
 }
 
-/** Posts `method`, `code` and maybe `trust=yes`. */
+/** Posts `method`, `code` (of a key: `credential`) and maybe `trust=yes`. */
 export type SecondFactorLocals = Form & {
   client: ClientView
   method: SecondFactorName
+  /** JSON, for the browser, where the method is a key. */
+  options?: string | undefined
   /** What else would do, by GET. */
   others: readonly { method: SecondFactorName; uri: string }[]
   /** For how many days the browser can be trusted; 0 where that is not offered. */
   trustDays: number
   trust?: boolean | undefined
-  error?: 'missing_code' | 'wrong_code' | 'too_many_codes' | undefined
+  error?: 'missing_code' | 'wrong_code' | 'wrong_key' | 'too_many_codes' | undefined
   /** Where somebody else can sign in. */
   signInUri?: string | undefined
   cancelAction: string
   cancelCsrf: string
 }
 
-export type SecondFactorName = 'totp' | 'recovery_code'
+export type SecondFactorName = 'webauthn' | 'totp' | 'recovery_code'
+
+/** Posts `credential` and `name`. */
+export type EnrolPasskeyLocals = Form & {
+  client: ClientView
+  options: string
+  name: string
+  error?: 'invalid' | 'expired' | 'known' | 'too_many' | undefined
+  cancelAction: string
+  cancelCsrf: string
+  /** Where an authenticator can be set up instead; absent where that would not do. */
+  totpUri?: string | undefined
+}
 
 /** Posts `code`. */
 export type EnrolTotpLocals = Form & {
   client: ClientView
+  /** Where a passkey can be made instead. */
+  passkeyUri?: string | undefined
   qrCode: { size: number; path: string }
   /** The same in letters, in groups. */
   secret: string
@@ -357,6 +389,15 @@ export type ProfileFieldName =
   | 'zoneinfo'
 
 /** Posts to addresses below /account/security, each form with `csrf`. */
+export type PasskeyRow = {
+  id: string
+  name: string
+  /** Whether it is copied between devices, stays on one, or only stands beside a password. */
+  sort: 'synced' | 'device' | 'key'
+  addedAt: string
+  usedAt?: string | undefined
+}
+
 export type SecurityLocals = AccountPage &
   NewPassword & {
     csrf: string
@@ -377,7 +418,18 @@ export type SecurityLocals = AccountPage &
       system?: string | undefined
       since: string
     }[]
-    done?: 'password' | 'authenticator' | 'authenticator_removed' | 'device' | undefined
+    /** Absent where browsers make none for this deployment. */
+    passkeys?: readonly PasskeyRow[] | undefined
+    passkeyError?: 'last_way_in' | undefined
+    done?:
+      | 'password'
+      | 'authenticator'
+      | 'authenticator_removed'
+      | 'passkey'
+      | 'passkey_removed'
+      | 'passkey_renamed'
+      | 'device'
+      | undefined
   }
 
 /** Posts `code` and `name`. */
@@ -386,6 +438,14 @@ export type TotpLocals = AccountPage &
     qrCode: { size: number; path: string }
     secret: string
     error?: EnrolTotpLocals['error']
+  }
+
+/** Posts `credential` and `name`. */
+export type PasskeyLocals = AccountPage &
+  Form & {
+    options: string
+    name: string
+    error?: EnrolPasskeyLocals['error']
   }
 
 /** Posts `client_id` of what is to be revoked. */

@@ -8,6 +8,7 @@ import type { Client } from '../../domain/clients/client.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
+import type { RelyingParty } from '../../domain/credentials/webauthn/webauthn.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db, Transaction } from '../../platform/persistence/db.ts'
@@ -16,6 +17,7 @@ import type { Pages } from '../../web/pages.ts'
 import { recordForbidden } from '../../web/refusals.ts'
 import { revokeApplication, showApplications } from './applications.ts'
 import { showOverview } from './overview.ts'
+import { addPasskey, removePasskey, renamePasskey, showPasskey } from './passkeys.ts'
 import { changePassword } from './password.ts'
 import { comeBack, type Person, requirePerson } from './person.ts'
 import { changeOwnProfile, showProfile } from './profile.ts'
@@ -40,6 +42,8 @@ export type AccountDeps = {
   recorder: EventRecorder
   /** The name under which an authenticator lists its codes. */
   brandName: string
+  /** Absent where browsers make no passkeys for this deployment. */
+  relyingParty: RelyingParty | undefined
   clients: { find(clientId: string): Promise<Client | undefined> }
   resourceServers: { find(identifier: string): Promise<ResourceServer | undefined> }
   /** Ends the sessions and tokens of an account. */
@@ -87,6 +91,10 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.get('account_totp', at('/security/totp'), page(showTotp))
   router.post('account_totp_add', at('/security/totp'), form(addTotp))
   router.post('account_totp_remove', at('/security/totp/remove'), form(removeAuthenticator))
+  router.get('account_passkey', at('/security/passkey'), page(showPasskey))
+  router.post('account_passkey_add', at('/security/passkey'), form(addPasskey))
+  router.post('account_passkey_rename', at('/security/passkey/rename'), form(renamePasskey))
+  router.post('account_passkey_remove', at('/security/passkey/remove'), form(removePasskey))
   router.post('account_recovery_codes', at('/security/recovery_codes'), form(makeRecoveryCodes))
   router.post('account_device_distrust', at('/security/devices'), form(distrustDevice))
   router.post('account_sign_out', at('/security/sign_out'), form(signOutEverywhere))

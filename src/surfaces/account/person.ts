@@ -67,8 +67,8 @@ export function comeBack(ctx: Context): void {
 /** The page as `comeBack` takes it; a form is come back to at the page that it stands on. */
 function pageOf({ path }: Context): string {
   const page = path.slice('/account/'.length)
-  if (page.startsWith('security/totp')) return 'security/totp'
-  return page.split('/')[0] ?? ''
+  const [set] = /^security\/(?:totp|passkey)/.exec(page) ?? []
+  return set ?? page.split('/')[0] ?? ''
 }
 
 export function csrfOf(deps: AccountDeps, { sessionUid, accountId }: Person): string {

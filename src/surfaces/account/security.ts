@@ -5,6 +5,8 @@ import { findPassword } from '../../domain/credentials/password/password_store.t
 import { generateRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
 import { findRecoveryCodeSet } from '../../domain/credentials/recovery_codes/recovery_code_store.ts'
 import { listConfirmedTotps } from '../../domain/credentials/totp/totp_store.ts'
+import type { WebAuthnCredential } from '../../domain/credentials/webauthn/webauthn.ts'
+import { listWebAuthnCredentials } from '../../domain/credentials/webauthn/webauthn_store.ts'
 import { deviceNameOf } from '../../domain/sessions/device_name.ts'
 import {
   deleteTrustedDevice,
@@ -14,7 +16,7 @@ import {
 import { accountAccessEnded, deviceDistrusted } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { inTransaction } from '../../platform/persistence/db.ts'
-import type { Views } from '../../platform/templating/views.ts'
+import type { PasskeyRow, Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import type { AccountDeps } from './mount.ts'
@@ -24,7 +26,7 @@ import { checkCsrfOf, csrfOf, type Person, requireFresh, sendTo } from './person
 
 type SecurityLocals = Views['account/security']
 export type SecurityState = Partial<
-  Pick<SecurityLocals, 'endOthers' | 'password' | 'passwordError' | 'done'>
+  Pick<SecurityLocals, 'endOthers' | 'password' | 'passwordError' | 'passkeyError' | 'done'>
 >
 
 const csrfForm = z.object({ csrf: z.string().max(200) })
@@ -43,8 +45,9 @@ export async function sendSecurity(
 ): Promise<void> {
   const { db, clock } = deps
   const { accountId } = person
-  const [password, totps, codes, devices] = await Promise.all([
+  const [password, keys, totps, codes, devices] = await Promise.all([
     findPassword(db, accountId),
+    listWebAuthnCredentials(db, accountId),
     listConfirmedTotps(db, accountId),
     findRecoveryCodeSet(db, accountId),
     listTrustedDevices(db, { accountId, now: clock.now() }),
@@ -61,6 +64,7 @@ export async function sendSecurity(
       addedAt: createdAt.toISOString(),
       usedAt: lastUsedAt?.toISOString(),
     })),
+    passkeys: deps.relyingParty && keys.map(passkeyRowOf),
     recoveryCodesLeft: codes?.unused ?? 0,
     devices: devices.map(({ id, userAgent, createdAt }) => ({
       id,
@@ -71,6 +75,18 @@ export async function sendSecurity(
     endOthers: state.endOthers ?? true,
   }
   deps.pages.send(ctx, 'account/security', locals, status)
+}
+
+function passkeyRowOf(key: WebAuthnCredential): PasskeyRow {
+  const { id, name, createdAt, lastUsedAt } = key
+  const bound = key.backupEligible ? 'synced' : 'device'
+  return {
+    id,
+    name,
+    sort: key.userVerified ? bound : 'key',
+    addedAt: createdAt.toISOString(),
+    usedAt: lastUsedAt?.toISOString(),
+  }
 }
 
 /** Ten new ones; those before are worth nothing any more. */

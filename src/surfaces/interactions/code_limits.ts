@@ -13,9 +13,28 @@ export async function mayAskForCode(deps: InteractionDeps, ctx: Context): Promis
 
 /** @throws DomainError `rate_limited` where one address brings too many codes or links back */
 export async function assertMayTryCode(deps: InteractionDeps, ctx: Context): Promise<void> {
+  await assertMayTry(deps, ctx, 'code_try_ip')
+}
+
+/** @throws DomainError `rate_limited` where one address presents too many passkeys that are refused */
+export async function assertMayTryPasskey(deps: InteractionDeps, ctx: Context): Promise<void> {
+  await assertMayTry(deps, ctx, 'passkey_ip')
+}
+
+/** A passkey that was right counts for nothing. */
+export async function refundPasskeyTry(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const { ip } = originOf(ctx)
+  if (ip !== undefined) await deps.rateLimits.refund('passkey_ip', ipKeys(ip).narrow)
+}
+
+async function assertMayTry(
+  deps: InteractionDeps,
+  ctx: Context,
+  limit: 'code_try_ip' | 'passkey_ip',
+): Promise<void> {
   const { ip } = originOf(ctx)
   if (ip === undefined) return
-  const verdict = await deps.rateLimits.consume('code_try_ip', ipKeys(ip).narrow)
+  const verdict = await deps.rateLimits.consume(limit, ipKeys(ip).narrow)
   if (verdict.allowed) return
   const { retryAfterS } = verdict
   throw new DomainError('rate_limited', 'There were too many attempts.', { retryAfterS })

@@ -11,7 +11,6 @@ import { findPendingSignUp, type PendingSignUp } from '../../domain/authenticati
 import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
 import { isNothing, missingConsent, type Requested } from '../../domain/clients/consent.ts'
 import { findConsent } from '../../domain/clients/consent_store.ts'
-import type { SecondFactor } from '../../domain/credentials/factor_store.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowNativeTarget } from '../../web/security_headers.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -37,8 +36,6 @@ export type Interaction = {
   authorizationDetails: readonly AuthorizationDetail[]
   /** What a second factor would be added to: see `provenBefore`. */
   proven: Proven | undefined
-  /** The second factors that `proven` could be completed with, strongest first. */
-  enrolled: readonly SecondFactor[]
   /** Whose sign-up waits for its code, where nobody has proven anything yet. */
   signUp: PendingSignUp | undefined
   next: NextStep
@@ -98,7 +95,6 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     missing,
     authorizationDetails,
     proven,
-    enrolled: factors?.enrolled ?? [],
     signUp,
     next,
   }

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { unreachable } from '../../core/errors.ts'
+import { passkeyUse } from '../../domain/authentication/sign_in_with_passkey.ts'
 import { signInWithPassword } from '../../domain/authentication/sign_in_with_password.ts'
 import {
   DEVICE_COOKIE_MAX_AGE_S,
@@ -12,6 +13,7 @@ import { clientViewOf } from '../../web/client_view.ts'
 import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { askForPasskey } from './ask_passkey.ts'
 import { goOn } from './dispatch.ts'
 import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -29,7 +31,7 @@ type Filled = Pick<Views['interactions/login'], 'login' | 'remember' | 'error' |
 
 export async function showLogin(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
-  sendLogin(deps, ctx, interaction, { login: loginHint(interaction) })
+  await sendLogin(deps, ctx, interaction, { login: loginHint(interaction) })
 }
 
 export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<void> {
@@ -40,7 +42,7 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
   const remember = form.remember === 'yes'
   const filled = { login, remember }
   if (login.trim() === '' || password === '') {
-    return sendLogin(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
+    return await sendLogin(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
   }
   const result = await signInWithPassword(deps, {
     identifier: login,
@@ -57,11 +59,17 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
       return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
     case 'refused':
       deps.onSignIn?.('failed')
-      return sendLogin(deps, ctx, interaction, { ...filled, error: 'invalid_credentials' }, 422)
+      return await sendLogin(
+        deps,
+        ctx,
+        interaction,
+        { ...filled, error: 'invalid_credentials' },
+        422,
+      )
     case 'throttled':
       deps.onSignIn?.('throttled')
       ctx.set('Retry-After', String(Math.ceil(result.retryAfterS)))
-      return sendLogin(
+      return await sendLogin(
         deps,
         ctx,
         interaction,
@@ -73,14 +81,16 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
   }
 }
 
-function sendLogin(
+export async function sendLogin(
   deps: InteractionDeps,
   ctx: Context,
   interaction: Interaction,
   { login, remember, error, retryAfterS }: Filled,
   status = 200,
-): void {
-  const path = `/interaction/${interaction.uid}`
+): Promise<void> {
+  const { uid } = interaction
+  const path = `/interaction/${uid}`
+  const options = await askForPasskey(deps, ctx, passkeyUse(uid))
   deps.pages.send(
     ctx,
     'interactions/login',
@@ -91,6 +101,7 @@ function sendLogin(
       signUpUri: deps.signUp.open ? `${path}/sign_up` : undefined,
       forgotUri: deps.recovery ? `${path}/forgot_password` : undefined,
       csrf: issueCsrf(csrfKey(deps), [interaction.uid]),
+      passkey: options === undefined ? undefined : { options, action: `${path}/passkey` },
       login: login.slice(0, 320),
       remember,
       error,

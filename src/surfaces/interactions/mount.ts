@@ -11,6 +11,7 @@ import type { SignUpPolicy } from '../../domain/authentication/sign_up.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
+import type { RelyingParty } from '../../domain/credentials/webauthn/webauthn.ts'
 import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { JobQueue } from '../../platform/jobs/queue.ts'
@@ -30,6 +31,7 @@ import { InteractionLost } from './interaction.ts'
 import { showLogin, submitLogin } from './login.ts'
 import { showLost } from './lost.ts'
 import { openResetLink, submitResetLink } from './mail_links.ts'
+import { submitPasskey } from './passkey.ts'
 import { showSecondFactor, submitSecondFactor } from './second_factor.ts'
 import { showAccounts, submitAccount } from './select_account.ts'
 import {
@@ -64,6 +66,8 @@ export type InteractionDeps = {
   endAccess: EndAccess
   limits: SignInLimits
   mfa: MfaPolicy
+  /** Absent where browsers make no passkeys for this deployment. */
+  relyingParty: RelyingParty | undefined
   /** 0 where no browser is trusted. */
   trustedDeviceDays: number
   /** The name under which an authenticator lists its codes. */
@@ -96,6 +100,7 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.get('interaction', '/interaction/:uid', page(dispatch))
   router.get('interaction_login', at('login'), page(showLogin))
   router.post('interaction_login_submit', at('login'), form(submitLogin))
+  router.post('interaction_passkey_submit', at('passkey'), form(submitPasskey))
   router.get('interaction_second_factor', at('second_factor'), page(showSecondFactor))
   router.post('interaction_second_factor_submit', at('second_factor'), form(submitSecondFactor))
   router.get('interaction_enrol_factor', at('enrol_factor'), page(showEnrolment))

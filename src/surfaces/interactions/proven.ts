@@ -49,6 +49,7 @@ export async function factorState(
     neededAcr: deps.neededAcr(input.details.params, input.client),
     policy: deps.mfa,
     enrolled,
+    passkeys: deps.relyingParty !== undefined,
     deviceTrusted: enrolled.length > 0 && (await isTrustedDevice(deps, { accountId, token })),
   }
 }

@@ -1,13 +1,17 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { unreachable } from '../../core/errors.ts'
-import { signInWithSecondFactor } from '../../domain/authentication/sign_in_with_second_factor.ts'
-import type { SecondFactor } from '../../domain/credentials/factor_store.ts'
+import {
+  secondFactorUse,
+  signInWithSecondFactor,
+} from '../../domain/authentication/sign_in_with_second_factor.ts'
+import { CREDENTIAL_JSON_MAX } from '../../domain/credentials/webauthn/webauthn.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { askForPasskey } from './ask_passkey.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { type Interaction, loadInteraction } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
@@ -18,8 +22,9 @@ import { trustThisBrowser } from './trusted_device_cookie.ts'
 
 const secondFactorForm = z.object({
   csrf: z.string().max(200),
-  method: z.enum(['totp', 'recovery_code']),
+  method: z.enum(['webauthn', 'totp', 'recovery_code']),
   code: z.string().max(100).default(''),
+  credential: z.string().max(CREDENTIAL_JSON_MAX).default(''),
   trust: z.enum(['yes']).optional(),
 })
 
@@ -28,30 +33,38 @@ type Filled = Pick<SecondFactorLocals, 'method' | 'trust' | 'error'>
 
 export async function showSecondFactor(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
-  const { uid, next, enrolled } = interaction
+  const { uid, next } = interaction
   if (next.step !== 'second_factor') return seeOther(ctx, `/interaction/${uid}`)
-  const asked = enrolled.find((method) => method === ctx.query['method'])
-  send(deps, ctx, interaction, { method: asked ?? enrolled[0]! })
+  const asked = next.kinds.find((method) => method === ctx.query['method'])
+  await send(deps, ctx, interaction, { method: asked ?? next.kinds[0]! })
 }
 
 export async function submitSecondFactor(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   const form = parseForm(secondFactorForm, await readForm(ctx))
-  const { uid, client, proven, next, enrolled } = interaction
+  const { uid, client, proven, next } = interaction
   checkForm(deps, interaction, bindingsOf(interaction), form.csrf)
-  if (next.step !== 'second_factor' || !proven || !enrolled.includes(form.method)) {
+  if (next.step !== 'second_factor' || !proven || !next.kinds.includes(form.method)) {
     return goOn(deps, ctx, interaction, `/interaction/${uid}`)
   }
   const filled = { method: form.method, trust: form.trust === 'yes' }
-  if (form.code.trim() === '') {
-    return send(deps, ctx, interaction, { ...filled, error: 'missing_code' }, 422)
+  const isKey = form.method === 'webauthn'
+  const code = isKey ? form.credential : form.code
+  if (code.trim() === '') {
+    return await send(
+      deps,
+      ctx,
+      interaction,
+      { ...filled, error: isKey ? 'wrong_key' : 'missing_code' },
+      422,
+    )
   }
   const result = await signInWithSecondFactor(deps, {
     interactionUid: uid,
     clientId: client.clientId,
     base: proven,
     kind: form.method,
-    code: form.code,
+    code,
     origin: originOf(ctx),
   })
   switch (result.kind) {
@@ -62,10 +75,16 @@ export async function submitSecondFactor(deps: InteractionDeps, ctx: Context): P
       return goOn(deps, ctx, interaction, `/interaction/${uid}`)
     case 'refused':
       deps.onSignIn?.('failed')
-      return send(deps, ctx, interaction, { ...filled, error: 'wrong_code' }, 422)
+      return await send(
+        deps,
+        ctx,
+        interaction,
+        { ...filled, error: isKey ? 'wrong_key' : 'wrong_code' },
+        422,
+      )
     case 'throttled':
       deps.onSignIn?.('throttled')
-      return send(deps, ctx, interaction, { ...filled, error: 'too_many_codes' }, 429)
+      return await send(deps, ctx, interaction, { ...filled, error: 'too_many_codes' }, 429)
     case 'start_over':
       deps.onSignIn?.('failed')
       return goOn(deps, ctx, interaction, `/interaction/${uid}`)
@@ -74,14 +93,15 @@ export async function submitSecondFactor(deps: InteractionDeps, ctx: Context): P
   }
 }
 
-function send(
+async function send(
   deps: InteractionDeps,
   ctx: Context,
   interaction: Interaction,
   filled: Filled,
   status = 200,
-): void {
-  const { uid, client, enrolled } = interaction
+): Promise<void> {
+  const { uid, client, next, proven } = interaction
+  const kinds = next.step === 'second_factor' ? next.kinds : []
   const path = `/interaction/${uid}`
   const locals: SecondFactorLocals = {
     client: clientViewOf(client),
@@ -91,17 +111,19 @@ function send(
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
     cancelCsrf: issueCsrf(csrfKey(deps), [uid]),
     trustDays: deps.trustedDeviceDays,
-    others: othersThan(filled.method, enrolled).map((method) => ({
-      method,
-      uri: `${path}/second_factor?method=${method}`,
-    })),
+    options:
+      filled.method === 'webauthn' && proven
+        ? await askForPasskey(deps, ctx, secondFactorUse(uid, proven.accountId))
+        : undefined,
+    others: kinds
+      .filter((kind) => kind !== filled.method)
+      .map((method) => ({
+        method,
+        uri: `${path}/second_factor?method=${method}`,
+      })),
     ...filled,
   }
   deps.pages.send(ctx, 'interactions/second_factor', locals, status)
-}
-
-function othersThan(method: SecondFactor, enrolled: readonly SecondFactor[]): SecondFactor[] {
-  return enrolled.filter((each) => each !== method)
 }
 
 /** The page is about whoever has proven the first factor: somebody else's is another page. */

@@ -1,5 +1,4 @@
 import type { Configuration } from 'oidc-provider'
-import { ACR_VALUES } from '../../domain/authentication/assurance.ts'
 import {
   CONTENT_ENCRYPTION_ALGS,
   KEY_ENCRYPTION_ALGS,
@@ -23,6 +22,7 @@ import { createPairwiseIdentifier } from './pairwise.ts'
 import { INTERACTION_PATH, PATHS } from './paths.ts'
 import { requiresPkce, rotatesRefreshTokens } from './presets.ts'
 import { onlyKnownTypes } from './rich_authorization.ts'
+import { acrValuesAt } from './step_up.ts'
 import { lifetimes } from './ttl.ts'
 
 /**
@@ -49,7 +49,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
   const { config, db, codec, clock } = deps
   const secure = config.server.issuer.startsWith('https:')
   return {
-    acrValues: [...ACR_VALUES],
+    acrValues: acrValuesAt(config.server.issuer),
     adapter: onlyKnownTypes(deps.adapterFactory, deps.detailsTypes),
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,

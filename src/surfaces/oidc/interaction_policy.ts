@@ -1,5 +1,5 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
-import { needsStepUp } from './step_up.ts'
+import { needsStepUp, reportRequestedAcr } from './step_up.ts'
 
 /**
  * When a person is shown a page during an authorization request. The engine's own checks stand; a
@@ -25,6 +25,12 @@ export function createInteractionPolicy() {
       'unmet_authentication_requirements',
       needsStepUp,
     ),
+  )
+  checks.add(
+    new interactionPolicy.Check('acr_reported', 'the requested ACR is the one reported', (ctx) => {
+      reportRequestedAcr(ctx)
+      return false
+    }),
   )
   // Ours judges the same and more.
   checks.remove('essential_acr')

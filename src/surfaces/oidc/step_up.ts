@@ -1,5 +1,6 @@
 import { type Client, errors, type KoaContextWithOIDC } from 'oidc-provider'
-import { ACR_VALUES, meetsAcr } from '../../domain/authentication/assurance.ts'
+import { acrValues, meetsAcr } from '../../domain/authentication/assurance.ts'
+import { relyingPartyOf } from '../../domain/credentials/webauthn/webauthn.ts'
 
 /**
  * What a request wants of the sign-in, and whether the one at hand is enough. What is asked for is
@@ -10,11 +11,6 @@ import { ACR_VALUES, meetsAcr } from '../../domain/authentication/assurance.ts'
  */
 
 type Params = Readonly<Record<string, unknown>> | undefined
-type Wanted = {
-  values: readonly string[]
-  /** Only one of these very values will do; otherwise a stronger one will as well. */
-  exactly: boolean
-}
 
 /**
  * True where a sign-in would help. Another one would not where nothing that is asked for can be
@@ -23,12 +19,26 @@ type Wanted = {
  * @throws UnmetAuthenticationRequirements
  */
 export function needsStepUp({ oidc }: KoaContextWithOIDC): boolean {
-  const { params, client, session } = oidc
+  const { params, client, session, provider } = oidc
   if (isStrongEnough(params, client, session?.acr)) return false
-  if (!canBeStrongEnough(params, client) || oidc.result?.login) {
+  if (!canBeStrongEnough(params, client, provider.issuer) || oidc.result?.login) {
     throw new errors.UnmetAuthenticationRequirements('none of the requested ACRs can be obtained')
   }
   return true
+}
+
+/**
+ * Whoever asks for a class as an essential claim gets one of those that it named (OpenID Connect Core
+ * §5.5.1.1), also of somebody whose sign-in was stronger: the strongest of them that it reaches.
+ */
+export function reportRequestedAcr({ oidc }: KoaContextWithOIDC): void {
+  const acr = oidc.session?.acr
+  const values = essentialAcr(oidc.params?.['claims'])
+  if (acr === undefined || values.length === 0 || values.includes(acr)) return
+  const reached = values.filter((value) => meetsAcr(acr, [value]))
+  const value = reached.find((each) => reached.every((other) => meetsAcr(each, [other])))
+  // The engine reads it here, for the ID token and for what later ones are made of.
+  if (value !== undefined) Object.defineProperty(oidc, 'acr', { value, configurable: true })
 }
 
 /** Whether a sign-in of this class is what the request and the registration of its client want. */
@@ -37,32 +47,42 @@ export function isStrongEnough(
   client: Client | undefined,
   acr: string | undefined,
 ): boolean {
-  return wantedBy(params, client).every((wanted) => isMet(wanted, acr))
+  return wantedBy(params, client).every((values) => meetsAcr(acr, values))
 }
 
-/** Whether anybody's could be. */
-export function canBeStrongEnough(params: Params, client: Client | undefined): boolean {
-  return neededAcr(params, client) !== undefined
+/** Whether anybody's could be, at this issuer. */
+export function canBeStrongEnough(
+  params: Params,
+  client: Client | undefined,
+  issuer: string,
+): boolean {
+  return neededAcr(params, client, issuer) !== undefined
 }
 
 /** The weakest class with which the request and its client are content; undefined where none will do. */
-export function neededAcr(params: Params, client: Client | undefined): string | undefined {
-  return ACR_VALUES.find((acr) => isStrongEnough(params, client, acr))
+export function neededAcr(
+  params: Params,
+  client: Client | undefined,
+  issuer: string,
+): string | undefined {
+  return acrValuesAt(issuer).find((acr) => isStrongEnough(params, client, acr))
 }
 
-function isMet({ values, exactly }: Wanted, acr: string | undefined): boolean {
-  return exactly ? acr !== undefined && values.includes(acr) : meetsAcr(acr, values)
+/** What can be reached at this issuer, the weakest first. */
+export function acrValuesAt(issuer: string): string[] {
+  return acrValues({ passkeys: relyingPartyOf(issuer) !== undefined })
 }
 
-function wantedBy(params: Params, client: Client | undefined): Wanted[] {
+/** Each list is met by one of its classes, or a stronger one. */
+function wantedBy(params: Params, client: Client | undefined): string[][] {
   // The engine has filled in `default_acr_values` where the request names none.
   const asked = String(params?.['acr_values'] ?? '').split(' ')
   const minimum = client?.['minimum_acr'] as string | undefined
   return [
-    { values: essentialAcr(params?.['claims']), exactly: true },
-    { values: asked.filter(Boolean), exactly: false },
-    { values: minimum === undefined ? [] : [minimum], exactly: false },
-  ].filter(({ values }) => values.length > 0)
+    essentialAcr(params?.['claims']),
+    asked.filter(Boolean),
+    minimum === undefined ? [] : [minimum],
+  ]
 }
 
 type AcrRequest = { essential?: boolean; value?: string; values?: unknown } | null

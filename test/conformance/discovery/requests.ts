@@ -1,5 +1,8 @@
 import { expect } from 'chai'
-import { MULTI_FACTOR_ACR } from '../../../src/domain/authentication/assurance.ts'
+import {
+  MULTI_FACTOR_ACR,
+  PHISHING_RESISTANT_ACR,
+} from '../../../src/domain/authentication/assurance.ts'
 import type { ClientMetadataInput } from '../../../src/domain/clients/client_metadata.ts'
 import { answerOf } from '../support/answer.ts'
 import { claimsOfScope } from '../support/checks/claims.ts'
@@ -116,12 +119,13 @@ const prompts: Member = {
 
 const acrValues: Member = {
   async works(acr_values, { party }) {
-    // Whoever has no second factor sets one up on the way.
-    const person = acr_values === MULTI_FACTOR_ACR ? party.op.bob : party.op.alice
+    // Whoever has no second factor sets one up on the way; the first one would be asked for later.
+    const { alice, bob, carol } = party.op
+    const person = { [MULTI_FACTOR_ACR]: bob, [PHISHING_RESISTANT_ACR]: carol }[acr_values] ?? alice
     const { claims } = await flow(party, STRICT, { parameters: { acr_values }, person })
     expect(claims['acr']).to.equal(acr_values)
   },
-  others: ['urn:mace:incommon:iap:gold', 'phr', 'made_up'],
+  others: ['urn:mace:incommon:iap:gold', 'phrh', 'made_up'],
   async refused(acr, { party }) {
     const claims = JSON.stringify({ id_token: { acr: { essential: true, values: [acr] } } })
     expect(await errorOf(party, { claims })).to.equal('unmet_authentication_requirements')

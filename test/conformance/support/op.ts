@@ -24,6 +24,7 @@ export type Op = {
   alice: Person
   /** Somebody else, for what changes how one signs in. */
   bob: Person
+  carol: Person
   metadata: Metadata
   /** A browser without a session, or a program, with a certificate of its own or without. */
   newBrowser(certificate?: Issued): Browser
@@ -70,6 +71,7 @@ export async function startOp({ mutualTls = false, ...options }: OpOptions = {})
     mutualTls: listener,
     alice: await addPerson(server, { claims: EVERY_CLAIM }),
     bob: await addPerson(server, { claims: EVERY_CLAIM }),
+    carol: await addPerson(server, { claims: EVERY_CLAIM }),
     metadata: discovery.json<Metadata>(),
     async stop() {
       backToNow()

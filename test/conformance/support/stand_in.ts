@@ -2,6 +2,7 @@ import { totpCodeAt } from '../../../src/domain/credentials/totp/totp.ts'
 import type { Person } from '../../support/authcore.ts'
 import type { Form } from '../../support/forms.ts'
 import type { Browser, Fields, Reply } from '../../support/http.ts'
+import { createSoftKey, optionsOn } from '../../support/webauthn.ts'
 
 /**
  * Stands in for the person at the browser that the suite drives: reads which page it is by the stable
@@ -51,12 +52,22 @@ export async function walk({ browser, issuer, conduct }: Walk, start: Reply): Pr
       last = await follow(await browser.get(new URL(kept[1]!, issuer).href))
       continue
     }
-    const form = last.forms().find(({ id }) => id in STEPS || id === 'submit-form')
+    const form = formOf(last)
     if (form) seen.push(form.id)
     if (!form || form.id === conduct.stopsAt) return { seen, frames, leaves: undefined, last }
     last = await follow(await answer(browser, last, form, conduct))
   }
   throw new Error(`no end at ${last.url}: ${last.text().slice(0, 300)}`)
+}
+
+/** The form that takes the person on; of those for passkeys only the one that makes the first. */
+function formOf(page: Reply): Form | undefined {
+  const makesPasskey = page.body.includes('data-use="create"')
+  return page
+    .forms()
+    .find(
+      ({ id }) => (id in STEPS && (id !== 'passkey-form' || makesPasskey)) || id === 'submit-form',
+    )
 }
 
 function departureOf(
@@ -100,6 +111,12 @@ const STEPS: Record<string, (conduct: Conduct, page: Reply) => { fields: Fields;
     'enrol-form': (_, { body }) => ({
       fields: { code: totpCodeAt(secretOn(body), new Date()) },
       button: 'confirm',
+    }),
+    'passkey-form': (_, { body, url }) => ({
+      fields: {
+        credential: createSoftKey(optionsOn(body), { origin: new URL(url).origin }).response,
+      },
+      button: 'create-passkey',
     }),
     'consent-form': () => ({ fields: {}, button: 'allow' }),
     'select-account-form': () => ({ fields: {}, button: 'account-1' }),

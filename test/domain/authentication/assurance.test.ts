@@ -1,9 +1,14 @@
 import { expect } from 'chai'
 import {
+  acrValues,
   assuranceOf,
+  type Method,
   MULTI_FACTOR_ACR,
+  meetsAcr,
   methodsOfAmr,
   PASSWORD_ACR,
+  PHISHING_RESISTANT_ACR,
+  webAuthnMethod,
 } from '../../../src/domain/authentication/assurance.ts'
 import {
   type FactorState,
@@ -23,10 +28,58 @@ describe('domain/authentication/assurance', () => {
     expect(assuranceOf(['password', 'password']).acr).to.equal(PASSWORD_ACR)
   })
 
+  it('is two factors by a passkey alone, and tells where it lives', () => {
+    for (const [method, amr] of [
+      ['passkey', 'swk'],
+      ['device_passkey', 'hwk'],
+    ] as const) {
+      expect(assuranceOf([method])).to.deep.equal({
+        acr: PHISHING_RESISTANT_ACR,
+        amr: [amr, 'mfa'],
+      })
+    }
+  })
+
+  it('is one by a key that asks for no more than a touch, which stands beside a password', () => {
+    expect(assuranceOf(['security_key']).acr).to.equal(PASSWORD_ACR)
+    expect(assuranceOf(['password', 'security_key'])).to.deep.equal({
+      acr: PHISHING_RESISTANT_ACR,
+      amr: ['pwd', 'pop', 'mfa'],
+    })
+    expect(assuranceOf(['security_key', 'totp']).acr).to.equal(PASSWORD_ACR)
+  })
+
+  it('knows a synced passkey, one of a device and a touch', () => {
+    const cases = [
+      [true, true, 'passkey'],
+      [false, true, 'device_passkey'],
+      [true, false, 'security_key'],
+      [false, false, 'security_key'],
+    ] as const
+    for (const [backupEligible, userVerified, method] of cases) {
+      expect(webAuthnMethod({ backupEligible, userVerified })).to.equal(method)
+    }
+  })
+
   it('reads the methods of an earlier sign-in from its amr', () => {
     expect(methodsOfAmr(['pwd'])).to.deep.equal(['password'])
     expect(methodsOfAmr(['pwd', 'otp', 'mfa'])).to.deep.equal(['password', 'totp'])
     expect(methodsOfAmr(['face'])).to.deep.equal([])
+    const one: Method[] = ['password', 'totp', 'passkey', 'device_passkey', 'security_key']
+    for (const method of one) {
+      expect(methodsOfAmr(assuranceOf([method]).amr)).to.deep.equal([method])
+    }
+  })
+
+  it('names what can be reached, the weakest first; each meets those before it', () => {
+    const all = acrValues({ passkeys: true })
+    expect(all).to.deep.equal([PASSWORD_ACR, MULTI_FACTOR_ACR, PHISHING_RESISTANT_ACR])
+    expect(acrValues({ passkeys: false })).to.deep.equal([PASSWORD_ACR, MULTI_FACTOR_ACR])
+    for (const [at, acr] of all.entries()) {
+      for (const [other, asked] of all.entries()) {
+        expect(meetsAcr(acr, [asked]), `${acr} for ${asked}`).to.equal(at >= other)
+      }
+    }
   })
 })
 
@@ -37,35 +90,91 @@ describe('domain/authentication/second_factor', () => {
     policy: 'when_enrolled',
     enrolled: ['totp'],
     deviceTrusted: false,
+    passkeys: true,
     ...changes,
   })
-  const cases: [string, Partial<FactorState>, ReturnType<typeof wantingFactor>][] = [
-    ['asks whoever has one', {}, 'second_factor'],
+  const ask = (...kinds: string[]) => ({ step: 'second_factor', kinds })
+  const enrol = (...kinds: string[]) => ({ step: 'enrol_factor', kinds })
+  const cases: [string, Partial<FactorState>, object | undefined][] = [
+    ['asks whoever has one', {}, ask('totp')],
     ['asks nobody twice', { methods: ['password', 'totp'] }, undefined],
     ['lets those pass who have none', { enrolled: [] }, undefined],
     ['lets a trusted browser pass', { deviceTrusted: true }, undefined],
     [
       'asks a trusted browser where an acr does',
       { deviceTrusted: true, neededAcr: MULTI_FACTOR_ACR },
-      'second_factor',
+      ask('totp'),
     ],
     ['asks nobody where the policy is never', { policy: 'never' }, undefined],
     [
       'asks under never where an acr does',
       { policy: 'never', neededAcr: MULTI_FACTOR_ACR },
-      'second_factor',
+      ask('totp'),
     ],
-    ['has one set up where it is required', { policy: 'required', enrolled: [] }, 'enrol_factor'],
+    [
+      'has one set up where it is required',
+      { policy: 'required', enrolled: [] },
+      enrol('totp', 'webauthn'),
+    ],
     [
       'has one set up where an acr asks for it',
       { enrolled: [], neededAcr: MULTI_FACTOR_ACR },
-      'enrol_factor',
+      enrol('totp', 'webauthn'),
     ],
-    ['has nobody set up another one where it is required', { policy: 'required' }, 'second_factor'],
+    ['has nobody set up another one where it is required', { policy: 'required' }, ask('totp')],
     [
       'lets a trusted browser pass where it is required',
       { policy: 'required', deviceTrusted: true },
       undefined,
+    ],
+    [
+      'offers no passkey where browsers make none',
+      { policy: 'required', enrolled: [], passkeys: false },
+      enrol('totp'),
+    ],
+    [
+      'offers all that the account has',
+      { enrolled: ['webauthn', 'totp'] },
+      ask('webauthn', 'totp'),
+    ],
+    [
+      'asks nobody who came by a passkey',
+      { methods: ['passkey'], enrolled: ['webauthn'] },
+      undefined,
+    ],
+    [
+      'asks for what resists phishing where an acr does',
+      { neededAcr: PHISHING_RESISTANT_ACR, enrolled: ['webauthn', 'totp', 'recovery_code'] },
+      ask('webauthn'),
+    ],
+    [
+      'asks for it of somebody who has proven two other factors',
+      {
+        neededAcr: PHISHING_RESISTANT_ACR,
+        methods: ['password', 'totp'],
+        enrolled: ['webauthn', 'totp'],
+      },
+      ask('webauthn'),
+    ],
+    [
+      'asks for what there is before a passkey is made',
+      { neededAcr: PHISHING_RESISTANT_ACR, enrolled: ['totp', 'recovery_code'] },
+      ask('totp', 'recovery_code'),
+    ],
+    [
+      'has a passkey made by whoever has proven what they have',
+      {
+        neededAcr: PHISHING_RESISTANT_ACR,
+        methods: ['password', 'totp'],
+        enrolled: ['totp'],
+        policy: 'never',
+      },
+      enrol('webauthn'),
+    ],
+    [
+      'has one made by whoever has nothing else, and no authenticator instead',
+      { neededAcr: PHISHING_RESISTANT_ACR, enrolled: [] },
+      enrol('webauthn'),
     ],
     [
       'is content with what nobody can prove',
@@ -75,7 +184,7 @@ describe('domain/authentication/second_factor', () => {
   ]
   for (const [title, changes, expected] of cases) {
     it(title, () => {
-      expect(wantingFactor(state(changes))).to.equal(expected)
+      expect(wantingFactor(state(changes))).to.deep.equal(expected)
     })
   }
 })

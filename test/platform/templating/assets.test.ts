@@ -15,6 +15,7 @@ describe('platform/templating/assets', () => {
       'brand.css': 'text/css; charset=utf-8',
       'icon.svg': 'image/svg+xml',
       'leave.js': 'text/javascript; charset=utf-8',
+      'passkey.js': 'text/javascript; charset=utf-8',
       'submit.js': 'text/javascript; charset=utf-8',
     })
   })

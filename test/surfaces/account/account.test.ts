@@ -7,6 +7,7 @@ import {
 } from '../../../src/domain/credentials/totp/enrol_totp.ts'
 import { totpCodeAt } from '../../../src/domain/credentials/totp/totp.ts'
 import { listConfirmedTotps } from '../../../src/domain/credentials/totp/totp_store.ts'
+import { listWebAuthnCredentials } from '../../../src/domain/credentials/webauthn/webauthn_store.ts'
 import { trustDevice } from '../../../src/domain/sessions/trusted_device.ts'
 import { listTrustedDevices } from '../../../src/domain/sessions/trusted_device_store.ts'
 import {
@@ -28,6 +29,8 @@ import {
 } from '../../support/authcore.ts'
 import { type Browser, browser, type Reply } from '../../support/http.ts'
 import { type RelyingParty, relyingParty, signIn } from '../../support/relying_party.ts'
+
+import { createSoftKey, optionsOn, useSoftKey } from '../../support/webauthn.ts'
 
 const NEW_PASSWORD = 'nine patient harbours'
 
@@ -73,7 +76,14 @@ describe('The pages of an account', function () {
 
   it('are for those who are signed in, and come back to where they were asked for', async () => {
     const ada = await addPerson(server)
-    for (const path of ['/overview', '/profile', '/security', '/applications', '/security/totp']) {
+    for (const path of [
+      '/overview',
+      '/profile',
+      '/security',
+      '/applications',
+      '/security/totp',
+      '/security/passkey',
+    ]) {
       const mind = browser()
       const login = await visit(mind, path === '/overview' ? '' : path)
       expect(pathOf(login)).to.match(/^\/interaction\/[\w-]+\/login$/)
@@ -148,8 +158,11 @@ describe('The pages of an account', function () {
       at('/applications'),
       at('/security/devices'),
       at('/security/totp/remove'),
+      at('/security/passkey'),
+      at('/security/passkey/rename'),
+      at('/security/passkey/remove'),
     ]) {
-      const fields = { csrf, device: 'x', authenticator: 'x', client_id: 'x' }
+      const fields = { csrf, device: 'x', authenticator: 'x', passkey: 'x', client_id: 'x' }
       const reply = await mind.post(action, fields, { headers: { origin: server.issuer } })
       expect(reply.status, action).to.equal(403)
       const own = page.forms()[0]!.fields.get('csrf')!
@@ -160,6 +173,72 @@ describe('The pages of an account', function () {
       )
       expect(cross.status, action).to.equal(403)
     }
+  })
+
+  describe('passkeys', () => {
+    const origin = () => server.issuer
+    const rows = async (person: Person) =>
+      (await listWebAuthnCredentials(server.parts.db, person.id)).map(({ name }) => name)
+    /** Through the page: makes one, and goes on past the recovery codes that come with the first. */
+    const add = async (mind: Browser, name: string) => {
+      const page = await visit(mind, '/security/passkey')
+      const { key, response } = createSoftKey(optionsOn(page.body), { origin: origin() })
+      const fields = { credential: response, name }
+      return { key, reply: await submit(mind, page, '/security/passkey', fields), page, fields }
+    }
+
+    it('are added, renamed and removed, each of which is told to their owner', async () => {
+      const ada = await addPerson(server)
+      const { mind } = await arrive(ada, '/profile')
+      const { key, reply, page, fields } = await add(mind, 'Phone')
+      expect(reply.body).to.include('id="recovery-codes"')
+      await submit(mind, page, '/security/passkey', fields)
+      expect(await rows(ada)).to.deep.equal(['Phone'])
+      // The session was begun with a password alone; from now on changes want both.
+      const login = await visit(mind, '/security/passkey')
+      expect(pathOf(login)).to.match(/second_factor$/)
+      const credential = useSoftKey(key, optionsOn(login.body), { origin: origin() })
+      const isForm = { form: ({ id }: { id: string }) => id === 'passkey-form' }
+      const back = await follow(mind, await mind.submit(login, { credential }, isForm))
+      expect(pathOf(back)).to.equal('/account/security/passkey')
+      expect((await add(mind, '')).reply.text()).to.include('The passkey has been added.')
+      const security = await visit(mind, '/security')
+      const [first] = await listWebAuthnCredentials(server.parts.db, ada.id)
+      const renamed = await submit(mind, security, '/passkey/rename', { name: 'Old phone' })
+      expect(renamed.text()).to.include('The passkey has a new name.').and.include('Old phone')
+      expect(await rows(ada)).to.deep.equal(['Old phone', ''])
+      const gone = await submit(mind, security, '/passkey/remove', { passkey: first!.id })
+      expect(gone.text()).to.include('The passkey has been removed.')
+      expect(await rows(ada)).to.deep.equal([''])
+      const types = (await eventsOf(server)).filter(({ subject }) => subject === ada.id)
+      expect(types.map(({ type }) => type)).to.include.members([
+        'auth.factor.added',
+        'auth.factor.removed',
+      ])
+    })
+
+    it('of somebody else stay as they are, and one made elsewhere is not taken', async () => {
+      const [ada, eve] = [await addPerson(server), await addPerson(server)]
+      const { mind: hers } = await arrive(ada, '/profile')
+      await add(hers, 'Phone')
+      const [key] = await listWebAuthnCredentials(server.parts.db, ada.id)
+      const { mind, page } = await arrive(eve)
+      const csrf = page.forms()[0]!.fields.get('csrf')!
+      const headers = { origin: server.issuer }
+      for (const passkey of [key!.id, 'x', "' OR 1=1"]) {
+        const rename = { csrf, passkey, name: 'Mine' }
+        await mind.post(at('/security/passkey/rename'), rename, { headers })
+        await mind.post(at('/security/passkey/remove'), { csrf, passkey }, { headers })
+      }
+      expect(await rows(ada)).to.deep.equal(['Phone'])
+      const options = optionsOn((await visit(mind, '/security/passkey')).body)
+      const { mind: third } = await arrive(await addPerson(server), '/security/passkey')
+      const form = await visit(third, '/security/passkey')
+      const { response: credential } = createSoftKey(options, { origin: origin() })
+      const reply = await submit(third, form, '/security/passkey', { credential })
+      expect(reply.status).to.equal(422)
+      expect(reply.text()).to.include('could not be verified')
+    })
   })
 
   describe('the profile', () => {
