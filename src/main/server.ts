@@ -14,14 +14,13 @@ import { mountMessageStatus } from '../surfaces/message_status/mount.ts'
 import { statusPath } from '../surfaces/message_status/paths.ts'
 import {
   deleteCodesOfClient,
-  deleteRecordsOfAccount,
   deleteRecordsOfClient,
   deleteRecordsOfParties,
 } from '../surfaces/oidc/adapters/postgres_records.ts'
 import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { createApprovals } from '../surfaces/oidc/ciba/approvals.ts'
 import type { PingJob } from '../surfaces/oidc/ciba/ping_delivery.ts'
-import { createEndSession } from '../surfaces/oidc/end_session.ts'
+import { createSessionEnder, type SessionEnder } from '../surfaces/oidc/end_session.ts'
 import { mountLaunch } from '../surfaces/oidc/launch.ts'
 import { mountOidc } from '../surfaces/oidc/mount.ts'
 import { findSignedIn, signInUri } from '../surfaces/oidc/own_client.ts'
@@ -114,6 +113,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     twilioAuthToken: config.messaging.twilioAuthToken,
   })
   const { authorizationPost: posts, frontchannelLogout } = config.protocols
+  const sessions = sessionEnder(parts)
   mountOidc(app, {
     runtime,
     stores,
@@ -135,17 +135,17 @@ export function createApp(parts: Parts, health: Health): Koa {
     rateLimits: parts.limits,
     signUp: { open: config.signIn.signUp === 'open', domains: config.signIn.signUpDomains },
     recovery: channelsOf(config).has('email'),
-    endAccess: deleteRecordsOfAccount,
+    endAccess: sessions.endAccess,
     mfa: config.signIn.mfa,
     trustedDeviceDays: config.signIn.trustedDeviceDays,
     brandName: config.brand.name,
     neededAcr: (params, client) => neededAcr(params, client, issuer),
     relyingParty: relyingPartyOf(issuer),
-    endSession: createEndSession({
-      stores,
-      codec: parts.codec,
-      provider: () => runtime.provider(),
-    }),
+    endSession: sessions.endByUid,
+    makeRoom: async (room) => {
+      const limit = config.signIn.sessionsPerAccount
+      if (limit > 0) await sessions.makeRoom({ ...room, limit })
+    },
     approvals: config.protocols.ciba ? approvalsPage(parts) : undefined,
     inUnitOfWork: (work) => inUnitOfWork(stores, work),
     onSignIn: (outcome) => metrics.signIn(outcome),
@@ -153,15 +153,21 @@ export function createApp(parts: Parts, health: Health): Koa {
   return app
 }
 
+function sessionEnder({ runtime, stores, codec }: Parts): SessionEnder {
+  return createSessionEnder({ stores, codec, provider: () => runtime.provider() })
+}
+
 function offerAccount(app: Koa, parts: Parts): void {
-  const { config, db, runtime, stores } = parts
+  const { codec, config, db, runtime, stores } = parts
+  const sessions = sessionEnder(parts)
   mountAccount(app, {
     ...parts,
+    sessions,
+    uidHash: codec.uidHash,
     issuer: config.server.issuer,
     brandName: config.brand.name,
     relyingParty: relyingPartyOf(config.server.issuer),
     limits: createSignInLimits(parts.limits),
-    endAccess: deleteRecordsOfAccount,
     endGrants: deleteRecordsOfParties,
     signedIn: (ctx) => findSignedIn({ db, provider: runtime.provider() }, ctx),
     signInUri: (options) => signInUri(config, { ...options, path: ACCOUNT_RETURN_PATH }),

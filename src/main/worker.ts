@@ -13,6 +13,8 @@ import { deleteOldMessages, oldestWaitingS } from '../domain/messaging/message_s
 import { createSecurityNotices } from '../domain/messaging/security_notices.ts'
 import { type SendDeps, sendMessage } from '../domain/messaging/send_message.ts'
 import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
+import { deviceWordsOf } from '../domain/sessions/device_name.ts'
+import { deleteExpiredSessions } from '../domain/sessions/session_store.ts'
 import { deleteExpiredTrustedDevices } from '../domain/sessions/trusted_device_store.ts'
 import { countWaitingEvents } from '../platform/events/outbox.ts'
 import { type EventSink, startRelay } from '../platform/events/relay.ts'
@@ -54,6 +56,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       {
         name: 'trusted_device',
         run: () => deleteExpiredTrustedDevices(db, { now: clock.now(), limit: BATCH }),
+      },
+      {
+        name: 'session',
+        run: () => deleteExpiredSessions(db, { now: clock.now(), limit: BATCH }),
       },
       {
         name: 'webauthn_challenge',
@@ -99,7 +105,12 @@ export async function startWorker(parts: Parts): Promise<Worker> {
 
 function securityNoticesOf(parts: Parts): EventSink {
   const approvalsUri = `${parts.config.server.issuer}${APPROVALS_PATH}`
-  return createSecurityNotices({ ...parts, approvalsUri })
+  return createSecurityNotices({
+    ...parts,
+    approvalsUri,
+    sessionsUri: `${parts.config.server.issuer}/account/sessions`,
+    deviceName: deviceWordsOf,
+  })
 }
 
 function sendingDeps({ renderMessage: render, metrics, config, ...parts }: Parts): SendDeps {

@@ -332,6 +332,8 @@ async function ownPages({ server }: World, page: Page, person: Person, look: Loo
   await look(page, 'account_profile_refused')
   await page.goto(`${server.issuer}/account/applications`)
   await look(page, 'account_applications')
+  await page.goto(`${server.issuer}/account/sessions`)
+  await look(page, 'account_sessions')
   await page.goto(`${server.issuer}/account/security/passkey`)
   await page.locator('#create-passkey').waitFor()
   await look(page, 'account_passkey')

@@ -553,7 +553,7 @@ describe('The pages between a request and its answer', function () {
         const cookies = await mind.jar.getCookies(server.issuer)
         const session = cookies.find(({ key }) => key === 'authcore_session')!
         const days = (session.expiryTime()! - Date.now()) / 86_400_000
-        if (remember) expect(days).to.be.closeTo(14, 0.1)
+        if (remember) expect(days).to.be.closeTo(30, 0.1)
         else expect(days).to.equal(Number.POSITIVE_INFINITY)
       }
     })

@@ -11,7 +11,7 @@ const HOSTILE = `"'><script>alert(1)</script><img src=x onerror=alert(1)>`
 const NO_TEXT = new Set([
   ...['kind', 'reason', 'outcome', 'error', 'method', 'page', 'passwordError', 'done', 'claim'],
   ...['passkeyError', 'sort'],
-  ...['askedAt', 'at', 'since', 'addedAt', 'usedAt', 'passwordChangedAt'],
+  ...['askedAt', 'at', 'since', 'addedAt', 'usedAt', 'seenAt', 'passwordChangedAt'],
 ])
 
 /** Pages that are nothing without their own link, which is always ours. */

@@ -569,6 +569,44 @@ export const samples: Samples = {
     minimal: accountPasskey,
     states: { known: { ...accountPasskey, error: 'known' } },
   },
+  'account/sessions': {
+    minimal: {
+      page: 'sessions',
+      account: { name: 'Amira' },
+      csrf: 'csrf-token-1',
+      sessions: [
+        {
+          id: 's1',
+          current: true,
+          strong: false,
+          since: '2026-03-01T10:00:00.000Z',
+          seenAt: '2026-03-01T10:00:00.000Z',
+          applications: [],
+        },
+      ],
+    },
+    states: {
+      full: {
+        page: 'sessions',
+        account,
+        csrf: 'csrf-token-1',
+        ended: true,
+        sessions: [
+          {
+            id: 's1',
+            browser: 'Firefox',
+            system: 'Linux',
+            current: true,
+            address: '2001:db8:1234:5678:9abc:def0:1234:5678',
+            strong: true,
+            since: '2026-03-01T10:00:00.000Z',
+            seenAt: '2026-03-02T10:00:00.000Z',
+            applications: ['Lantern Books', longName],
+          },
+        ],
+      },
+    },
+  },
   'account/applications': {
     minimal: {
       page: 'applications',

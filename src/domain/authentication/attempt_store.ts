@@ -110,21 +110,29 @@ export async function deleteAttempt(
 }
 
 /**
- * Notes that the sign-in is done. Of several that finish it at once, or once more, one is told true.
+ * Notes that the sign-in is done, with the account too.
+ *
+ * @returns when the account signed in before, null where it never did; undefined for all but one of
+ *   several that finish it at once, or once more
  */
 export async function completeAttempt(
   tx: Db,
   keyring: Keyring,
   interactionUid: string,
   now: Date,
-): Promise<boolean> {
-  const rows = await query(
+): Promise<Date | null | undefined> {
+  const row = await queryOne<{ before: Date | null }>(
     tx,
-    `UPDATE authentication_attempt SET completed_at = $2
-      WHERE interaction_hash = $1 AND completed_at IS NULL RETURNING account_id`,
+    `WITH done AS (
+       UPDATE authentication_attempt SET completed_at = $2
+        WHERE interaction_hash = $1 AND completed_at IS NULL RETURNING account_id
+     ), noted AS (
+       UPDATE account a SET last_signed_in_at = $2 FROM done WHERE a.id = done.account_id
+     )
+     SELECT a.last_signed_in_at AS before FROM done JOIN account a ON a.id = done.account_id`,
     [interactionHash(keyring, interactionUid), now],
   )
-  return rows.length > 0
+  return row?.before
 }
 
 /** Counts a wrong second factor. @returns how many there were in this attempt; 0 where it is gone */

@@ -13,13 +13,23 @@ import { type Attempt, completeAttempt } from './attempt_store.ts'
  */
 export async function completeSignIn(
   { db, clock, keyring }: { db: Db; clock: Clock; keyring: Keyring },
-  input: { interactionUid: string; clientId: string; attempt: Attempt; origin: Origin },
+  input: {
+    interactionUid: string
+    clientId: string
+    attempt: Attempt
+    /** The browser has signed in to the account before. */
+    knownDevice: boolean
+    origin: Origin
+  },
 ): Promise<boolean> {
-  const { interactionUid, clientId, attempt, origin } = input
+  const { interactionUid, clientId, attempt, knownDevice, origin } = input
   const { accountId, acr, amr } = attempt
   return await inTransaction(db, async (tx) => {
-    if (!(await completeAttempt(tx, keyring, interactionUid, clock.now()))) return false
-    await appendEvent(tx, signInSucceeded({ accountId, clientId, acr, amr, ...origin }))
+    const before = await completeAttempt(tx, keyring, interactionUid, clock.now())
+    if (before === undefined) return false
+    // Whoever signs in for the first time has no device yet that could be another one.
+    const newDevice = !knownDevice && before !== null
+    await appendEvent(tx, signInSucceeded({ accountId, clientId, acr, amr, newDevice, ...origin }))
     return true
   })
 }

@@ -6,6 +6,7 @@ import {
   factorRemoved,
   passwordChanged,
   recoveryCodeUsed,
+  signInSucceeded,
   tokenReuseDetected,
 } from '../../platform/events/catalogue.ts'
 import type { EventSink, StoredEvent } from '../../platform/events/relay.ts'
@@ -17,6 +18,10 @@ import { type MessageToQueue, type QueueDeps, queueMessage } from './queue_messa
 type Deps = QueueDeps & {
   /** Where a person answers applications that ask for approval. */
   approvalsUri: string
+  /** Where a person sees where they are signed in. */
+  sessionsUri: string
+  /** What a User-Agent header says of itself, in a word or two. */
+  deviceName(userAgent: string | undefined): string
 }
 
 /**
@@ -46,7 +51,10 @@ type Notice = {
 const NOTICES: Readonly<
   Record<
     string,
-    (fact: Fact, context: { client: string; deps: Deps; day: string }) => Notice | undefined
+    (
+      fact: Fact,
+      context: { client: string; deps: Deps; at: Date; day: string },
+    ) => Notice | undefined
   >
 > = {
   [tokenReuseDetected.type]: (_, { client }) => ({ kind: 'token_reuse', fields: { client } }),
@@ -54,6 +62,17 @@ const NOTICES: Readonly<
     kind: 'approval_requested',
     fields: { client, link: deps.approvalsUri },
   }),
+  [signInSucceeded.type]: ({ newDevice, userAgent }, { deps, at }) =>
+    newDevice === true
+      ? {
+          kind: 'new_device',
+          fields: {
+            device: deps.deviceName(typeof userAgent === 'string' ? userAgent : undefined),
+            at: at.toISOString(),
+            link: deps.sessionsUri,
+          },
+        }
+      : undefined,
   [passwordChanged.type]: () => ({ kind: 'password_changed', fields: {} }),
   [factorAdded.type]: (fact) => aboutFactor('factor_added', fact),
   [factorRemoved.type]: (fact) => aboutFactor('factor_removed', fact),
@@ -87,8 +106,9 @@ async function tell(deps: Deps, tx: Transaction, event: StoredEvent): Promise<vo
   const addressee = await findAddressee(tx, { accountId, clientId: String(clientId ?? '') })
   if (!addressee) return
   const client = addressee.clientName.slice(0, 200) || 'AuthCore'
-  const day = event.occurredAt.toISOString().slice(0, 10)
-  const told = noticeOf(fact, { client, deps, day })
+  const at = event.occurredAt
+  const day = at.toISOString().slice(0, 10)
+  const told = noticeOf(fact, { client, deps, at, day })
   if (!told) return
   const { once, ...notice } = told
   const { email: recipient, locale } = addressee

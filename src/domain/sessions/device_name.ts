@@ -12,6 +12,12 @@ export function deviceNameOf(userAgent: string | undefined): DeviceName {
   return { browser: browser.name, system: os.name }
 }
 
+/** The same in one line, for where no template stands; `?` where nothing is known. */
+export function deviceWordsOf(userAgent: string | undefined): string {
+  const { browser, system } = deviceNameOf(userAgent)
+  return [browser, system].filter(Boolean).join(', ') || '?'
+}
+
 /** What a new passkey is called unless its owner knows better; may be empty. */
 export function systemNameOf(userAgent: string | undefined): string {
   return deviceNameOf(userAgent).system ?? ''

@@ -32,7 +32,14 @@ export const profileChanged = defineEvent<AccountFact & { fields: string[] } & O
 export const passwordChanged = defineEvent<AccountFact>('auth.password.changed', account)
 
 export const signInSucceeded = defineEvent<
-  { accountId: string; clientId: string; acr: string; amr: string[] } & Origin
+  {
+    accountId: string
+    clientId: string
+    acr: string
+    amr: string[]
+    /** The account was signed in to before, and never by this browser. */
+    newDevice: boolean
+  } & Origin
 >('auth.login.success', ({ accountId }) => accountId)
 /** `accountId` is missing where nobody has the identifier; the identifier itself is never kept. */
 export const signInFailed = defineEvent<
@@ -85,7 +92,15 @@ export const passwordRecoveryRefused = defineEvent<
   { accountId?: string | undefined; reason: string } & Origin
 >('auth.password_recovery.refused', ({ accountId }) => accountId)
 
-type SessionFact = { accountId: string; sessionUid: string; clientIds?: string[] } & Origin
+type SessionFact = {
+  accountId: string
+  /** The engine's name for it, where its own browser signed out. */
+  sessionUid?: string
+  /** Ours, where its owner ended it from elsewhere. */
+  sessionId?: string
+  clientIds?: string[]
+  by?: string
+} & Origin
 export const sessionEnded = defineEvent<SessionFact>(
   'auth.session.ended',
   ({ accountId }) => accountId,

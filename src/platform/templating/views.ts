@@ -37,6 +37,7 @@ export type Views = {
   'account/security': SecurityLocals
   'account/totp': TotpLocals
   'account/passkey': PasskeyLocals
+  'account/sessions': SessionsLocals
   'account/applications': ApplicationsLocals
   'errors/error': ErrorLocals
   'home/index': HomeLocals
@@ -352,7 +353,7 @@ export type RestartLocals = {
 
 /** A page of the account: `page` is where its navigation stands. */
 type AccountPage = {
-  page: 'overview' | 'profile' | 'security' | 'applications'
+  page: 'overview' | 'profile' | 'security' | 'sessions' | 'applications'
   account: AccountView
 }
 
@@ -447,6 +448,25 @@ export type PasskeyLocals = AccountPage &
     name: string
     error?: EnrolPasskeyLocals['error']
   }
+
+/** Posts `session`, the id of the one that is to end. */
+export type SessionsLocals = AccountPage & {
+  csrf: string
+  sessions: readonly {
+    id: string
+    browser?: string | undefined
+    system?: string | undefined
+    /** The one that looks at the page. */
+    current: boolean
+    address?: string | undefined
+    /** Begun with more than a password. */
+    strong: boolean
+    since: string
+    seenAt: string
+    applications: readonly string[]
+  }[]
+  ended?: boolean | undefined
+}
 
 /** Posts `client_id` of what is to be revoked. */
 export type ApplicationsLocals = AccountPage & {

@@ -2,7 +2,6 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import type { Clock } from '../../core/clock.ts'
-import type { EndAccess } from '../../domain/accounts/account.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
 import type { Client } from '../../domain/clients/client.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
@@ -22,6 +21,7 @@ import { changePassword } from './password.ts'
 import { comeBack, type Person, requirePerson } from './person.ts'
 import { changeOwnProfile, showProfile } from './profile.ts'
 import { distrustDevice, makeRecoveryCodes, showSecurity, signOutEverywhere } from './security.ts'
+import { endSession, showSessions } from './sessions.ts'
 import { addTotp, removeAuthenticator, showTotp } from './totp.ts'
 
 /**
@@ -46,8 +46,15 @@ export type AccountDeps = {
   relyingParty: RelyingParty | undefined
   clients: { find(clientId: string): Promise<Client | undefined> }
   resourceServers: { find(identifier: string): Promise<ResourceServer | undefined> }
-  /** Ends the sessions and tokens of an account. */
-  endAccess: EndAccess
+  sessions: {
+    /** Ends one session with its grants and tokens. */
+    endByHash(tx: Transaction, uidHash: Buffer): Promise<void>
+    /** Ends all sessions and tokens of an account, but for one session and what it gave. */
+    endAccess(tx: Transaction, accountId: string, exceptUid?: string): Promise<void>
+    listClients(db: Db, accountId: string): Promise<{ uidHash: Buffer; clientIds: string[] }[]>
+  }
+  /** How a session is named where it is stored. */
+  uidHash(sessionUid: string): Buffer
   /** Ends the grants and tokens that an account gave a client. */
   endGrants(tx: Transaction, parties: { accountId: string; clientId: string }): Promise<void>
   signedIn(ctx: Context): Promise<SignedInPerson | undefined>
@@ -97,6 +104,8 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.post('account_passkey_remove', at('/security/passkey/remove'), form(removePasskey))
   router.post('account_recovery_codes', at('/security/recovery_codes'), form(makeRecoveryCodes))
   router.post('account_device_distrust', at('/security/devices'), form(distrustDevice))
+  router.get('account_sessions', at('/sessions'), page(showSessions))
+  router.post('account_session_end', at('/sessions'), form(endSession))
   router.post('account_sign_out', at('/security/sign_out'), form(signOutEverywhere))
   router.get('account_applications', at('/applications'), page(showApplications))
   router.post('account_application_revoke', at('/applications'), form(revokeApplication))

@@ -43,18 +43,16 @@ export async function changePassword(
       password: form.password,
       context: [deps.brandName],
       by: 'owner',
-      ...(endOthers ? { endAccess: deps.endAccess } : {}),
+      ...(endOthers
+        ? { endAccess: (tx, id) => deps.sessions.endAccess(tx, id, person.sessionUid) }
+        : {}),
     },
   )
   if (chosen.kind === 'refused') {
     return await sendSecurity(deps, ctx, person, { endOthers, password: chosen }, 422)
   }
   await inTransaction(deps.db, (tx) => deleteTrustedDevicesOfAccount(tx, person.accountId))
-  if (!endOthers) return await sendSecurity(deps, ctx, person, { done: 'password' })
-  // This session ended with the others: it gets a new name by the new password.
-  deps.pages.send(ctx, 'interactions/password_changed', {
-    signInUri: deps.signInUri({ state: 'security' }),
-  })
+  await sendSecurity(deps, ctx, person, { done: 'password' })
 }
 
 /** Counted like a sign-in, so that a stolen session is no place to guess the password. */

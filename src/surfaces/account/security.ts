@@ -128,7 +128,7 @@ export async function signOutEverywhere(
   checkCsrfOf(deps, person, csrf)
   const { accountId } = person
   await inTransaction(deps.db, async (tx) => {
-    await deps.endAccess(tx, accountId)
+    await deps.sessions.endAccess(tx, accountId)
     await deleteTrustedDevicesOfAccount(tx, accountId)
     await appendEvent(tx, accountAccessEnded({ accountId, by: 'owner', ...originOf(ctx) }))
   })

@@ -13,6 +13,7 @@ import { isNothing, missingConsent, type Requested } from '../../domain/clients/
 import { findConsent } from '../../domain/clients/consent_store.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowNativeTarget } from '../../web/security_headers.ts'
+import { rememberDevice } from './known_device.ts'
 import type { InteractionDeps } from './mount.ts'
 import { factorState, provenBefore } from './proven.ts'
 import { detailsOf, requestedOf } from './requested.ts'
@@ -205,12 +206,15 @@ async function save({ clock }: InteractionDeps, details: EngineInteraction): Pro
 async function complete(
   deps: InteractionDeps,
   ctx: Context,
-  { uid: interactionUid, client }: Interaction,
+  { uid: interactionUid, client, details }: Interaction,
   attempt: Attempt,
 ): Promise<void> {
   const { clientId } = client
-  const fresh = { interactionUid, clientId, attempt, origin: originOf(ctx) }
-  if (await completeSignIn(deps, fresh)) deps.onSignIn?.('success')
+  const knownDevice = rememberDevice(deps, ctx, attempt.accountId)
+  const fresh = { interactionUid, clientId, attempt, knownDevice, origin: originOf(ctx) }
+  if (!(await completeSignIn(deps, fresh))) return
+  deps.onSignIn?.('success')
+  await deps.makeRoom({ accountId: attempt.accountId, exceptUid: details.session?.uid })
 }
 
 async function resultOf(

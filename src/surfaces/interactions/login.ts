@@ -3,11 +3,6 @@ import { z } from 'zod'
 import { unreachable } from '../../core/errors.ts'
 import { passkeyUse } from '../../domain/authentication/sign_in_with_passkey.ts'
 import { signInWithPassword } from '../../domain/authentication/sign_in_with_password.ts'
-import {
-  DEVICE_COOKIE_MAX_AGE_S,
-  issueDeviceCookie,
-  verifyDeviceCookie,
-} from '../../domain/security/device_cookie.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
@@ -16,6 +11,7 @@ import { originOf } from '../../web/origin.ts'
 import { askForPasskey } from './ask_passkey.ts'
 import { goOn } from './dispatch.ts'
 import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
+import { knownAccountOf } from './known_device.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** Signing in with identifier and password. The same words whatever was wrong. */
@@ -50,12 +46,11 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
     interactionUid: interaction.uid,
     clientId: interaction.client.clientId,
     remember,
-    deviceTrustedFor: verifyDeviceCookie(deps.keyring, ctx.cookies.get(DEVICE_COOKIE)),
+    deviceTrustedFor: knownAccountOf(deps, ctx),
     origin: originOf(ctx),
   })
   switch (result.kind) {
     case 'signed_in':
-      rememberDevice(deps, ctx, result.account.id)
       return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
     case 'refused':
       deps.onSignIn?.('failed')
@@ -127,18 +122,4 @@ export function checkForm(
   } catch {
     throw new InteractionLost(uid, { changed: true })
   }
-}
-
-/** OWASP device cookies: a browser that signed in before keeps its own budget of attempts. */
-const DEVICE_COOKIE = 'authcore_device'
-
-function rememberDevice(deps: InteractionDeps, ctx: Context, accountId: string): void {
-  ctx.cookies.set(DEVICE_COOKIE, issueDeviceCookie(deps.keyring, accountId), {
-    path: '/interaction',
-    maxAge: DEVICE_COOKIE_MAX_AGE_S * 1000,
-    sameSite: 'lax',
-    httpOnly: true,
-    signed: false,
-    overwrite: true,
-  })
 }

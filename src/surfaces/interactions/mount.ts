@@ -74,6 +74,8 @@ export type InteractionDeps = {
   brandName: string
   /** The weakest `acr` with which a request and its client are content. */
   neededAcr(params: Record<string, unknown>, client: Client): string | undefined
+  /** Ends sessions of the account where one more would be too many; the browser's own one counts as that. */
+  makeRoom(room: { accountId: string; exceptUid?: string | undefined }): Promise<void>
   /** Ends the browser's session by its uid, with all that hangs on it. */
   endSession(sessionUid: string): Promise<void>
   resourceServers: { find(identifier: string): Promise<ResourceServer | undefined> }

@@ -1,39 +1,123 @@
 import type Provider from 'oidc-provider'
-import type { Codec } from './adapters/codec.ts'
-import { deleteRecord, deleteRecordsOfGrant } from './adapters/postgres_records.ts'
+import { listSessions } from '../../domain/sessions/session_store.ts'
+import { sessionEnded } from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import type { Db } from '../../platform/persistence/db.ts'
+import type { Codec, Payload } from './adapters/codec.ts'
+import {
+  deleteRecord,
+  deleteRecordsOfAccount,
+  deleteRecordsOfGrant,
+  deleteSessions,
+  listSessionRecords,
+  listSessionRecordsOfAccount,
+} from './adapters/postgres_records.ts'
+import type { OidcRecord } from './adapters/record.ts'
 import { currentUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
 
 type Notifiable = { backchannelLogout(accountId: string, sid: string): Promise<void> }
+type Authorizations = Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>
 
-/**
- * Ends a browser's session because somebody else signs in with it: its clients are told, the grants
- * that do not outlive it go, and then the session itself.
- */
-export function createEndSession(deps: {
+/** Ends sessions from elsewhere than their own browser; the clients that take part are told. */
+export type SessionEnder = {
+  /**
+   * Because somebody else signs in with the browser: the grants that do not outlive it go, and then
+   * the session itself.
+   */
+  endByUid(sessionUid: string): Promise<void>
+  /** Because its owner says so: with all its grants and their tokens. */
+  endByHash(db: Db, uidHash: Buffer): Promise<void>
+  /** Every session of the account with every grant and token, but for one session and what it gave. */
+  endAccess(db: Db, accountId: string, exceptUid?: string): Promise<void>
+  /** Ends what was not used for longest, so that one more makes no more than `limit`. */
+  makeRoom(room: {
+    accountId: string
+    limit: number
+    exceptUid?: string | undefined
+  }): Promise<void>
+  /** Which clients take part in each session of the account. */
+  listClients(db: Db, accountId: string): Promise<{ uidHash: Buffer; clientIds: string[] }[]>
+}
+
+export function createSessionEnder(deps: {
   stores: RecordStores
   codec: Codec
   provider(): Provider
-}): (sessionUid: string) => Promise<void> {
+}): SessionEnder {
   const { stores, codec } = deps
-  return async (sessionUid) => {
-    const provider = deps.provider()
-    const session = await provider.Session.findByUid(sessionUid)
-    if (!session) return
-    for (const [clientId, { sid, grantId, persistsLogout }] of Object.entries(
-      session.authorizations ?? {},
-    )) {
-      const client = await provider.Client.find(clientId)
-      if (client?.backchannelLogoutUri && session.accountId && sid) {
-        await (client as unknown as Notifiable).backchannelLogout(session.accountId, sid)
-      }
-      if (grantId && !persistsLogout) {
-        const grantHash = codec.idHash(grantId)
-        await deleteRecord(stores.db, { model: 'Grant', idHash: grantHash })
-        await deleteRecordsOfGrant(stores.db, grantHash)
+
+  async function tellClients(rows: readonly OidcRecord[]): Promise<void> {
+    for (const { accountId, authorizations } of rows.map(read)) {
+      for (const [clientId, { sid }] of Object.entries(authorizations)) {
+        const client = await deps.provider().Client.find(clientId)
+        if (!client?.backchannelLogoutUri || !accountId || !sid) continue
+        await (client as unknown as Notifiable).backchannelLogout(accountId, sid)
       }
     }
-    const unit = currentUnitOfWork()
-    const rows = (await unit?.listSessions(codec.uidHash(sessionUid))) ?? []
-    for (const row of rows) unit?.destroy({ model: 'Session', idHash: row.idHash })
   }
+
+  function read(row: OidcRecord): { accountId?: string; authorizations: Authorizations } {
+    const { accountId, authorizations = {} } = codec.decode(row) as Payload & {
+      accountId?: string
+      authorizations?: Authorizations
+    }
+    return { ...(accountId ? { accountId } : {}), authorizations }
+  }
+
+  function grantHashesOf(rows: readonly OidcRecord[], outlive: boolean): Buffer[] {
+    return rows
+      .flatMap((row) => Object.values(read(row).authorizations))
+      .filter(({ persistsLogout }) => outlive || !persistsLogout)
+      .flatMap(({ grantId }) => (grantId ? [codec.idHash(grantId)] : []))
+  }
+
+  async function endGrants(db: Db, grantHashes: readonly Buffer[]): Promise<void> {
+    for (const idHash of grantHashes) {
+      await deleteRecord(db, { model: 'Grant', idHash })
+      await deleteRecordsOfGrant(db, idHash)
+    }
+  }
+
+  const ender: SessionEnder = {
+    async endByUid(sessionUid) {
+      const unit = currentUnitOfWork()
+      const rows = (await unit?.listSessions(codec.uidHash(sessionUid))) ?? []
+      await tellClients(rows)
+      await endGrants(stores.db, grantHashesOf(rows, false))
+      for (const row of rows) unit?.destroy({ model: 'Session', idHash: row.idHash })
+    },
+    async endByHash(db, uidHash) {
+      const rows = (await listSessionRecords(db, uidHash)).map(({ record }) => record)
+      await tellClients(rows)
+      await endGrants(db, grantHashesOf(rows, true))
+      await deleteSessions(db, [uidHash])
+    },
+    async endAccess(db, accountId, exceptUid) {
+      const uidHash = exceptUid === undefined ? undefined : codec.uidHash(exceptUid)
+      const all = await listSessionRecordsOfAccount(db, accountId)
+      const isKept = (row: OidcRecord) => !!uidHash && !!row.uidHash?.equals(uidHash)
+      await tellClients(all.filter((row) => !isKept(row)))
+      const kept = uidHash && { uidHash, grantHashes: grantHashesOf(all.filter(isKept), true) }
+      await deleteRecordsOfAccount(db, accountId, kept)
+    },
+    async makeRoom({ accountId, limit, exceptUid }) {
+      const { db } = stores
+      const own = exceptUid === undefined ? undefined : codec.uidHash(exceptUid)
+      const all = await listSessions(db, { accountId, now: new Date() })
+      const others = all.filter(({ uidHash }) => !own?.equals(uidHash))
+      for (const { id, uidHash } of others.slice(Math.max(0, limit - 1))) {
+        await ender.endByHash(db, uidHash)
+        await appendEvent(db, sessionEnded({ accountId, sessionId: id, by: 'limit' }))
+      }
+    },
+    async listClients(db, accountId) {
+      const rows = await listSessionRecordsOfAccount(db, accountId)
+      return rows.flatMap((row) =>
+        row.uidHash
+          ? [{ uidHash: row.uidHash, clientIds: Object.keys(read(row).authorizations) }]
+          : [],
+      )
+    },
+  }
+  return ender
 }

@@ -2,6 +2,7 @@ import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import type { ClientCache } from '../../domain/clients/client_cache.ts'
 import { guardProviderBody } from '../../web/guard_provider_body.ts'
+import { originOf } from '../../web/origin.ts'
 import type { Pages } from '../../web/pages.ts'
 import { allowOpener } from '../../web/security_headers.ts'
 import { oauthErrorOf } from './adapters/adapter_for_model.ts'
@@ -73,6 +74,7 @@ async function serve(
   try {
     await takeEmptyBasic(ctx, clients)
     await inUnitOfWork(stores, async (unit) => {
+      unit.origin = originOf(ctx)
       unit.lookForAnyToken = TOKEN_LOOKUPS.has(ctx.path)
       await runtime.handler()(ctx, next as never)
     })

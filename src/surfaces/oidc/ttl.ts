@@ -9,6 +9,7 @@ import { lifetimesOf } from './presets.ts'
 const BACKCHANNEL_REQUEST_MAX_S = 600
 
 type Wish = { requested_expiry?: unknown }
+type SignedIn = { transient?: boolean; loginTs?: number }
 type Rotated = { iiat?: number; resourceServer?: { accessTokenTTL?: number } }
 
 export function lifetimes(tokens: Config['tokens'], clock: Clock) {
@@ -35,7 +36,13 @@ export function lifetimes(tokens: Config['tokens'], clock: Clock) {
     IdToken: tokens.idTokenS,
     Interaction: tokens.interactionS,
     PushedAuthorizationRequest: tokens.pushedRequestS,
-    Session: tokens.sessionS,
+    // From its last use, and counted from its sign-in an absolute end (NIST SP 800-63B-4 §5.2).
+    Session: (_ctx: unknown, { transient, loginTs }: SignedIn) => {
+      const now = epochSeconds(clock)
+      const lifetimeS = transient ? tokens.sessionS : tokens.sessionRememberedS
+      const leftS = (loginTs ?? now) + lifetimeS - now
+      return Math.max(1, Math.min(transient ? tokens.sessionIdleS : lifetimeS, leftS))
+    },
     // The chain of rotations has an absolute end, counted from its first token (`iiat`).
     RefreshToken: (_ctx: unknown, token: Rotated) => {
       const now = epochSeconds(clock)
@@ -44,6 +51,6 @@ export function lifetimes(tokens: Config['tokens'], clock: Clock) {
     },
     // A grant is used for as long as the session that holds it goes on, and then carries refresh
     // tokens to their absolute end; refreshing does not extend it.
-    Grant: tokens.sessionS * 4 + tokens.refreshTokenAbsoluteS,
+    Grant: Math.max(tokens.sessionS, tokens.sessionRememberedS) * 4 + tokens.refreshTokenAbsoluteS,
   }
 }

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { createAccount } from '../../../src/domain/accounts/create_account.ts'
 import { listMessages } from '../../../src/domain/messaging/message_store.ts'
 import { createSecurityNotices } from '../../../src/domain/messaging/security_notices.ts'
+import { deviceWordsOf } from '../../../src/domain/sessions/device_name.ts'
 import type { StoredEvent } from '../../../src/platform/events/relay.ts'
 import { createJobQueue, type JobQueue } from '../../../src/platform/jobs/queue.ts'
 import { inTransaction } from '../../../src/platform/persistence/db.ts'
@@ -42,6 +43,8 @@ describe('notices about what happened to an account', function () {
       jobs,
       clock,
       approvalsUri: 'https://a.example/ciba',
+      sessionsUri: 'https://id.example.com/account/sessions',
+      deviceName: deviceWordsOf,
     })
     const all = () => listMessages(database.db, keyring, { limit: 100 })
     const before = new Set((await all()).map(({ id }) => id))
@@ -63,6 +66,16 @@ describe('notices about what happened to an account', function () {
       { factor: 'recovery_codes' },
     ],
     ['auth.recovery_code.used', { left: 9 }, 'recovery_code_used', { left: 9 }],
+    [
+      'auth.login.success',
+      { newDevice: true, userAgent: 'Mozilla/5.0 (X11; Linux) Gecko/20100101 Firefox/140.0' },
+      'new_device',
+      {
+        device: 'Firefox, Linux',
+        at: '2026-03-01T10:00:00.000Z',
+        link: 'https://id.example.com/account/sessions',
+      },
+    ],
     ['auth.token.reuse_detected', { clientId: 'shop' }, 'token_reuse', { client: 'shop' }],
   ] as const) {
     it(`tells of ${type} ${JSON.stringify(data)}, once`, async () => {
@@ -82,7 +95,7 @@ describe('notices about what happened to an account', function () {
   it('says nothing of other events, to nobody, and of factors that it has no words for', async () => {
     expect(
       await deliver(
-        event('auth.login.success', { accountId: ada }),
+        event('auth.login.success', { accountId: ada, newDevice: false }),
         event('auth.password.changed', { accountId: nameless }),
         event('auth.password.changed', { accountId: '0190c9a0-0000-7000-8000-000000000000' }),
         event('auth.password.changed', {}),

@@ -285,6 +285,7 @@ describe('The pages of an account', function () {
         const { tokens } = await signIn(server, party, ada, {
           parameters: { scope: 'openid offline_access', prompt: 'consent' },
         })
+        const { mind: other } = await arrive(ada)
         const { mind, page } = await arrive(ada)
         const wrong = await submit(mind, page, '/password', {
           current: 'no',
@@ -307,8 +308,9 @@ describe('The pages of an account', function () {
         expect(done.status, done.text()).to.equal(200)
         const still = await refresh(server, client, tokens.refresh_token!)
         expect(still.status).to.equal(end ? 400 : 200)
-        const here = await visit(mind, '/security')
-        expect(pathOf(here)).to.match(end ? /login$/ : /\/account\/security$/)
+        expect(pathOf(await visit(mind, '/security'))).to.equal('/account/security')
+        const there = pathOf(await visit(other, '/security'))
+        expect(there).to.match(end ? /login$/ : /\/account\/security$/)
         await arrive({ ...ada, password: NEW_PASSWORD })
       }
     })

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import * as oidc from 'openid-client'
 import { createSecurityNotices } from '../../../src/domain/messaging/security_notices.ts'
+import { deviceWordsOf } from '../../../src/domain/sessions/device_name.ts'
 import { relayBatch } from '../../../src/platform/events/relay.ts'
 import {
   type AuthCore,
@@ -36,7 +37,12 @@ describe('The development inbox', function () {
     await redeem().catch(() => {})
     await server.parts.recorder.flush()
     const approvalsUri = `${server.issuer}/ciba`
-    const notices = createSecurityNotices({ ...server.parts, approvalsUri })
+    const notices = createSecurityNotices({
+      ...server.parts,
+      approvalsUri,
+      sessionsUri: `${server.issuer}/account/sessions`,
+      deviceName: deviceWordsOf,
+    })
     while ((await relayBatch(server.parts.db, [notices])) > 0);
     const text = await inbox()
     expect(text).to.contain('Your sign-in to Lantern Books was ended').and.to.contain(ada.email)

@@ -23,6 +23,10 @@ export const signInSection = z.strictObject({
     env: 'AUTHCORE_SIGN_UP_DOMAINS',
     doc: 'Mail domains whose people may sign up; empty for any.',
   }),
+  sessionsPerAccount: setting(integer(0, 10_000).default(100), {
+    env: 'AUTHCORE_SESSIONS_PER_ACCOUNT',
+    doc: 'How many sessions an account may have at the same time; with one more, the one that was not used for longest ends. 0 sets no limit.',
+  }),
   trustedDeviceDays: setting(integer(0, 365).default(30), {
     env: 'AUTHCORE_TRUSTED_DEVICE_DAYS',
     doc: 'For how many days people may have a browser trusted, so that no second factor is asked for there; 0 offers it to nobody. An `acr` that a client or a request asks for is proven all the same.',

@@ -39,7 +39,15 @@ export const tokensSection = z.strictObject({
   }),
   sessionS: setting(durationS(300, 365 * day).default(14 * day), {
     env: 'AUTHCORE_TTL_SESSION',
-    doc: 'Longest life of a sign-in session from its last use. A browser whose person did not choose "Keep me signed in" forgets it when it closes.',
+    doc: 'Longest life of a sign-in session, from the sign-in. The browser forgets it when it closes.',
+  }),
+  sessionIdleS: setting(durationS(300, 365 * day).default(day), {
+    env: 'AUTHCORE_TTL_SESSION_IDLE',
+    doc: 'A session that is not used for this long ends, unless its person chose "Keep me signed in".',
+  }),
+  sessionRememberedS: setting(durationS(300, 365 * day).default(30 * day), {
+    env: 'AUTHCORE_TTL_SESSION_REMEMBERED',
+    doc: 'Longest life of a session whose person chose "Keep me signed in", from the sign-in.',
   }),
   deviceCodeS: setting(durationS(60, 1800).default(600), {
     env: 'AUTHCORE_TTL_DEVICE_CODE',

@@ -1,3 +1,4 @@
+import { seenSessionCte } from '../../../domain/sessions/session_store.ts'
 import type { AuthEvent } from '../../../platform/events/event.ts'
 import { EVENTS_CTE, eventRows } from '../../../platform/events/outbox.ts'
 import { type Db, query, queryOne } from '../../../platform/persistence/db.ts'
@@ -199,6 +200,9 @@ type RecordToStore = OidcRecord & {
   mergeAuthorizations?: boolean
   /** The session row that must still be there: a session that was logged out stays so. */
   requires?: Buffer | undefined
+  /** Where the request came from that stores it. */
+  ip?: string | undefined
+  userAgent?: string | undefined
 }
 
 export type Consumption = RecordKey & {
@@ -239,11 +243,12 @@ export async function applyChanges(db: Db, changes: RecordChanges): Promise<bool
   return row?.applied === true
 }
 
-/** Once more: a tab that was on its way may have given the session a new id, in a row not seen yet. */
-async function deleteSessions(db: Db, uidHashes: readonly Buffer[]): Promise<void> {
+/** And once more: a tab that was on its way may have given the session a new id, in a row not seen yet. */
+export async function deleteSessions(db: Db, uidHashes: readonly Buffer[]): Promise<void> {
   await query(
     db,
-    `DELETE FROM oidc_record WHERE model = 'Session' AND uid_hash = ANY($1::bytea[])`,
+    `WITH unseen AS (DELETE FROM session WHERE uid_hash = ANY($1::bytea[]))
+     DELETE FROM oidc_record WHERE model = 'Session' AND uid_hash = ANY($1::bytea[])`,
     [uidHashes],
   )
 }
@@ -269,7 +274,12 @@ function jsonOf(record: RecordToStore) {
     expires_at: record.expiresAt?.toISOString(),
     merge: record.mergeAuthorizations === true,
     requires: hex(record.requires),
+    ...(record.model === 'Session' ? sessionFactsOf(record) : {}),
   }
+}
+
+function sessionFactsOf({ payload, ip, userAgent }: RecordToStore) {
+  return { acr: payload['acr'], amr: payload['amr'], ip, user_agent: userAgent }
 }
 
 /** Long enough for requests that a browser sends side by side, too short to be worth stealing. */
@@ -328,7 +338,11 @@ function applyText(consumed: ModelName | undefined): string {
                     || coalesce((excluded.payload -> 'authorizations')::jsonb, '{}')))::json
              ELSE excluded.payload END
     RETURNING 1
-  ), ended_interaction AS (
+  ), ${seenSessionCte(`json_to_recordset($2::json)
+        AS r(model text, uid_hash text, account_id uuid, expires_at timestamptz, requires text,
+             acr text, amr text[], ip text, user_agent text)
+     WHERE r.model = 'Session' AND r.account_id IS NOT NULL AND ${stands} ${and}`)},
+  ended_interaction AS (
     DELETE FROM oidc_record WHERE model = 'Interaction' AND id_hash = ANY($3::bytea[]) ${and}
   ), ended_session AS (
     DELETE FROM oidc_record
@@ -409,16 +423,43 @@ export async function deleteRecordsOfParties(
   )
 }
 
-/** Ends what an account holds: sessions, grants, tokens. For a disabled or deleted account. */
-export async function deleteRecordsOfAccount(db: Db, accountId: string): Promise<void> {
+/** What of an account stays when everything else of it ends: one session with its grants. */
+export type Kept = { uidHash: Buffer; grantHashes: readonly Buffer[] }
+
+/** Ends what an account holds: sessions, grants, tokens. For one that is disabled, deleted or taken back. */
+export async function deleteRecordsOfAccount(
+  db: Db,
+  accountId: string,
+  { uidHash, grantHashes }: Partial<Kept> = {},
+): Promise<void> {
   await query(
     db,
-    `DELETE FROM oidc_record
+    `WITH unseen AS (
+       DELETE FROM session WHERE account_id = $1 AND uid_hash IS DISTINCT FROM $2)
+     DELETE FROM oidc_record
       WHERE model IN ('Session', 'Grant', 'RefreshToken', 'AccessToken', 'AuthorizationCode', 'DeviceCode',
                       'BackchannelAuthenticationRequest')
-        AND account_id = $1`,
+        AND account_id = $1
+        AND NOT (model = 'Session' AND uid_hash IS NOT DISTINCT FROM $2)
+        AND NOT (model = 'Grant' AND id_hash = ANY($3::bytea[]))
+        AND NOT (grant_hash IS NOT NULL AND grant_hash = ANY($3::bytea[]))`,
+    [accountId, uidHash ?? null, grantHashes ?? []],
+  )
+}
+
+/** The sessions of an account, every row of each. */
+export async function listSessionRecordsOfAccount(
+  db: Db,
+  accountId: string,
+): Promise<OidcRecord[]> {
+  const rows = await query<Row>(
+    db,
+    `SELECT ${columns('t')} FROM oidc_record t
+      WHERE t.model = 'Session' AND t.account_id = $1 ${unreplaced('Session')}
+      ORDER BY t.created_at DESC`,
     [accountId],
   )
+  return rows.map(recordOf)
 }
 
 /** Ends the codes of a client that were not exchanged yet: what they would be sent to has changed. */

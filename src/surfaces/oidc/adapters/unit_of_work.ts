@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Origin } from '../../../platform/events/catalogue.ts'
 import type { AuthEvent } from '../../../platform/events/event.ts'
 import type { Db } from '../../../platform/persistence/db.ts'
 import type { RedisClient } from '../../../platform/persistence/redis.ts'
@@ -55,6 +56,8 @@ export class UnitOfWork {
   #events: AuthEvent[] = []
   /** Set where the endpoint does not know the kind of the token it was given. */
   lookForAnyToken = false
+  /** Where the request comes from, as far as a session that it stores tells its owner. */
+  origin: Pick<Origin, 'ip' | 'userAgent'> = {}
 
   constructor(stores: RecordStores) {
     this.#stores = stores
@@ -150,6 +153,7 @@ export class UnitOfWork {
     const applied = await applyChanges(this.#stores.db, {
       upserts: upserts.map(({ record, mergeAuthorizations }) => ({
         ...record,
+        ...(record.model === 'Session' ? this.origin : {}),
         mergeAuthorizations,
         requires:
           record.model === 'Session'
