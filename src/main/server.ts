@@ -164,6 +164,8 @@ function offerAccount(app: Koa, parts: Parts): void {
     ...parts,
     sessions,
     uidHash: codec.uidHash,
+    rateLimits: parts.limits,
+    sendsMail: channelsOf(config).has('email'),
     issuer: config.server.issuer,
     brandName: config.brand.name,
     relyingParty: relyingPartyOf(config.server.issuer),

@@ -20,6 +20,7 @@ const LINKED = new Set<ViewName>([
   'interactions/signing_out',
   'interactions/second_factor',
   'interactions/recovery_codes',
+  'account/email',
 ])
 
 function everyText(

@@ -58,6 +58,20 @@ const accountTotp = {
   secret: 'JBSW Y3DP EHPK 3PXP',
 } as const
 
+const accountEmail = {
+  ...form,
+  page: 'profile',
+  account: { name: 'Amira' },
+  email: '',
+} as const
+
+const waiting = {
+  email: longEmail,
+  code: '12345678',
+  action: '/account/profile/email/code',
+  anotherUri: '/account/profile/email?another',
+}
+
 const accountPasskey = {
   ...form,
   page: 'security',
@@ -313,7 +327,12 @@ export const samples: Samples = {
     states: {
       missing: { ...form, minLength: 15, link: 'abc', endOthers: true, error: 'missing_password' },
       ended: { ...form, minLength: 15, link: 'abc', endOthers: false, error: 'ended' },
+      reverted: { ...form, minLength: 15, link: 'abc', endOthers: true, reverted: true },
     },
+  },
+  'interactions/revert_email': {
+    minimal: { ...form, link: 'abc' },
+    states: { ended: { ...form, link: 'abc', error: 'ended' } },
   },
   'interactions/password_changed': {
     minimal: {},
@@ -492,6 +511,7 @@ export const samples: Samples = {
       full: {
         ...profile,
         account,
+        emailUri: '/account/profile/email',
         saved: true,
         fields: [
           { claim: 'name', value: longName, autocomplete: 'name' },
@@ -511,6 +531,17 @@ export const samples: Samples = {
           { claim: 'name', value: '', faulty: true },
         ],
       },
+    },
+  },
+  'account/email': {
+    minimal: accountEmail,
+    states: {
+      unusable: { ...accountEmail, email: 'nobody', error: 'unusable_email' },
+      unchanged: { ...accountEmail, email: longEmail, error: 'unchanged' },
+      too_many: { ...accountEmail, error: 'too_many' },
+      pending: { ...accountEmail, waiting },
+      wrong: { ...accountEmail, waiting, error: 'wrong_code' },
+      changed: { ...accountEmail, changed: true },
     },
   },
   'account/security': {

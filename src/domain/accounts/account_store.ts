@@ -153,6 +153,24 @@ export async function updateAccountClaims(
   return row && accountFromRow(row)
 }
 
+/**
+ * Gives the account another address, which somebody has proven to read.
+ *
+ * @throws DomainError `conflict` where somebody else has it: `conflictingIdentifier` tells
+ */
+export async function updateAccountEmail(
+  tx: Db,
+  id: string,
+  { email, canonical, now }: { email: string; canonical: string; now: Date },
+): Promise<void> {
+  await query(
+    tx,
+    `UPDATE account SET email = $2, email_canonical = $3, email_verified = true, updated_at = $4
+      WHERE id = $1`,
+    [id, email, canonical, now],
+  )
+}
+
 /** Holds the row until the transaction ends; false where there is none. */
 export async function lockAccount(tx: Transaction, id: string): Promise<boolean> {
   if (!isId(id)) return false

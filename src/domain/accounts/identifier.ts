@@ -85,6 +85,13 @@ export function presentable(text: string): string | undefined {
   return shown
 }
 
+/** An address as somebody may see it who must not learn it: `a…a@example.com`. */
+export function maskedEmail(email: string): string {
+  const at = email.lastIndexOf('@')
+  const [first = '', last = ''] = [Array.from(email)[0], Array.from(email.slice(0, at)).at(-1)]
+  return `${first}…${last}${email.slice(at)}`
+}
+
 /** Code point by code point, so that no rule of context or language applies; σ for final ς. */
 function lowerCase(text: string): string {
   return Array.from(text, (letter) => letter.toLowerCase())

@@ -8,6 +8,7 @@ import {
   type StoredCode,
 } from '../credentials/one_time_code/one_time_code_store.ts'
 import { type QueueDeps, queueMessage } from '../messaging/queue_message.ts'
+import { emailChangeOf } from './change_email.ts'
 import { recoveryIdentifier, recoveryOf } from './recover_password.ts'
 import { signUpOf } from './sign_up.ts'
 
@@ -27,11 +28,13 @@ export async function deliverCode(deps: DeliverCodeDeps, codeId: string): Promis
     const stored = await lockOneTimeCode(tx, codeId, deps.clock.now())
     // It was made by an attempt of this job whose end was not heard, or is too old, or was replaced.
     if (!stored || stored.codeHash) return
-    switch (z.enum(['sign_up', 'reset_password']).parse(stored.purpose)) {
+    switch (z.enum(['sign_up', 'reset_password', 'change_email']).parse(stored.purpose)) {
       case 'sign_up':
         return await deliverSignUp(deps, tx, stored)
       case 'reset_password':
         return await deliverReset(deps, tx, stored)
+      case 'change_email':
+        return await deliverEmailChange(deps, tx, stored)
     }
   })
 }
@@ -44,22 +47,48 @@ async function deliverSignUp(
   const { keyring, issuer } = deps
   const { email: recipient, canonical, locale, interactionUid, client } = signUpOf(keyring, stored)
   const owner = await findAccountByIdentifier(tx, { kind: 'email', canonical })
-  if (owner) {
-    const link = `${issuer}/`
-    const told = { kind: 'already_registered', recipient: owner.email ?? recipient } as const
-    return await queueMessage(deps, tx, {
-      ...told,
-      accountId: owner.id,
-      locale: localeOf(owner, locale),
-      fields: { link },
-    })
-  }
+  if (owner) return await tellOwner(deps, tx, owner, { recipient, locale })
   if (!(await deps.mayIssue(canonical))) return
   const { code } = await makeCode(deps, tx, { id: stored.id })
   // Only this browser can use the code; elsewhere the page shows it, to be typed in here.
   const link = `${issuer}/interaction/${interactionUid}/verify_email?code=${code}`
   const fields = { code: grouped(code), link, client }
   await queueMessage(deps, tx, { kind: 'verify_email', recipient, locale, fields })
+}
+
+/** To the new address, which has to be read in the session that asked. */
+async function deliverEmailChange(
+  deps: DeliverCodeDeps,
+  tx: Transaction,
+  stored: StoredCode,
+): Promise<void> {
+  const { keyring, issuer } = deps
+  const { accountId, email: recipient, canonical, locale } = emailChangeOf(keyring, stored)
+  const owner = await findAccountByIdentifier(tx, { kind: 'email', canonical })
+  if (owner && owner.id !== accountId) {
+    return await tellOwner(deps, tx, owner, { recipient, locale })
+  }
+  if (!(await deps.mayIssue(canonical))) return
+  const { code } = await makeCode(deps, tx, { id: stored.id, accountId })
+  const link = `${issuer}/account/profile/email?code=${code}`
+  const fields = { code: grouped(code), link }
+  await queueMessage(deps, tx, { kind: 'verify_email', recipient, locale, fields })
+}
+
+/** Somebody wants an address that is somebody's already. */
+async function tellOwner(
+  deps: DeliverCodeDeps,
+  tx: Transaction,
+  owner: Account,
+  { recipient, locale }: { recipient: string; locale: string },
+): Promise<void> {
+  await queueMessage(deps, tx, {
+    kind: 'already_registered',
+    recipient: owner.email ?? recipient,
+    accountId: owner.id,
+    locale: localeOf(owner, locale),
+    fields: { link: `${deps.issuer}/` },
+  })
 }
 
 async function deliverReset(

@@ -92,6 +92,17 @@ export const passwordRecoveryRefused = defineEvent<
   { accountId?: string | undefined; reason: string } & Origin
 >('auth.password_recovery.refused', ({ accountId }) => accountId)
 
+/** What an address was or is, is not kept. `by` the owner, or the reader of the old address: `revert`. */
+export const emailChanged = defineEvent<AccountFact & Origin>('auth.email.changed', account)
+export const emailChangeRequested = defineEvent<AccountFact & Origin>(
+  'auth.email.change_requested',
+  account,
+)
+export const emailChangeRefused = defineEvent<AccountFact & { reason: string } & Origin>(
+  'auth.email.change_refused',
+  account,
+)
+
 type SessionFact = {
   accountId: string
   /** The engine's name for it, where its own browser signed out. */

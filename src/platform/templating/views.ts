@@ -14,6 +14,7 @@ export type Views = {
   'interactions/forgot_password': ForgotPasswordLocals
   'interactions/reset_password': ResetPasswordLocals
   'interactions/reset_by_link': ResetByLinkLocals
+  'interactions/revert_email': RevertEmailLocals
   'interactions/password_changed': PasswordChangedLocals
   'interactions/second_factor': SecondFactorLocals
   'interactions/enrol_totp': EnrolTotpLocals
@@ -34,6 +35,7 @@ export type Views = {
   'interactions/restart': RestartLocals
   'account/overview': OverviewLocals
   'account/profile': ProfileLocals
+  'account/email': EmailLocals
   'account/security': SecurityLocals
   'account/totp': TotpLocals
   'account/passkey': PasskeyLocals
@@ -176,9 +178,14 @@ export type ResetPasswordLocals = Form &
 export type ResetByLinkLocals = Form &
   NewPassword & {
     link: string
+    /** The address was given back a moment ago. */
+    reverted?: boolean | undefined
     endOthers: boolean
     error?: 'missing_password' | 'ended' | undefined
   }
+
+/** Posts `link`. */
+export type RevertEmailLocals = Form & { link: string; error?: 'ended' | undefined }
 
 export type PasswordChangedLocals = {
   client?: ClientView | undefined
@@ -375,6 +382,8 @@ export type ProfileLocals = AccountPage &
       faulty?: boolean | undefined
       autocomplete?: string | undefined
     }[]
+    /** Where the address is changed; absent where there is no way to send mail. */
+    emailUri?: string | undefined
     /** Some field is faulty. */
     error?: 'invalid' | undefined
     saved?: boolean | undefined
@@ -390,6 +399,15 @@ export type ProfileFieldName =
   | 'zoneinfo'
 
 /** Posts to addresses below /account/security, each form with `csrf`. */
+/** Posts `email`, and where a change waits for its code, `code` to the action of that. */
+export type EmailLocals = AccountPage &
+  Form & {
+    email: string
+    waiting?: { email: string; code: string; action: string; anotherUri: string } | undefined
+    error?: 'unusable_email' | 'unchanged' | 'wrong_code' | 'too_many' | undefined
+    changed?: boolean | undefined
+  }
+
 export type PasskeyRow = {
   id: string
   name: string

@@ -8,13 +8,16 @@ import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
 import type { RelyingParty } from '../../domain/credentials/webauthn/webauthn.ts'
+import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
+import type { JobQueue } from '../../platform/jobs/queue.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db, Transaction } from '../../platform/persistence/db.ts'
 import { assertSameOrigin } from '../../web/csrf.ts'
 import type { Pages } from '../../web/pages.ts'
 import { recordForbidden } from '../../web/refusals.ts'
 import { revokeApplication, showApplications } from './applications.ts'
+import { askForEmail, confirmEmail, showEmail } from './email.ts'
 import { showOverview } from './overview.ts'
 import { addPasskey, removePasskey, renamePasskey, showPasskey } from './passkeys.ts'
 import { changePassword } from './password.ts'
@@ -39,6 +42,10 @@ export type AccountDeps = {
   passwords: PasswordHasher
   passwordPolicy: PasswordPolicy
   limits: SignInLimits
+  rateLimits: RateLimits
+  jobs: JobQueue
+  /** Whether there is a way to send mail. */
+  sendsMail: boolean
   recorder: EventRecorder
   /** The name under which an authenticator lists its codes. */
   brandName: string
@@ -93,6 +100,9 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   )
   router.get('account_profile', at('/profile'), page(showProfile))
   router.post('account_profile_change', at('/profile'), form(changeOwnProfile))
+  router.get('account_email', at('/profile/email'), page(showEmail))
+  router.post('account_email_ask', at('/profile/email'), form(askForEmail))
+  router.post('account_email_confirm', at('/profile/email/code'), form(confirmEmail))
   router.get('account_security', at('/security'), page(showSecurity))
   router.post('account_password', at('/security/password'), form(changePassword))
   router.get('account_totp', at('/security/totp'), page(showTotp))

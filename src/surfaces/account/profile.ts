@@ -74,6 +74,7 @@ function send(
     page: 'profile' as const,
     account: accountViewOf(person.account),
     action: '/account/profile',
+    emailUri: deps.sendsMail ? '/account/profile/email' : undefined,
     csrf: csrfOf(deps, person),
     fields: NAMES.map((name) => ({
       claim: name,

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
+import { revertEmailChange } from '../../domain/authentication/change_email.ts'
 import { recoverPassword } from '../../domain/authentication/recover_password.ts'
 import type { PasswordProblem } from '../../platform/templating/views.ts'
 import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
@@ -10,8 +11,8 @@ import { csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /**
- * Where the link of a mail leads that is good in any browser: to a new password. Opening it changes
- * nothing and asks nothing, because mail scanners open everything; what is in it is looked at when a
+ * Where the links of mails lead that are good in any browser: to a new password, or back to an address
+ * that somebody took away. Opening one changes nothing and asks nothing, because mail scanners open everything; what is in it is looked at when a
  * button is pressed.
  */
 
@@ -25,6 +26,7 @@ const resetForm = z.object({
 type Filled = {
   link: string
   endOthers: boolean
+  reverted?: boolean
   error?: 'missing_password' | 'ended'
   password?: PasswordProblem
 }
@@ -70,4 +72,39 @@ function send(deps: InteractionDeps, ctx: Context, filled: Filled, status = 200)
 
 function bindingsOf(link: string): string[] {
   return ['reset_link', link]
+}
+
+const revertForm = z.object({
+  csrf: z.string().max(200),
+  link: z.string().regex(/^[\w-]{1,100}$/),
+})
+
+export async function openRevertLink(deps: InteractionDeps, ctx: Context): Promise<void> {
+  sendRevert(deps, ctx, String(ctx.query['link'] ?? '').slice(0, 100))
+}
+
+/** Goes on to a new password: whoever changed the address may know the old one. */
+export async function submitRevertLink(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const { csrf, link } = parseForm(revertForm, await readForm(ctx))
+  checkCsrf(csrfKey(deps), revertBindingsOf(link), csrf)
+  await assertMayTryCode(deps, ctx)
+  const result = await revertEmailChange(deps, { link, origin: originOf(ctx) })
+  if (result.kind === 'refused') return sendRevert(deps, ctx, link, 'ended', 422)
+  send(deps, ctx, { link: result.resetLink, endOthers: true, reverted: true })
+}
+
+function sendRevert(
+  deps: InteractionDeps,
+  ctx: Context,
+  link: string,
+  error?: 'ended',
+  status = 200,
+): void {
+  const csrf = issueCsrf(csrfKey(deps), revertBindingsOf(link))
+  const locals = { action: '/revert_email', csrf, link, error }
+  deps.pages.send(ctx, 'interactions/revert_email', locals, status)
+}
+
+function revertBindingsOf(link: string): string[] {
+  return ['revert_link', link]
 }

@@ -24,7 +24,7 @@ import {
  * The row is written whether there is anybody to write to or not, and the worker finds that out: what
  * somebody who tries addresses sees, and how long it takes, is the same (OWASP Forgot Password).
  */
-export type CodePurpose = 'sign_up' | 'reset_password'
+export type CodePurpose = 'sign_up' | 'reset_password' | 'change_email' | 'revert_email'
 
 export type CodeDeps = { keyring: Keyring; clock: Clock }
 
@@ -37,11 +37,16 @@ const CODE_DIGITS = 8
 export async function requestCode(
   { keyring, clock }: CodeDeps,
   tx: Transaction,
-  { purpose, boundTo, payload }: { purpose: CodePurpose; boundTo: string; payload: object },
+  {
+    purpose,
+    boundTo,
+    payload,
+    ttlS = CODE_TTL_S,
+  }: { purpose: CodePurpose; boundTo: string; payload: object; ttlS?: number },
 ): Promise<{ id: string; expiresAt: Date }> {
   const now = clock.now()
   const id = newId(now.getTime())
-  const expiresAt = new Date(now.getTime() + CODE_TTL_S * 1000)
+  const expiresAt = new Date(now.getTime() + ttlS * 1000)
   await upsertOneTimeCode(tx, {
     id,
     purpose,

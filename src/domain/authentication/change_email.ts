@@ -1,0 +1,223 @@
+import { z } from 'zod'
+import {
+  emailChanged,
+  emailChangeRefused,
+  emailChangeRequested,
+  type Origin,
+} from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import type { JobQueue } from '../../platform/jobs/queue.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import { notifyChange } from '../../platform/persistence/change_feed.ts'
+import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
+import type { Account, EndAccess } from '../accounts/account.ts'
+import {
+  findAccountById,
+  getAccountById,
+  lockActiveAccount,
+  updateAccountEmail,
+} from '../accounts/account_store.ts'
+import { conflictingIdentifier } from '../accounts/create_account.ts'
+import { canonicalEmail, maskedEmail, presentable } from '../accounts/identifier.ts'
+import {
+  boundHash,
+  consumeCode,
+  makeCode,
+  matchCode,
+  matchLink,
+  payloadOf,
+  requestCode,
+} from '../credentials/one_time_code/one_time_code.ts'
+import {
+  deleteOtherCodesOfAccount,
+  findPendingCode,
+  type StoredCode,
+} from '../credentials/one_time_code/one_time_code_store.ts'
+import { type QueueDeps, queueMessage } from '../messaging/queue_message.ts'
+
+/**
+ * Another e-mail address for an account. It is the account's when somebody has read a mail there and
+ * not before; until then mails, sign-in and recovery go by the old one. The old one is told, with a
+ * link that takes the change back: whoever changed it may not have been its owner.
+ */
+export type ChangeEmailDeps = QueueDeps & { jobs: JobQueue; db: Db }
+
+const pendingChange = z.object({
+  accountId: z.string(),
+  email: z.string(),
+  canonical: z.string(),
+  locale: z.string(),
+})
+export type PendingEmailChange = z.output<typeof pendingChange>
+
+const pendingRevert = z.object({ accountId: z.string(), email: z.string(), canonical: z.string() })
+
+/** Long enough for somebody who is away for a week to find the mail. */
+const REVERT_TTL_S = 7 * 86_400
+
+export type EmailChangeBegun =
+  | { kind: 'code_sent' }
+  | { kind: 'refused'; reason: 'unusable_email' | 'unchanged' }
+
+/** The same answer and the same work whether the address is somebody else's or nobody's. */
+export async function beginEmailChange(
+  deps: ChangeEmailDeps,
+  input: { account: Account; email: string; sessionUid: string; locale: string; origin: Origin },
+): Promise<EmailChangeBegun> {
+  const { account, sessionUid, locale, origin } = input
+  const { id: accountId } = account
+  const canonical = canonicalEmail(input.email)
+  const email = presentable(input.email)
+  if (!canonical || !email) return { kind: 'refused', reason: 'unusable_email' }
+  const before = account.email === undefined ? undefined : canonicalEmail(account.email)
+  // Proving the address that one has is a change too, where it was never proven.
+  if (before === canonical && account.emailVerified && account.email === email) {
+    return { kind: 'refused', reason: 'unchanged' }
+  }
+  const payload: PendingEmailChange = { accountId, email, canonical, locale }
+  await inTransaction(deps.db, async (tx) => {
+    const asked = { purpose: 'change_email', boundTo: sessionUid, payload } as const
+    const { id } = await requestCode(deps, tx, asked)
+    await deps.jobs.send('deliver_code', { codeId: id }, { tx })
+    await appendEvent(tx, emailChangeRequested({ accountId, ...origin }))
+  })
+  return { kind: 'code_sent' }
+}
+
+/** The change that waits for its code in this session. */
+export async function findPendingEmailChange(
+  { db, clock, keyring }: Pick<ChangeEmailDeps, 'db' | 'clock' | 'keyring'>,
+  { accountId, sessionUid }: { accountId: string; sessionUid: string },
+): Promise<PendingEmailChange | undefined> {
+  const stored = await findPendingCode(db, {
+    purpose: 'change_email',
+    boundHash: boundHash(keyring, sessionUid),
+    now: clock.now(),
+  })
+  const pending = stored && emailChangeOf(keyring, stored)
+  return pending?.accountId === accountId ? pending : undefined
+}
+
+export function emailChangeOf(keyring: Keyring, stored: StoredCode): PendingEmailChange {
+  return payloadOf(keyring, stored, pendingChange)
+}
+
+export type EmailChangeResult = { kind: 'changed' } | { kind: 'refused' }
+
+/**
+ * Makes the address the account's, proven. One that somebody else has taken meanwhile is refused like
+ * a wrong code. Codes and links that went to the old address are worth nothing from then on.
+ *
+ * @param revertUri where the link that goes to the old address leads; `link` is added to it
+ */
+export async function completeEmailChange(
+  deps: ChangeEmailDeps,
+  input: {
+    accountId: string
+    sessionUid: string
+    code: string
+    revertUri: string
+    origin: Origin
+  },
+): Promise<EmailChangeResult> {
+  const { accountId, sessionUid, code, origin } = input
+  const refuse = async (reason: 'wrong_code' | 'address_taken'): Promise<EmailChangeResult> => {
+    await appendEvent(deps.db, emailChangeRefused({ accountId, reason, ...origin }))
+    return { kind: 'refused' }
+  }
+  const asked = { purpose: 'change_email', boundTo: sessionUid, code } as const
+  const stored = await matchCode(deps, deps.db, asked)
+  const pending = stored && emailChangeOf(deps.keyring, stored)
+  if (!stored || pending?.accountId !== accountId) return await refuse('wrong_code')
+  try {
+    const changed = await inTransaction(deps.db, async (tx) => {
+      if (!(await lockActiveAccount(tx, accountId)) || !(await consumeCode(tx, stored)))
+        return false
+      await change(deps, tx, { ...input, pending })
+      return true
+    })
+    return changed ? { kind: 'changed' } : await refuse('wrong_code')
+  } catch (error) {
+    if (conflictingIdentifier(error) === undefined) throw error
+    return await refuse('address_taken')
+  }
+}
+
+async function change(
+  deps: ChangeEmailDeps,
+  tx: Transaction,
+  {
+    accountId,
+    pending,
+    revertUri,
+    origin,
+  }: { accountId: string; pending: PendingEmailChange; revertUri: string; origin: Origin },
+): Promise<void> {
+  const before = await getAccountById(tx, accountId)
+  const { email, canonical, locale } = pending
+  await updateAccountEmail(tx, accountId, { email, canonical, now: deps.clock.now() })
+  await deleteOtherCodesOfAccount(tx, { accountId })
+  await appendEvent(tx, emailChanged({ accountId, by: 'owner', ...origin }))
+  await notifyChange(tx, 'account', accountId)
+  const old = before.email
+  const oldCanonical = old === undefined ? undefined : canonicalEmail(old)
+  // An address that nobody had proven may be anybody's.
+  if (!old || !oldCanonical || !before.emailVerified || oldCanonical === canonical) return
+  const { id } = await requestCode(deps, tx, {
+    purpose: 'revert_email',
+    // Each change has a link of its own: a second one does not take the first one's away.
+    boundTo: `${accountId}:${oldCanonical}:${deps.clock.now().toISOString()}`,
+    payload: { accountId, email: old, canonical: oldCanonical },
+    ttlS: REVERT_TTL_S,
+  })
+  const { link } = await makeCode(deps, tx, { id })
+  await queueMessage(deps, tx, {
+    kind: 'email_changed',
+    recipient: old,
+    accountId,
+    locale,
+    fields: {
+      newEmailMasked: maskedEmail(email),
+      link: `${revertUri}?${new URLSearchParams({ link })}`,
+    },
+  })
+}
+
+export type EmailReverted =
+  /** `resetLink` is good for a new password, as if it had come by mail. */
+  { kind: 'reverted'; resetLink: string } | { kind: 'refused' }
+
+/**
+ * Gives the account its old address back: whoever reads mail there says that the change was not
+ * theirs. Every session and token ends, and a new password can be chosen at once.
+ */
+export async function revertEmailChange(
+  deps: ChangeEmailDeps & { endAccess: EndAccess },
+  { link, origin }: { link: string; origin: Origin },
+): Promise<EmailReverted> {
+  const { db, keyring, clock } = deps
+  const stored = await matchLink(deps, db, { purpose: 'revert_email', link })
+  const before = stored && payloadOf(keyring, stored, pendingRevert)
+  const account = before && (await findAccountById(db, before.accountId))
+  if (!stored || !before || !account) return { kind: 'refused' }
+  const { accountId, email, canonical } = before
+  try {
+    return await inTransaction<EmailReverted>(db, async (tx) => {
+      if (!(await lockActiveAccount(tx, accountId))) return { kind: 'refused' }
+      if (!(await consumeCode(tx, stored))) return { kind: 'refused' }
+      await updateAccountEmail(tx, accountId, { email, canonical, now: clock.now() })
+      await deps.endAccess(tx, accountId)
+      await appendEvent(tx, emailChanged({ accountId, by: 'revert', ...origin }))
+      await notifyChange(tx, 'account', accountId)
+      const payload = { identifier: email, locale: '', interactionUid: '' }
+      const asked = { purpose: 'reset_password', boundTo: link, payload } as const
+      const { id } = await requestCode(deps, tx, asked)
+      const reset = await makeCode(deps, tx, { id, accountId })
+      return { kind: 'reverted', resetLink: reset.link }
+    })
+  } catch (error) {
+    // Somebody else has it now: two people cannot have one address.
+    if (conflictingIdentifier(error) === undefined) throw error
+    return { kind: 'refused' }
+  }
+}
