@@ -18,6 +18,7 @@ import {
   deleteRecordsOfParties,
 } from '../surfaces/oidc/adapters/postgres_records.ts'
 import { inUnitOfWork } from '../surfaces/oidc/adapters/unit_of_work.ts'
+import { createBrowserAccounts } from '../surfaces/oidc/browser_accounts.ts'
 import { createApprovals } from '../surfaces/oidc/ciba/approvals.ts'
 import type { PingJob } from '../surfaces/oidc/ciba/ping_delivery.ts'
 import { createSessionEnder, type SessionEnder } from '../surfaces/oidc/end_session.ts'
@@ -114,7 +115,14 @@ export function createApp(parts: Parts, health: Health): Koa {
   })
   const { authorizationPost: posts, frontchannelLogout } = config.protocols
   const sessions = sessionEnder(parts)
+  const accounts = createBrowserAccounts({
+    db: parts.db,
+    issuer,
+    provider: () => runtime.provider(),
+    endSession: sessions.endByUid,
+  })
   mountOidc(app, {
+    accounts,
     runtime,
     stores,
     clients,
@@ -141,7 +149,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     brandName: config.brand.name,
     neededAcr: (params, client) => neededAcr(params, client, issuer),
     relyingParty: relyingPartyOf(issuer),
-    endSession: sessions.endByUid,
+    accounts,
     makeRoom: async (room) => {
       const limit = config.signIn.sessionsPerAccount
       if (limit > 0) await sessions.makeRoom({ ...room, limit })

@@ -84,6 +84,7 @@ describe('Approving on a telephone (OpenID Connect CIBA)', function () {
     await fillInLogin(page, ada)
     expect(await page.locator('#approvals-none').innerText()).to.match(/^Nothing is waiting/)
     await page.locator('#switch-account').click()
+    await page.locator('#another-account').click()
     await fillInLogin(page, bob)
     expect(await page.locator('#binding-message-0').innerText()).to.equal('for Bob')
   })

@@ -44,7 +44,7 @@ describe('The demonstration, started as a person starts it', function () {
 
   async function signIn(page: Page, host: string): Promise<void> {
     await page.goto(`http://${host}:${demoPort}/`)
-    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await fillInLogin(page, { id: '', email: EMAIL, password })
     await expectHeading(page, 'Demo application would like to access your account')
     await page.getByRole('button', { name: 'Allow' }).click()
@@ -86,14 +86,14 @@ describe('The demonstration, started as a person starts it', function () {
     await page.getByRole('button', { name: 'Sign out' }).click()
     await expectHeading(page, 'You are not signed in')
     expect(new URL(page.url()).port).to.equal(String(demoPort))
-    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await expectHeading(page, 'Sign in')
   })
 
   test('works under 127.0.0.1 too, on a telephone, and takes no for an answer', async (newVisitor) => {
     const page = await newVisitor({ width: 375, height: 667, colorScheme: 'dark' })
     await page.goto(`http://127.0.0.1:${demoPort}/`)
-    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await page.getByRole('button', { name: 'Back to Demo application' }).click()
     await expectHeading(page, 'You are not signed in')
     expect(await page.getByRole('status').innerText()).to.include('access_denied')

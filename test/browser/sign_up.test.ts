@@ -50,10 +50,10 @@ describe('A newcomer in a browser', function () {
       await page.getByLabel('New password').fill(NEW_PASSWORD)
       await page.getByRole('button', { name: 'Set the password' }).click()
       await expectHeading(page, 'Your password has been changed')
-      await page.getByRole('link', { name: 'Sign in' }).click()
+      await page.getByRole('link', { name: 'Sign in', exact: true }).click()
       await page.getByLabel('Email or username').fill(email)
       await page.getByLabel('Password').fill(NEW_PASSWORD)
-      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click()
       await expectHeading(page, /^Welcome /)
     })
   }

@@ -56,8 +56,8 @@ export type SignInInput = {
   interactionUid: string
   clientId: string
   remember: boolean
-  /** The account that this browser has signed in to before. */
-  deviceTrustedFor?: string | undefined
+  /** The accounts that this browser has signed in to before. */
+  deviceTrustedFor?: readonly string[]
   origin: Origin
 }
 
@@ -92,7 +92,7 @@ export async function signInWithPassword(
   const accountId = candidate?.account.id
   const reservation: SignInReservation = {
     accountKey: accountId ?? unknownKey(deps.keyring, identifier?.canonical ?? input.identifier),
-    deviceTrusted: accountId !== undefined && input.deviceTrustedFor === accountId,
+    deviceTrusted: accountId !== undefined && !!input.deviceTrustedFor?.includes(accountId),
     ...(input.origin.ip === undefined ? {} : { ip: input.origin.ip }),
   }
   const permit = await deps.limits.reserve(reservation)

@@ -46,14 +46,15 @@ export async function trustDevice(
   return token
 }
 
-/** Whether the bearer of this token is trusted with this very account. */
+/** Whether the bearer of these tokens is trusted with this very account. */
 export async function isTrustedDevice(
   { db, clock, keyring }: Deps,
-  { accountId, token }: { accountId: string; token: string | undefined },
+  { accountId, tokens }: { accountId: string; tokens: readonly string[] },
 ): Promise<boolean> {
-  if (!token || token.length > 100) return false
-  const tokenHash = hashOf(keyring, token)
-  return await findTrustedDevice(db, { accountId, tokenHash, now: clock.now() })
+  const usable = tokens.filter((token) => token !== '' && token.length <= 100)
+  if (usable.length === 0) return false
+  const tokenHashes = usable.map((token) => hashOf(keyring, token))
+  return await findTrustedDevice(db, { accountId, tokenHashes, now: clock.now() })
 }
 
 function hashOf(keyring: Keyring, token: string): Buffer {

@@ -31,13 +31,13 @@ export async function insertTrustedDevice(
 
 export async function findTrustedDevice(
   db: Db,
-  { accountId, tokenHash, now }: { accountId: string; tokenHash: Buffer; now: Date },
+  { accountId, tokenHashes, now }: { accountId: string; tokenHashes: Buffer[]; now: Date },
 ): Promise<boolean> {
   const rows = await query(
     db,
     `SELECT id FROM trusted_device
-      WHERE token_hash = $1 AND account_id = $2 AND expires_at > $3`,
-    [tokenHash, accountId, now],
+      WHERE token_hash = ANY($1::bytea[]) AND account_id = $2 AND expires_at > $3`,
+    [tokenHashes, accountId, now],
   )
   return rows.length > 0
 }

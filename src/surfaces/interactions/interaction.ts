@@ -14,7 +14,7 @@ import { findConsent } from '../../domain/clients/consent_store.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowNativeTarget } from '../../web/security_headers.ts'
 import { rememberDevice } from './known_device.ts'
-import type { InteractionDeps } from './mount.ts'
+import type { InteractionDeps, SessionOfInteraction } from './mount.ts'
 import { factorState, provenBefore } from './proven.ts'
 import { detailsOf, requestedOf } from './requested.ts'
 
@@ -164,7 +164,7 @@ export type Outcome = {
 
 /**
  * Hands the request back to the engine and returns where the browser goes next, on our own origin.
- * Someone who signed in as another person than the browser's session ends that session first.
+ * Someone who signed in as another person than the browser's session has that one wait meanwhile.
  */
 export async function finish(
   deps: InteractionDeps,
@@ -176,7 +176,7 @@ export async function finish(
   if (!outcome.error && attempt) await complete(deps, ctx, interaction, attempt)
   const before = details.session
   if (!outcome.error && attempt && before?.accountId && before.accountId !== attempt.accountId) {
-    if (before.uid) await deps.endSession(before.uid)
+    if (before.uid) await deps.accounts.park(ctx, { uid: before.uid, for: attempt.accountId })
     dropSession(details)
   }
   details.result = outcome.error ?? (await resultOf(deps, interaction, outcome.consented))
@@ -191,6 +191,17 @@ export async function forgetSession(
 ): Promise<void> {
   if (!details.session) return
   dropSession(details)
+  await save(deps, details)
+}
+
+/** The request goes on with another session of this browser. */
+export async function useSession(
+  deps: InteractionDeps,
+  details: EngineInteraction,
+  session: SessionOfInteraction,
+): Promise<void> {
+  dropSession(details)
+  ;(details as { session?: unknown }).session = session
   await save(deps, details)
 }
 

@@ -11,7 +11,7 @@ import { originOf } from '../../web/origin.ts'
 import { askForPasskey } from './ask_passkey.ts'
 import { goOn } from './dispatch.ts'
 import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
-import { knownAccountOf } from './known_device.ts'
+import { knownAccountsOf } from './known_device.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** Signing in with identifier and password. The same words whatever was wrong. */
@@ -46,7 +46,7 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
     interactionUid: interaction.uid,
     clientId: interaction.client.clientId,
     remember,
-    deviceTrustedFor: knownAccountOf(deps, ctx),
+    deviceTrustedFor: knownAccountsOf(deps, ctx),
     origin: originOf(ctx),
   })
   switch (result.kind) {

@@ -76,8 +76,12 @@ export type InteractionDeps = {
   neededAcr(params: Record<string, unknown>, client: Client): string | undefined
   /** Ends sessions of the account where one more would be too many; the browser's own one counts as that. */
   makeRoom(room: { accountId: string; exceptUid?: string | undefined }): Promise<void>
-  /** Ends the browser's session by its uid, with all that hangs on it. */
-  endSession(sessionUid: string): Promise<void>
+  /** The other accounts that are signed in to this browser. */
+  accounts: {
+    list(ctx: Context): Promise<string[]>
+    park(ctx: Context, input: { uid: string; for: string }): Promise<void>
+    take(ctx: Context, accountId: string): Promise<SessionOfInteraction | undefined>
+  }
   resourceServers: { find(identifier: string): Promise<ResourceServer | undefined> }
   /** Runs a request in one unit of work of the engine's stores. */
   inUnitOfWork<T>(work: () => Promise<T>): Promise<T>
@@ -86,6 +90,9 @@ export type InteractionDeps = {
   approvals?: ApprovalsPage | undefined
   onSignIn?: (outcome: 'success' | 'failed' | 'throttled') => void
 }
+
+/** What the engine remembers of the session that a request began with. */
+export type SessionOfInteraction = { accountId: string; uid: string; acr?: string; amr?: string[] }
 
 type Handler = (deps: InteractionDeps, ctx: Context) => Promise<void>
 

@@ -8,7 +8,7 @@ import { listSecondFactors } from '../../domain/credentials/factor_store.ts'
 import { isTrustedDevice } from '../../domain/sessions/trusted_device.ts'
 import type { EngineInteraction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
-import { trustedDeviceToken } from './trusted_device_cookie.ts'
+import { trustedDeviceTokens } from './trusted_device_cookie.ts'
 
 /**
  * What was proven in this interaction; or, where the sign-in before it is too weak and nothing else
@@ -43,13 +43,13 @@ export async function factorState(
 ): Promise<FactorState> {
   const { accountId, methods } = input.proven
   const enrolled = await listSecondFactors(deps.db, accountId)
-  const token = deps.mfa === 'never' ? undefined : trustedDeviceToken(ctx)
+  const tokens = deps.mfa === 'never' ? [] : trustedDeviceTokens(ctx)
   return {
     methods,
     neededAcr: deps.neededAcr(input.details.params, input.client),
     policy: deps.mfa,
     enrolled,
     passkeys: deps.relyingParty !== undefined,
-    deviceTrusted: enrolled.length > 0 && (await isTrustedDevice(deps, { accountId, token })),
+    deviceTrusted: enrolled.length > 0 && (await isTrustedDevice(deps, { accountId, tokens })),
   }
 }

@@ -6,11 +6,11 @@ import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { goOn, seeOther } from './dispatch.ts'
-import { finish, loadInteraction } from './interaction.ts'
+import { finish, loadInteraction, useSession } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
-/** Which account to go on with: the one signed in, or another one. */
+/** Which account to go on with: one of those that are signed in to this browser, or another one. */
 
 const chooserForm = z.object({
   csrf: z.string().max(200),
@@ -21,10 +21,13 @@ const chooserForm = z.object({
 export async function showAccounts(deps: InteractionDeps, ctx: Context): Promise<void> {
   const { uid, next, client, accountId } = await loadInteraction(deps, ctx)
   if (next.step !== 'select_account') return seeOther(ctx, `/interaction/${uid}`)
-  const account = accountId ? await findAccountById(deps.db, accountId) : undefined
+  const ids = [...(accountId ? [accountId] : []), ...(await deps.accounts.list(ctx))]
+  const accounts = await Promise.all([...new Set(ids)].map((id) => findAccountById(deps.db, id)))
   deps.pages.send(ctx, 'interactions/select_account', {
     client: clientViewOf(client),
-    accounts: account ? [{ id: account.id, ...accountViewOf(account) }] : [],
+    accounts: accounts.flatMap((account) =>
+      account ? [{ id: account.id, ...accountViewOf(account) }] : [],
+    ),
     action: `/interaction/${uid}/select_account`,
     csrf: issueCsrf(csrfKey(deps), [uid]),
   })
@@ -36,6 +39,22 @@ export async function submitAccount(deps: InteractionDeps, ctx: Context): Promis
   checkForm(deps, interaction, [interaction.uid], form.csrf)
   const path = `/interaction/${interaction.uid}`
   if (interaction.next.step !== 'select_account') return goOn(deps, ctx, interaction, path)
-  const chosen = form.account !== undefined && form.account === interaction.accountId
-  goOn(deps, ctx, interaction, chosen ? await finish(deps, ctx, interaction) : `${path}/login`)
+  if (await choose(deps, ctx, interaction, form.account)) {
+    return goOn(deps, ctx, interaction, await finish(deps, ctx, interaction))
+  }
+  goOn(deps, ctx, interaction, `${path}/login`)
+}
+
+/** False where the account has to sign in: it is another one, or its session has ended meanwhile. */
+async function choose(
+  deps: InteractionDeps,
+  ctx: Context,
+  { accountId, details }: Awaited<ReturnType<typeof loadInteraction>>,
+  chosen: string | undefined,
+): Promise<boolean> {
+  if (chosen === undefined) return false
+  if (chosen === accountId) return true
+  const session = await deps.accounts.take(ctx, chosen)
+  if (session) await useSession(deps, details, session)
+  return session !== undefined
 }

@@ -3,12 +3,15 @@ import { trustDevice } from '../../domain/sessions/trusted_device.ts'
 import { originOf } from '../../web/origin.ts'
 import type { InteractionDeps } from './mount.ts'
 
-/** "Don't ask again on this browser": a token of its own, which is worth nothing without a password. */
+/** "Don't ask again on this browser": tokens of its own, which are worth nothing without a password. */
 const TRUSTED_DEVICE_COOKIE = 'authcore_trusted_device'
+/** One for each account of a household; with one more, the oldest is forgotten. */
+const MAX_TOKENS = 5
 const DAY_MS = 86_400_000
 
-export function trustedDeviceToken(ctx: Context): string | undefined {
-  return ctx.cookies.get(TRUSTED_DEVICE_COOKIE, { signed: false })
+export function trustedDeviceTokens(ctx: Context): string[] {
+  const tokens = (ctx.cookies.get(TRUSTED_DEVICE_COOKIE, { signed: false }) ?? '').split('~')
+  return tokens.filter(Boolean).slice(0, MAX_TOKENS)
 }
 
 export async function trustThisBrowser(
@@ -18,7 +21,8 @@ export async function trustThisBrowser(
 ): Promise<void> {
   const days = deps.trustedDeviceDays
   const token = await trustDevice(deps, { accountId, days, origin: originOf(ctx) })
-  ctx.cookies.set(TRUSTED_DEVICE_COOKIE, token, {
+  const tokens = [token, ...trustedDeviceTokens(ctx)].slice(0, MAX_TOKENS)
+  ctx.cookies.set(TRUSTED_DEVICE_COOKIE, tokens.join('~'), {
     path: '/interaction',
     maxAge: days * DAY_MS,
     sameSite: 'lax',

@@ -7,6 +7,7 @@ import type { Pages } from '../../web/pages.ts'
 import { allowOpener } from '../../web/security_headers.ts'
 import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { inUnitOfWork, type RecordStores } from './adapters/unit_of_work.ts'
+import type { BrowserAccounts } from './browser_accounts.ts'
 import { takeEmptyBasic } from './empty_basic.ts'
 import { showOwnForm } from './engine_forms.ts'
 import { type FrontchannelDeps, showFrontchannelLogout } from './frontchannel_logout.ts'
@@ -21,6 +22,7 @@ import { SIGNED_INTROSPECTION } from './structured_tokens.ts'
  * and the person or client is told so instead of holding a code or token that is not there.
  */
 export type OidcMount = {
+  accounts: Pick<BrowserAccounts, 'endAll'>
   runtime: ProviderRuntime
   stores: RecordStores
   clients: ClientCache
@@ -69,7 +71,7 @@ function acceptOfMachine(ctx: Context): string {
 async function serve(
   ctx: Context,
   next: () => Promise<unknown>,
-  { runtime, stores, clients, pages, frontchannelLogout }: OidcMount,
+  { accounts, runtime, stores, clients, pages, frontchannelLogout }: OidcMount,
 ): Promise<void> {
   try {
     await takeEmptyBasic(ctx, clients)
@@ -77,6 +79,7 @@ async function serve(
       unit.origin = originOf(ctx)
       unit.lookForAnyToken = TOKEN_LOOKUPS.has(ctx.path)
       await runtime.handler()(ctx, next as never)
+      if (hasSignedOut(ctx)) await accounts.endAll(ctx)
     })
   } catch (error) {
     if (!MACHINE_PATHS.has(ctx.path)) throw error
@@ -87,6 +90,10 @@ async function serve(
   showOwnForm(ctx, pages)
   if (frontchannelLogout) await showFrontchannelLogout(frontchannelLogout, ctx)
   endFormChain(ctx, pages)
+}
+
+function hasSignedOut({ oidc }: Context): boolean {
+  return oidc?.route === 'end_session_confirm' && oidc.params?.['logout'] !== undefined
 }
 
 /**

@@ -56,7 +56,7 @@ export function signInUri(
     code_challenge: sha256(randomToken()).toString('base64url'),
     code_challenge_method: 'S256',
     ...(state === undefined ? {} : { state }),
-    ...(another ? { prompt: 'login' } : {}),
+    ...(another ? { prompt: 'select_account' } : {}),
     ...(maxAgeS === undefined ? {} : { max_age: String(maxAgeS) }),
     ...(acr === undefined ? {} : { acr_values: acr }),
   })

@@ -184,9 +184,9 @@ describe('domain/authentication/sign_in_with_password', function () {
 
   it('trusts the device only for the account it has signed in to', async () => {
     const { signIn, reserved } = setUp()
-    await signIn({ deviceTrustedFor: ada })
-    await signIn({ deviceTrustedFor: disabled })
-    await signIn({ deviceTrustedFor: ada, identifier: 'nobody' })
+    await signIn({ deviceTrustedFor: [ada] })
+    await signIn({ deviceTrustedFor: ['x', disabled] })
+    await signIn({ deviceTrustedFor: [ada], identifier: 'nobody' })
     expect(reserved.map(({ deviceTrusted }) => deviceTrusted)).to.deep.equal([true, false, false])
   })
 

@@ -281,18 +281,29 @@ describe('second factors', function () {
         days: 30,
         origin: { userAgent: 'Firefox' },
       })
-      expect(await isTrustedDevice(deps(), { accountId: ada, token })).to.equal(true)
-      expect(await isTrustedDevice(deps(), { accountId: bob, token })).to.equal(false)
+      expect(await isTrustedDevice(deps(), { accountId: ada, tokens: ['other', token] })).to.equal(
+        true,
+      )
+      expect(await isTrustedDevice(deps(), { accountId: bob, tokens: [token] })).to.equal(false)
       for (const wrong of [undefined, '', 'x', 'x'.repeat(10_000)]) {
-        expect(await isTrustedDevice(deps(), { accountId: ada, token: wrong })).to.equal(false)
+        expect(
+          await isTrustedDevice(deps(), {
+            accountId: ada,
+            tokens: wrong === undefined ? [] : [wrong],
+          }),
+        ).to.equal(false)
       }
       const end = later(30 * 86_400)
-      expect(await isTrustedDevice(deps(end), { accountId: ada, token })).to.equal(false)
+      expect(
+        await isTrustedDevice(deps(end), { accountId: ada, tokens: ['other', token] }),
+      ).to.equal(false)
       const [device] = await listTrustedDevices(db, { accountId: ada, now: NOW })
       expect(device).to.include({ userAgent: 'Firefox' })
       expect(await deleteTrustedDevice(db, { accountId: bob, id: device!.id })).to.equal(false)
       expect(await deleteTrustedDevice(db, { accountId: ada, id: device!.id })).to.equal(true)
-      expect(await isTrustedDevice(deps(), { accountId: ada, token })).to.equal(false)
+      expect(await isTrustedDevice(deps(), { accountId: ada, tokens: ['other', token] })).to.equal(
+        false,
+      )
     })
 
     it('are removed when they have expired', async () => {

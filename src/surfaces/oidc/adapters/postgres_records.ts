@@ -435,12 +435,12 @@ export async function deleteRecordsOfAccount(
   await query(
     db,
     `WITH unseen AS (
-       DELETE FROM session WHERE account_id = $1 AND uid_hash IS DISTINCT FROM $2)
+       DELETE FROM session WHERE account_id = $1 AND uid_hash IS DISTINCT FROM $2::bytea)
      DELETE FROM oidc_record
       WHERE model IN ('Session', 'Grant', 'RefreshToken', 'AccessToken', 'AuthorizationCode', 'DeviceCode',
                       'BackchannelAuthenticationRequest')
         AND account_id = $1
-        AND NOT (model = 'Session' AND uid_hash IS NOT DISTINCT FROM $2)
+        AND ($2::bytea IS NULL OR model <> 'Session' OR uid_hash IS DISTINCT FROM $2::bytea)
         AND NOT (model = 'Grant' AND id_hash = ANY($3::bytea[]))
         AND NOT (grant_hash IS NOT NULL AND grant_hash = ANY($3::bytea[]))`,
     [accountId, uidHash ?? null, grantHashes ?? []],
