@@ -341,6 +341,8 @@ async function ownPages({ server }: World, page: Page, person: Person, look: Loo
   await look(page, 'account_email_code')
   await page.goto(`${server.issuer}/revert_email?link=${'x'.repeat(43)}`)
   await look(page, 'revert_email')
+  await page.goto(`${server.issuer}/reset_factors?link=${'x'.repeat(43)}`)
+  await look(page, 'reset_factors')
   await page.goto(`${server.issuer}/account/sessions`)
   await look(page, 'account_sessions')
   await page.goto(`${server.issuer}/account/security/passkey`)

@@ -334,6 +334,13 @@ export const samples: Samples = {
     minimal: { ...form, link: 'abc' },
     states: { ended: { ...form, link: 'abc', error: 'ended' } },
   },
+  'interactions/reset_factors': {
+    minimal: { ...form, link: 'abc' },
+    states: {
+      ended: { ...form, link: 'abc', error: 'ended' },
+      done: { ...form, link: 'abc', signInUri: '/account/security' },
+    },
+  },
   'interactions/password_changed': {
     minimal: {},
     states: { full: { client, signInUri: '/interaction/x/login' } },

@@ -10,6 +10,7 @@ import { disableAccount, enableAccount } from '../../domain/accounts/block_accou
 import { createAccount } from '../../domain/accounts/create_account.ts'
 import { deleteAccount } from '../../domain/accounts/delete_account.ts'
 import { classifyIdentifier } from '../../domain/accounts/identifier.ts'
+import { issueFactorReset } from '../../domain/authentication/reset_factors.ts'
 import {
   assertAcceptablePassword,
   type PasswordPolicy,
@@ -113,6 +114,29 @@ function defineSetPassword(group: CliCommand): void {
 }
 
 function defineAccess(group: CliCommand): void {
+  group
+    .command(`factor-link ${USER}`)
+    .summary('make a link for somebody who lost their second factor')
+    .description(
+      `Makes a link with which its owner takes away the authenticators, passkeys and recovery codes of the account. It works once, ends every session, and signs nobody in. Hand it to nobody whom you have not recognised. ${WHO}`,
+    )
+    .option('--hours <hours>', 'how long the link is good (default: 1)', wholeNumber(1, 72), 1)
+    .examples('authcore user factor-link ada@example.com')
+    .answers(([who], { hours }: { hours: number }) =>
+      onUser(who!, async (place, { id: accountId }) => {
+        const issued = await issueFactorReset(
+          { ...place, keyring: place.keyring() },
+          { accountId, ttlS: hours * 3600, by: BY },
+        )
+        const query = new URLSearchParams({ link: issued.link })
+        const link = `${place.config.server.issuer}/reset_factors?${query}`
+        const expiresAt = issued.expiresAt.toISOString()
+        return {
+          data: { id: accountId, link, expiresAt },
+          text: `${link}\nGood until ${expiresAt}.`,
+        }
+      }),
+    )
   group
     .command(`disable ${USER}`)
     .summary('take an account its access')

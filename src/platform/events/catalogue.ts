@@ -69,6 +69,15 @@ export const factorAccepted = defineEvent<
 type FactorFact = { accountId: string; factor: string; factorId?: string; by?: string } & Origin
 export const factorAdded = defineEvent<FactorFact>('auth.factor.added', account)
 export const factorRemoved = defineEvent<FactorFact>('auth.factor.removed', account)
+/** An operator made a link with which its owner can take all factors away. */
+export const factorResetIssued = defineEvent<AccountFact & { expiresAt: string }>(
+  'auth.factor.reset_issued',
+  account,
+)
+export const factorResetRefused = defineEvent<{ reason: string } & Origin>(
+  'auth.factor.reset_refused',
+  () => undefined,
+)
 export const recoveryCodeUsed = defineEvent<{ accountId: string; left: number }>(
   'auth.recovery_code.used',
   ({ accountId }) => accountId,

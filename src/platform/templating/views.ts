@@ -15,6 +15,7 @@ export type Views = {
   'interactions/reset_password': ResetPasswordLocals
   'interactions/reset_by_link': ResetByLinkLocals
   'interactions/revert_email': RevertEmailLocals
+  'interactions/reset_factors': ResetFactorsLocals
   'interactions/password_changed': PasswordChangedLocals
   'interactions/second_factor': SecondFactorLocals
   'interactions/enrol_totp': EnrolTotpLocals
@@ -186,6 +187,13 @@ export type ResetByLinkLocals = Form &
 
 /** Posts `link`. */
 export type RevertEmailLocals = Form & { link: string; error?: 'ended' | undefined }
+
+/** Posts `link`; with `signInUri` it is done. */
+export type ResetFactorsLocals = Form & {
+  link: string
+  error?: 'ended' | undefined
+  signInUri?: string | undefined
+}
 
 export type PasswordChangedLocals = {
   client?: ClientView | undefined

@@ -2,7 +2,8 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import { revertEmailChange } from '../../domain/authentication/change_email.ts'
 import { recoverPassword } from '../../domain/authentication/recover_password.ts'
-import type { PasswordProblem } from '../../platform/templating/views.ts'
+import { resetFactors } from '../../domain/authentication/reset_factors.ts'
+import type { PasswordProblem, Views } from '../../platform/templating/views.ts'
 import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
@@ -12,7 +13,7 @@ import type { InteractionDeps } from './mount.ts'
 
 /**
  * Where the links of mails lead that are good in any browser: to a new password, or back to an address
- * that somebody took away. Opening one changes nothing and asks nothing, because mail scanners open everything; what is in it is looked at when a
+ * that somebody took away; and the one that an operator hands out. Opening one changes nothing and asks nothing, because mail scanners open everything; what is in it is looked at when a
  * button is pressed.
  */
 
@@ -74,7 +75,7 @@ function bindingsOf(link: string): string[] {
   return ['reset_link', link]
 }
 
-const revertForm = z.object({
+const linkForm = z.object({
   csrf: z.string().max(200),
   link: z.string().regex(/^[\w-]{1,100}$/),
 })
@@ -85,7 +86,7 @@ export async function openRevertLink(deps: InteractionDeps, ctx: Context): Promi
 
 /** Goes on to a new password: whoever changed the address may know the old one. */
 export async function submitRevertLink(deps: InteractionDeps, ctx: Context): Promise<void> {
-  const { csrf, link } = parseForm(revertForm, await readForm(ctx))
+  const { csrf, link } = parseForm(linkForm, await readForm(ctx))
   checkCsrf(csrfKey(deps), revertBindingsOf(link), csrf)
   await assertMayTryCode(deps, ctx)
   const result = await revertEmailChange(deps, { link, origin: originOf(ctx) })
@@ -107,4 +108,32 @@ function sendRevert(
 
 function revertBindingsOf(link: string): string[] {
   return ['revert_link', link]
+}
+
+export async function openFactorLink(deps: InteractionDeps, ctx: Context): Promise<void> {
+  sendFactors(deps, ctx, { link: String(ctx.query['link'] ?? '').slice(0, 100) })
+}
+
+export async function submitFactorLink(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const { csrf, link } = parseForm(linkForm, await readForm(ctx))
+  checkCsrf(csrfKey(deps), factorBindingsOf(link), csrf)
+  await assertMayTryCode(deps, ctx)
+  const result = await resetFactors(deps, { link, origin: originOf(ctx) })
+  if (result.kind === 'refused') return sendFactors(deps, ctx, { link, error: 'ended' }, 422)
+  sendFactors(deps, ctx, { link, signInUri: '/account/security' })
+}
+
+function sendFactors(
+  deps: InteractionDeps,
+  ctx: Context,
+  filled: Pick<Views['interactions/reset_factors'], 'link' | 'error' | 'signInUri'>,
+  status = 200,
+): void {
+  const csrf = issueCsrf(csrfKey(deps), factorBindingsOf(filled.link))
+  const locals = { action: '/reset_factors', csrf, ...filled }
+  deps.pages.send(ctx, 'interactions/reset_factors', locals, status)
+}
+
+function factorBindingsOf(link: string): string[] {
+  return ['factor_link', link]
 }

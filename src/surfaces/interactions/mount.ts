@@ -30,7 +30,14 @@ import { showForgotPassword, submitForgotPassword, submitResetPassword } from '.
 import { InteractionLost } from './interaction.ts'
 import { showLogin, submitLogin } from './login.ts'
 import { showLost } from './lost.ts'
-import { openResetLink, openRevertLink, submitResetLink, submitRevertLink } from './mail_links.ts'
+import {
+  openFactorLink,
+  openResetLink,
+  openRevertLink,
+  submitFactorLink,
+  submitResetLink,
+  submitRevertLink,
+} from './mail_links.ts'
 import { submitPasskey } from './passkey.ts'
 import { showSecondFactor, submitSecondFactor } from './second_factor.ts'
 import { showAccounts, submitAccount } from './select_account.ts'
@@ -130,6 +137,8 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.post('reset_password_submit', '/reset_password', form(submitResetLink))
   router.get('revert_email', '/revert_email', page(openRevertLink))
   router.post('revert_email_submit', '/revert_email', form(submitRevertLink))
+  router.get('reset_factors', '/reset_factors', page(openFactorLink))
+  router.post('reset_factors_submit', '/reset_factors', form(submitFactorLink))
   router.get('interaction_consent', at('consent'), page(showConsent))
   router.post('interaction_consent_submit', at('consent'), form(allowConsent))
   router.get('interaction_select_account', at('select_account'), page(showAccounts))

@@ -96,6 +96,17 @@ describe('authcore user', function () {
     expect((await refusal('show somebody')).code).to.equal('not_found')
   })
 
+  it('makes a link for a lost second factor, once it knows the password', async () => {
+    await place.run('user create --username lost --generate-password')
+    const made = (await place.run('user factor-link lost --hours 2 --json')).json()
+    expect(made.link).to.match(/^http[^?]+\/reset_factors\?link=[\w-]{43}$/)
+    const hours = (Date.parse(made.expiresAt) - Date.now()) / 3_600_000
+    expect(hours).to.be.closeTo(2, 0.1)
+    await place.run('user create --username keyless')
+    expect((await refusal('factor-link keyless')).hint).to.contain('set-password')
+    for (const who of ['lost', 'keyless']) await place.run(`user delete ${who} --yes`)
+  })
+
   it('finds an account by id, address and username, and never shows a hash', async () => {
     const runs = await Promise.all(
       [`show ${ada.id}`, 'show ADA@EXAMPLE.COM', 'show Ada', 'list', 'list --json'].map((line) =>

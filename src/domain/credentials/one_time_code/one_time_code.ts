@@ -24,7 +24,12 @@ import {
  * The row is written whether there is anybody to write to or not, and the worker finds that out: what
  * somebody who tries addresses sees, and how long it takes, is the same (OWASP Forgot Password).
  */
-export type CodePurpose = 'sign_up' | 'reset_password' | 'change_email' | 'revert_email'
+export type CodePurpose =
+  | 'sign_up'
+  | 'reset_password'
+  | 'change_email'
+  | 'revert_email'
+  | 'reset_factors'
 
 export type CodeDeps = { keyring: Keyring; clock: Clock }
 

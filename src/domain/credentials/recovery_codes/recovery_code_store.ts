@@ -38,6 +38,16 @@ export async function findRecoveryCodeSet(
   return row && { salt: row.salt, createdAt: row.created_at, unused: row.unused }
 }
 
+/** False where there were none. */
+export async function deleteRecoveryCodes(tx: Db, accountId: string): Promise<boolean> {
+  const rows = await query(
+    tx,
+    'DELETE FROM recovery_code_set WHERE account_id = $1 RETURNING account_id',
+    [accountId],
+  )
+  return rows.length > 0
+}
+
 /** Uses the code up: of several that present it at once, one succeeds. */
 export async function consumeRecoveryCodeRow(
   tx: Db,
