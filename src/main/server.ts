@@ -143,6 +143,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     rateLimits: parts.limits,
     signUp: { open: config.signIn.signUp === 'open', domains: config.signIn.signUpDomains },
     recovery: channelsOf(config).has('email'),
+    emailSignIn: config.signIn.email !== 'off' && channelsOf(config).has('email'),
     endAccess: sessions.endAccess,
     mfa: config.signIn.mfa,
     trustedDeviceDays: config.signIn.trustedDeviceDays,

@@ -131,6 +131,7 @@ function codeDeps(parts: Parts): DeliverCodeDeps {
   return {
     ...parts,
     issuer: config.server.issuer,
+    emailSignIn: config.signIn.email === 'link' ? 'link' : 'code',
     mayIssue: async (recipient) => (await limits.consume('code_recipient', recipient)).allowed,
   }
 }

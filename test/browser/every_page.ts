@@ -48,7 +48,11 @@ const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
 export async function startWorld(): Promise<World> {
   const server = await startAuthCore({
     worker: true,
-    env: { AUTHCORE_FRONTCHANNEL_LOGOUT: 'true', AUTHCORE_SIGN_UP: 'open' },
+    env: {
+      AUTHCORE_FRONTCHANNEL_LOGOUT: 'true',
+      AUTHCORE_SIGN_UP: 'open',
+      AUTHCORE_EMAIL_SIGN_IN: 'code',
+    },
   })
   await addApi(server)
   const site = await startClientSite(server, {
@@ -243,6 +247,14 @@ async function newcomerPages({ server, site }: World, page: Page, look: Look): P
   await page.locator('#allow').click()
   await page.locator('#sign-in-again').waitFor()
   await page.goto(`${site.startUri}?prompt=login`)
+  await page.locator('#email-sign-in').click()
+  await page.locator('#send-code').waitFor()
+  await look(page, 'email_sign_in')
+  await page.locator('#login').fill('nobody')
+  await page.locator('#send-code').click()
+  await page.locator('#code').waitFor()
+  await look(page, 'email_code')
+  await page.locator('#sign-in-instead').click()
   await page.locator('#forgot-password').click()
   await page.locator('#send-code').waitFor()
   await look(page, 'forgot_password')

@@ -21,6 +21,8 @@ const LINKED = new Set<ViewName>([
   'interactions/second_factor',
   'interactions/recovery_codes',
   'account/email',
+  'interactions/email_sign_in',
+  'interactions/email_code',
 ])
 
 function everyText(

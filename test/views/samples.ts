@@ -126,6 +126,7 @@ export const samples: Samples = {
         ...login,
         signUpUri: '/interaction/x/sign_up',
         forgotUri: '/x',
+        emailUri: '/x',
         client,
         login: 'amira@example.com',
         remember: true,
@@ -305,6 +306,21 @@ export const samples: Samples = {
     },
   },
   'interactions/verify_elsewhere': { minimal: { code: '1234 5678' }, states: {} },
+  'interactions/email_sign_in': {
+    minimal: { ...form, login: '', signInUri: '/x' },
+    states: {
+      full: { ...form, client, login: longEmail, signInUri: '/x' },
+      missing: { ...form, login: '', signInUri: '/x', error: 'missing_login' },
+      throttled: { ...form, login: '', signInUri: '/x', error: 'too_many_attempts' },
+    },
+  },
+  'interactions/email_code': {
+    minimal: { ...form, code: '', againUri: '/x', signInUri: '/x' },
+    states: {
+      full: { ...form, client, code: '12345678', remember: true, againUri: '/x', signInUri: '/x' },
+      wrong: { ...form, code: '', againUri: '/x', signInUri: '/x', error: 'wrong_code' },
+    },
+  },
   'interactions/forgot_password': {
     minimal: { ...form, login: '' },
     states: {

@@ -35,6 +35,7 @@ export type Assurance = { acr: string; amr: string[] }
 
 export type Method =
   | 'password'
+  | 'email_code'
   | 'totp'
   | 'recovery_code'
   | 'passkey'
@@ -51,6 +52,8 @@ const METHODS: Readonly<
   Record<Method, { factors: readonly string[]; channel: string; amr: string; resists?: true }>
 > = {
   password: { factors: ['knowledge'], channel: 'password', amr: 'pwd' },
+  // RFC 8176 has no name for it, and `otp` would be read back as an authenticator.
+  email_code: { factors: ['mailbox'], channel: 'email', amr: 'email' },
   totp: { factors: ['possession'], channel: 'authenticator', amr: 'otp' },
   // A look-up secret (NIST SP 800-63B-4 §3.1.2): something that one has.
   recovery_code: { factors: ['possession'], channel: 'paper', amr: 'otp' },

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { Account } from '../accounts/account.ts'
 import { findAccountByIdentifier } from '../accounts/account_store.ts'
+import { classifyIdentifier } from '../accounts/identifier.ts'
 import { makeCode } from '../credentials/one_time_code/one_time_code.ts'
 import {
   lockOneTimeCode,
@@ -10,6 +11,7 @@ import {
 import { type QueueDeps, queueMessage } from '../messaging/queue_message.ts'
 import { emailChangeOf } from './change_email.ts'
 import { recoveryIdentifier, recoveryOf } from './recover_password.ts'
+import { emailSignInOf } from './sign_in_by_email.ts'
 import { signUpOf } from './sign_up.ts'
 
 /**
@@ -19,6 +21,8 @@ import { signUpOf } from './sign_up.ts'
 export type DeliverCodeDeps = QueueDeps & {
   db: Db
   issuer: string
+  /** What a mail to sign in by carries. */
+  emailSignIn: 'code' | 'link'
   /** Counts a code to this mailbox; false where it got too many already. */
   mayIssue(recipient: string): Promise<boolean>
 }
@@ -28,9 +32,13 @@ export async function deliverCode(deps: DeliverCodeDeps, codeId: string): Promis
     const stored = await lockOneTimeCode(tx, codeId, deps.clock.now())
     // It was made by an attempt of this job whose end was not heard, or is too old, or was replaced.
     if (!stored || stored.codeHash) return
-    switch (z.enum(['sign_up', 'reset_password', 'change_email']).parse(stored.purpose)) {
+    switch (
+      z.enum(['sign_up', 'sign_in', 'reset_password', 'change_email']).parse(stored.purpose)
+    ) {
       case 'sign_up':
         return await deliverSignUp(deps, tx, stored)
+      case 'sign_in':
+        return await deliverSignIn(deps, tx, stored)
       case 'reset_password':
         return await deliverReset(deps, tx, stored)
       case 'change_email':
@@ -54,6 +62,31 @@ async function deliverSignUp(
   const link = `${issuer}/interaction/${interactionUid}/verify_email?code=${code}`
   const fields = { code: grouped(code), link, client }
   await queueMessage(deps, tx, { kind: 'verify_email', recipient, locale, fields })
+}
+
+async function deliverSignIn(
+  deps: DeliverCodeDeps,
+  tx: Transaction,
+  stored: StoredCode,
+): Promise<void> {
+  const { keyring, issuer } = deps
+  const asked = emailSignInOf(keyring, stored)
+  const identifier = classifyIdentifier(asked.identifier)
+  const account = identifier && (await findAccountByIdentifier(tx, identifier))
+  if (!account || !mayRecover(account)) return
+  if (!(await deps.mayIssue(account.id))) return
+  const { code } = await makeCode(deps, tx, { id: stored.id, accountId: account.id })
+  const to = {
+    recipient: account.email,
+    accountId: account.id,
+    locale: localeOf(account, asked.locale),
+  }
+  if (deps.emailSignIn === 'code') {
+    const fields = { code: grouped(code) }
+    return await queueMessage(deps, tx, { kind: 'sign_in_code', ...to, fields })
+  }
+  const link = `${issuer}/interaction/${asked.interactionUid}/email_code?code=${code}`
+  await queueMessage(deps, tx, { kind: 'magic_link', ...to, fields: { link } })
 }
 
 /** To the new address, which has to be read in the session that asked. */

@@ -86,6 +86,11 @@ type DeviceFact = { accountId: string; deviceId?: string; by?: string } & Origin
 export const deviceTrusted = defineEvent<DeviceFact>('auth.device.trusted', account)
 export const deviceDistrusted = defineEvent<DeviceFact>('auth.device.distrusted', account)
 
+/** Somebody asks for a code to sign in by. Whose it is is not kept: it may be nobody's. */
+export const emailCodeRequested = defineEvent<{ clientId: string } & Origin>(
+  'auth.login.code_requested',
+  () => undefined,
+)
 /** Somebody signs up or recovers a password. Whose address it is is not kept: it may be nobody's. */
 type AskedFact = { clientId: string } & Origin
 export const signUpRequested = defineEvent<AskedFact>('auth.sign_up.requested', () => undefined)

@@ -11,6 +11,8 @@ export type Views = {
   'interactions/sign_up': SignUpLocals
   'interactions/verify_email': VerifyEmailLocals
   'interactions/verify_elsewhere': VerifyElsewhereLocals
+  'interactions/email_sign_in': EmailSignInLocals
+  'interactions/email_code': EmailCodeLocals
   'interactions/forgot_password': ForgotPasswordLocals
   'interactions/reset_password': ResetPasswordLocals
   'interactions/reset_by_link': ResetByLinkLocals
@@ -100,6 +102,8 @@ export type LoginLocals = Form & {
   /** Where an account can be made; absent where that is not offered. */
   signUpUri?: string | undefined
   forgotUri?: string | undefined
+  /** Where one signs in by a mail. */
+  emailUri?: string | undefined
 }
 
 /** A page whose script asks the browser for a passkey; see `views/assets/passkey.js`. */
@@ -163,6 +167,24 @@ export type ForgotPasswordLocals = Form & {
   login: string
   error?: 'missing_login' | 'too_many_attempts' | undefined
   signInUri?: string | undefined
+}
+
+/** Posts `login`. */
+export type EmailSignInLocals = Form & {
+  client?: ClientView | undefined
+  login: string
+  signInUri: string
+  error?: 'missing_login' | 'too_many_attempts' | undefined
+}
+
+/** Posts `code` and maybe `remember=yes`. */
+export type EmailCodeLocals = Form & {
+  client?: ClientView | undefined
+  code: string
+  remember?: boolean | undefined
+  againUri: string
+  signInUri: string
+  error?: 'wrong_code' | undefined
 }
 
 /** Posts `code`, `password` and maybe `end_others=yes`. */

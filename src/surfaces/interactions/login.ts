@@ -94,6 +94,7 @@ export async function sendLogin(
       action: `${path}/login`,
       cancelAction: `${path}/cancel`,
       signUpUri: deps.signUp.open ? `${path}/sign_up` : undefined,
+      emailUri: deps.emailSignIn ? `${path}/email_sign_in` : undefined,
       forgotUri: deps.recovery ? `${path}/forgot_password` : undefined,
       csrf: issueCsrf(csrfKey(deps), [interaction.uid]),
       passkey: options === undefined ? undefined : { options, action: `${path}/passkey` },

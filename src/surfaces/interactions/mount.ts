@@ -25,6 +25,12 @@ import { type ApprovalsPage, answerApproval, showApprovals } from './approvals.t
 import { cancel } from './cancel.ts'
 import { allowConsent, showConsent } from './consent.ts'
 import { dispatch } from './dispatch.ts'
+import {
+  showEmailCode,
+  showEmailSignIn,
+  submitEmailCode,
+  submitEmailSignIn,
+} from './email_sign_in.ts'
 import { confirmEnrolment, showEnrolment } from './enrol_factor.ts'
 import { showForgotPassword, submitForgotPassword, submitResetPassword } from './forgot_password.ts'
 import { InteractionLost } from './interaction.ts'
@@ -69,6 +75,8 @@ export type InteractionDeps = {
   signUp: SignUpPolicy
   /** Whether a forgotten password can be set anew: it takes a way to send mail. */
   recovery: boolean
+  /** Whether a mail signs in instead of a password. */
+  emailSignIn: boolean
   /** Ends the sessions and tokens of an account. */
   endAccess: EndAccess
   limits: SignInLimits
@@ -126,6 +134,10 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.get('interaction_verify_email', at('verify_email'), page(showVerifyEmail))
   router.post('interaction_verify_email_submit', at('verify_email'), form(submitVerifyEmail))
   router.post('interaction_verify_email_resend', at('verify_email/resend'), form(resendCode))
+  router.get('interaction_email_sign_in', at('email_sign_in'), page(showEmailSignIn))
+  router.post('interaction_email_sign_in_submit', at('email_sign_in'), form(submitEmailSignIn))
+  router.get('interaction_email_code', at('email_code'), page(showEmailCode))
+  router.post('interaction_email_code_submit', at('email_code'), form(submitEmailCode))
   router.get('interaction_forgot_password', at('forgot_password'), page(showForgotPassword))
   router.post(
     'interaction_forgot_password_submit',

@@ -26,6 +26,7 @@ import {
  */
 export type CodePurpose =
   | 'sign_up'
+  | 'sign_in'
   | 'reset_password'
   | 'change_email'
   | 'revert_email'

@@ -14,6 +14,10 @@ export const signInSection = z.strictObject({
     env: 'AUTHCORE_MFA',
     doc: 'When a second factor is asked for: `never` (only where a client or a request asks for it with an `acr`), `when_enrolled` (of everybody who has one) or `required` (of everybody; who has none sets one up within the sign-in).',
   }),
+  email: setting(z.enum(['off', 'code', 'link']).default('off'), {
+    env: 'AUTHCORE_EMAIL_SIGN_IN',
+    doc: 'Whether people may sign in by a mail instead of a password: with a `code` to type, or a `link` that fills it in. It is one factor. It needs a way to send mail.',
+  }),
   signUp: setting(z.enum(['closed', 'open']).optional(), {
     env: 'AUTHCORE_SIGN_UP',
     doc: 'Whether people make accounts themselves, with an address that they prove by a code. It needs a way to send mail.',

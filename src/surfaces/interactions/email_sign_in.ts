@@ -1,0 +1,134 @@
+import type { Context } from 'koa'
+import { z } from 'zod'
+import {
+  beginEmailSignIn,
+  completeEmailSignIn,
+} from '../../domain/authentication/sign_in_by_email.ts'
+import type { Views } from '../../platform/templating/views.ts'
+import { clientViewOf } from '../../web/client_view.ts'
+import { issueCsrf } from '../../web/csrf.ts'
+import { parseForm, readForm } from '../../web/forms.ts'
+import { originOf } from '../../web/origin.ts'
+import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
+import { goOn, seeOther } from './dispatch.ts'
+import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
+import { checkForm, csrfKey } from './login.ts'
+import type { InteractionDeps } from './mount.ts'
+
+/** Signing in without a password: who it is, then the code from the mail. */
+
+const askForm = z.object({ csrf: z.string().max(200), login: z.string().max(400).default('') })
+const codeForm = z.object({
+  csrf: z.string().max(200),
+  code: z.string().max(40).default(''),
+  remember: z.enum(['yes']).optional(),
+})
+
+export async function showEmailSignIn(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  if (!deps.emailSignIn) return seeOther(ctx, `/interaction/${interaction.uid}`)
+  sendAsk(deps, ctx, interaction, {})
+}
+
+/** The same page and the same work whether there is such an account or not. */
+export async function submitEmailSignIn(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const { csrf, login } = parseForm(askForm, await readForm(ctx))
+  checkForm(deps, interaction, bindingsOf(interaction), csrf)
+  if (!deps.emailSignIn) return seeOther(ctx, `/interaction/${interaction.uid}`)
+  if (login.trim() === '') {
+    return sendAsk(deps, ctx, interaction, { error: 'missing_login' }, 422)
+  }
+  if (!(await mayAskForCode(deps, ctx))) {
+    return sendAsk(deps, ctx, interaction, { error: 'too_many_attempts' }, 429)
+  }
+  await beginEmailSignIn(deps, {
+    identifier: login,
+    locale: deps.pages.localeOf(ctx),
+    interactionUid: interaction.uid,
+    clientId: interaction.client.clientId,
+    origin: originOf(ctx),
+  })
+  sendCode(deps, ctx, interaction, { code: '' })
+}
+
+/**
+ * Where the link of the mail leads. The browser that asked finds the code filled in and presses the
+ * button; any other shows it, to be typed where it is wanted. Opening it uses nothing up.
+ */
+export async function showEmailCode(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const code = /^[0-9]{8}$/.exec(String(ctx.query['code'] ?? ''))?.[0] ?? ''
+  const interaction = await loadInteraction(deps, ctx).catch((error) => {
+    if (error instanceof InteractionLost && code !== '') return undefined
+    throw error
+  })
+  if (interaction) return sendCode(deps, ctx, interaction, { code })
+  const shown = `${code.slice(0, 4)} ${code.slice(4)}`
+  deps.pages.send(ctx, 'interactions/verify_elsewhere', { code: shown })
+}
+
+export async function submitEmailCode(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const form = parseForm(codeForm, await readForm(ctx))
+  const { uid, client } = interaction
+  checkForm(deps, interaction, bindingsOf(interaction), form.csrf)
+  if (!deps.emailSignIn) return seeOther(ctx, `/interaction/${uid}`)
+  await assertMayTryCode(deps, ctx)
+  const remember = form.remember === 'yes'
+  const result = await completeEmailSignIn(deps, {
+    interactionUid: uid,
+    clientId: client.clientId,
+    code: form.code,
+    remember,
+    origin: originOf(ctx),
+  })
+  if (result.kind === 'signed_in') return goOn(deps, ctx, interaction, `/interaction/${uid}`)
+  deps.onSignIn?.('failed')
+  sendCode(deps, ctx, interaction, { code: '', remember, error: 'wrong_code' }, 422)
+}
+
+function sendAsk(
+  deps: InteractionDeps,
+  ctx: Context,
+  interaction: Interaction,
+  { error }: Pick<Views['interactions/email_sign_in'], 'error'>,
+  status = 200,
+): void {
+  const locals = {
+    ...commonOf(deps, interaction),
+    action: `/interaction/${interaction.uid}/email_sign_in`,
+    login: loginHint(interaction),
+    error,
+  }
+  deps.pages.send(ctx, 'interactions/email_sign_in', locals, status)
+}
+
+function sendCode(
+  deps: InteractionDeps,
+  ctx: Context,
+  interaction: Interaction,
+  filled: Pick<Views['interactions/email_code'], 'code' | 'remember' | 'error'>,
+  status = 200,
+): void {
+  const path = `/interaction/${interaction.uid}`
+  const locals = {
+    ...commonOf(deps, interaction),
+    action: `${path}/email_code`,
+    againUri: `${path}/email_sign_in`,
+    ...filled,
+  }
+  deps.pages.send(ctx, 'interactions/email_code', locals, status)
+}
+
+function commonOf(deps: InteractionDeps, interaction: Interaction) {
+  const { uid, client } = interaction
+  return {
+    client: clientViewOf(client),
+    signInUri: `/interaction/${uid}/login`,
+    csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
+  }
+}
+
+function bindingsOf({ uid }: Interaction): string[] {
+  return [uid, 'email_sign_in']
+}
