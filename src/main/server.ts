@@ -175,6 +175,8 @@ function offerAccount(app: Koa, parts: Parts): void {
     uidHash: codec.uidHash,
     rateLimits: parts.limits,
     sendsMail: channelsOf(config).has('email'),
+    deletionGraceDays:
+      config.signIn.accountDeletion === 'self' ? config.signIn.deletionGraceDays : undefined,
     issuer: config.server.issuer,
     brandName: config.brand.name,
     relyingParty: relyingPartyOf(config.server.issuer),

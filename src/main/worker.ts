@@ -1,3 +1,5 @@
+import type { EndAccess } from '../domain/accounts/account.ts'
+import { deleteDueAccounts } from '../domain/accounts/schedule_deletion.ts'
 import { createAuditSink } from '../domain/audit/audit_trail.ts'
 import { deleteExpiredAttempts } from '../domain/authentication/attempt_store.ts'
 import { type DeliverCodeDeps, deliverCode } from '../domain/authentication/deliver_code.ts'
@@ -23,6 +25,7 @@ import { rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
 import { deleteExpiredRecords } from '../surfaces/oidc/adapters/housekeeping.ts'
 import { deleteRecordsOfClient } from '../surfaces/oidc/adapters/postgres_records.ts'
 import { deliverPing } from '../surfaces/oidc/ciba/ping_delivery.ts'
+import { createSessionEnder } from '../surfaces/oidc/end_session.ts'
 import { deliverLogout } from '../surfaces/oidc/logout_delivery.ts'
 import { APPROVALS_PATH } from '../surfaces/oidc/paths.ts'
 import { type Parts, rotationPolicy } from './compose.ts'
@@ -74,6 +77,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         name: 'registration_token',
         run: () => deleteExpiredRegistrationTokens(db, { now: clock.now(), limit: BATCH }),
       },
+      {
+        name: 'account_deletion',
+        run: () => deleteDueAccounts({ db, clock }, { limit: 100, endAccess: endAccessOf(parts) }),
+      },
       { name: 'unused_registration', run: () => deleteUnused(parts) },
       {
         name: 'message',
@@ -103,11 +110,16 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   }
 }
 
+function endAccessOf({ stores, codec, runtime }: Parts): EndAccess {
+  return createSessionEnder({ stores, codec, provider: () => runtime.provider() }).endAccess
+}
+
 function securityNoticesOf(parts: Parts): EventSink {
   const approvalsUri = `${parts.config.server.issuer}${APPROVALS_PATH}`
   return createSecurityNotices({
     ...parts,
     approvalsUri,
+    accountUri: `${parts.config.server.issuer}/account`,
     sessionsUri: `${parts.config.server.issuer}/account/sessions`,
     deviceName: deviceWordsOf,
   })

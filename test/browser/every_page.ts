@@ -344,6 +344,8 @@ async function ownPages({ server }: World, page: Page, person: Person, look: Loo
   await look(page, 'account_profile_refused')
   await page.goto(`${server.issuer}/account/applications`)
   await look(page, 'account_applications')
+  await page.goto(`${server.issuer}/account/delete`)
+  await look(page, 'account_delete')
   await page.goto(`${server.issuer}/account/profile/email`)
   await page.locator('#send-code').waitFor()
   await look(page, 'account_email')

@@ -519,6 +519,17 @@ export const samples: Samples = {
         emailVerified: true,
         since: '2026-03-01T10:00:00.000Z',
         switchUri: '/authorize?prompt=login',
+        deletion: { uri: '/account/delete' },
+      },
+      scheduled: {
+        page: 'overview',
+        account,
+        since: '2026-03-01T10:00:00.000Z',
+        deletion: {
+          at: '2026-03-15T10:00:00.000Z',
+          keepAction: '/account/delete/cancel',
+          csrf: 'csrf-token-1',
+        },
       },
       unverified: {
         page: 'overview',
@@ -553,6 +564,17 @@ export const samples: Samples = {
           { claim: 'zoneinfo', value: 'Nowhere', faulty: true },
           { claim: 'name', value: '', faulty: true },
         ],
+      },
+    },
+  },
+  'account/delete': {
+    minimal: { ...form, account: { name: 'Amira' }, graceDays: 14 },
+    states: {
+      done: {
+        ...form,
+        account,
+        graceDays: 1,
+        at: '2026-03-15T10:00:00.000Z',
       },
     },
   },

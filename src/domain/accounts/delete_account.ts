@@ -1,7 +1,7 @@
 import { accountDeleted } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
-import { type Db, inTransaction } from '../../platform/persistence/db.ts'
+import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { EndAccess } from './account.ts'
 import { accountNotFound, deleteAccountRow, lockAccount } from './account_store.ts'
 
@@ -10,19 +10,27 @@ import { accountNotFound, deleteAccountRow, lockAccount } from './account_store.
  * opaque id only.
  *
  * @param endAccess ends its sessions and tokens in the same transaction, while the row still stands
+ * @param onlyIf is asked once nobody else can change the account any more
+ * @returns false where `onlyIf` said no
  * @throws DomainError `not_found`
  */
 export async function deleteAccount(
   { db }: { db: Db },
   id: string,
-  { by, endAccess }: { by?: string; endAccess?: EndAccess } = {},
-): Promise<void> {
-  await inTransaction(db, async (tx) => {
+  {
+    by,
+    endAccess,
+    onlyIf,
+  }: { by?: string; endAccess?: EndAccess; onlyIf?: (tx: Transaction) => Promise<boolean> } = {},
+): Promise<boolean> {
+  return await inTransaction(db, async (tx) => {
     // The row first, as everybody does who works on an account: two orders would be a deadlock.
     if (!(await lockAccount(tx, id))) throw accountNotFound()
+    if (onlyIf && !(await onlyIf(tx))) return false
     await endAccess?.(tx, id)
     await deleteAccountRow(tx, id)
     await appendEvent(tx, accountDeleted({ accountId: id, ...(by ? { by } : {}) }))
     await notifyChange(tx, 'account', id)
+    return true
   })
 }

@@ -1,5 +1,6 @@
 import { isId } from '../../core/ids.ts'
 import {
+  accountDeletionScheduled,
   accountLocked,
   approvalRequested,
   factorAdded,
@@ -18,6 +19,8 @@ import { type MessageToQueue, type QueueDeps, queueMessage } from './queue_messa
 type Deps = QueueDeps & {
   /** Where a person answers applications that ask for approval. */
   approvalsUri: string
+  /** Where a person looks after their account. */
+  accountUri: string
   /** Where a person sees where they are signed in. */
   sessionsUri: string
   /** What a User-Agent header says of itself, in a word or two. */
@@ -73,6 +76,10 @@ const NOTICES: Readonly<
           },
         }
       : undefined,
+  [accountDeletionScheduled.type]: ({ at }, { deps }) => ({
+    kind: 'account_deletion_scheduled',
+    fields: { at: String(at), link: deps.accountUri },
+  }),
   [passwordChanged.type]: () => ({ kind: 'password_changed', fields: {} }),
   [factorAdded.type]: (fact) => aboutFactor('factor_added', fact),
   [factorRemoved.type]: (fact) => aboutFactor('factor_removed', fact),

@@ -24,6 +24,15 @@ export const accountCreated = defineEvent<AccountFact>('auth.user_created', acco
 export const accountDisabled = defineEvent<AccountFact>('auth.account.disabled', account)
 export const accountEnabled = defineEvent<AccountFact>('auth.account.enabled', account)
 export const accountDeleted = defineEvent<AccountFact>('auth.account.deleted', account)
+/** Its owner wants it gone; `at` is when. */
+export const accountDeletionScheduled = defineEvent<AccountFact & { at: string } & Origin>(
+  'auth.account.deletion_scheduled',
+  account,
+)
+export const accountDeletionCancelled = defineEvent<AccountFact & Origin>(
+  'auth.account.deletion_cancelled',
+  account,
+)
 /** Names what changed, never to what. */
 export const profileChanged = defineEvent<AccountFact & { fields: string[] } & Origin>(
   'auth.profile.changed',

@@ -38,6 +38,7 @@ export type Views = {
   'interactions/restart': RestartLocals
   'account/overview': OverviewLocals
   'account/profile': ProfileLocals
+  'account/delete': DeleteLocals
   'account/email': EmailLocals
   'account/security': SecurityLocals
   'account/totp': TotpLocals
@@ -401,6 +402,8 @@ export type OverviewLocals = AccountPage & {
   /** ISO 8601. */
   since: string
   switchUri?: string | undefined
+  /** Where the account can be deleted, or when it will be gone and how it is kept. */
+  deletion?: { uri: string } | { at: string; keepAction: string; csrf: string } | undefined
 }
 
 /** Posts each field by its name; what is empty is taken away. */
@@ -429,6 +432,15 @@ export type ProfileFieldName =
   | 'zoneinfo'
 
 /** Posts to addresses below /account/security, each form with `csrf`. */
+/** Posts nothing but the proof that it was this page. */
+export type DeleteLocals = Form & {
+  account: AccountView
+  /** How many days there are to think better of it. */
+  graceDays: number
+  /** It is done: when the account will be gone. */
+  at?: string | undefined
+}
+
 /** Posts `email`, and where a change waits for its code, `code` to the action of that. */
 export type EmailLocals = AccountPage &
   Form & {

@@ -17,6 +17,7 @@ import { assertSameOrigin } from '../../web/csrf.ts'
 import type { Pages } from '../../web/pages.ts'
 import { recordForbidden } from '../../web/refusals.ts'
 import { revokeApplication, showApplications } from './applications.ts'
+import { deleteOwnAccount, keepAccount, showDeletion } from './deletion.ts'
 import { askForEmail, confirmEmail, showEmail } from './email.ts'
 import { showOverview } from './overview.ts'
 import { addPasskey, removePasskey, renamePasskey, showPasskey } from './passkeys.ts'
@@ -44,6 +45,8 @@ export type AccountDeps = {
   limits: SignInLimits
   rateLimits: RateLimits
   jobs: JobQueue
+  /** Days in which a deletion can be taken back; undefined where people do not delete accounts. */
+  deletionGraceDays: number | undefined
   /** Whether there is a way to send mail. */
   sendsMail: boolean
   recorder: EventRecorder
@@ -98,6 +101,9 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.get('account_signed_in', at('/signed_in'), async (ctx) =>
     comeBack(ctx as unknown as Context),
   )
+  router.get('account_delete', at('/delete'), page(showDeletion))
+  router.post('account_delete_submit', at('/delete'), form(deleteOwnAccount))
+  router.post('account_keep', at('/delete/cancel'), form(keepAccount))
   router.get('account_profile', at('/profile'), page(showProfile))
   router.post('account_profile_change', at('/profile'), form(changeOwnProfile))
   router.get('account_email', at('/profile/email'), page(showEmail))

@@ -1,7 +1,9 @@
 import type { Context } from 'koa'
 import { accountViewOf } from '../../domain/accounts/account_view.ts'
+import { findDeletion } from '../../domain/accounts/schedule_deletion.ts'
+import type { Views } from '../../platform/templating/views.ts'
 import type { AccountDeps } from './mount.ts'
-import type { Person } from './person.ts'
+import { csrfOf, type Person } from './person.ts'
 
 /** Who one is here, and where to go from here. */
 export async function showOverview(deps: AccountDeps, ctx: Context, person: Person): Promise<void> {
@@ -12,6 +14,22 @@ export async function showOverview(deps: AccountDeps, ctx: Context, person: Pers
     username: account.username,
     emailVerified: account.email === undefined ? undefined : account.emailVerified,
     since: account.createdAt.toISOString(),
+    deletion: await deletionOf(deps, person),
     switchUri: deps.signInUri({ state: '', another: true }),
   })
+}
+
+/** Whether the account can be deleted here, or when it will be gone. */
+async function deletionOf(
+  deps: AccountDeps,
+  person: Person,
+): Promise<Views['account/overview']['deletion']> {
+  const at = await findDeletion(deps.db, person.accountId)
+  if (at)
+    return {
+      at: at.toISOString(),
+      keepAction: '/account/delete/cancel',
+      csrf: csrfOf(deps, person),
+    }
+  return deps.deletionGraceDays === undefined ? undefined : { uri: '/account/delete' }
 }

@@ -43,6 +43,7 @@ describe('notices about what happened to an account', function () {
       jobs,
       clock,
       approvalsUri: 'https://a.example/ciba',
+      accountUri: 'https://id.example.com/account',
       sessionsUri: 'https://id.example.com/account/sessions',
       deviceName: deviceWordsOf,
     })
@@ -75,6 +76,12 @@ describe('notices about what happened to an account', function () {
         at: '2026-03-01T10:00:00.000Z',
         link: 'https://id.example.com/account/sessions',
       },
+    ],
+    [
+      'auth.account.deletion_scheduled',
+      { at: '2026-03-15T10:00:00.000Z' },
+      'account_deletion_scheduled',
+      { at: '2026-03-15T10:00:00.000Z', link: 'https://id.example.com/account' },
     ],
     ['auth.token.reuse_detected', { clientId: 'shop' }, 'token_reuse', { client: 'shop' }],
   ] as const) {

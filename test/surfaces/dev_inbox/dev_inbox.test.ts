@@ -40,6 +40,7 @@ describe('The development inbox', function () {
     const notices = createSecurityNotices({
       ...server.parts,
       approvalsUri,
+      accountUri: `${server.issuer}/account`,
       sessionsUri: `${server.issuer}/account/sessions`,
       deviceName: deviceWordsOf,
     })

@@ -27,6 +27,14 @@ export const signInSection = z.strictObject({
     env: 'AUTHCORE_SIGN_UP_DOMAINS',
     doc: 'Mail domains whose people may sign up; empty for any.',
   }),
+  accountDeletion: setting(z.enum(['self', 'operator']).default('self'), {
+    env: 'AUTHCORE_ACCOUNT_DELETION',
+    doc: 'Who deletes accounts: people their own (`self`), or an operator only.',
+  }),
+  deletionGraceDays: setting(integer(1, 90).default(14), {
+    env: 'AUTHCORE_DELETION_GRACE_DAYS',
+    doc: 'How many days somebody who deleted their account has to think better of it.',
+  }),
   sessionsPerAccount: setting(integer(0, 10_000).default(100), {
     env: 'AUTHCORE_SESSIONS_PER_ACCOUNT',
     doc: 'How many sessions an account may have at the same time; with one more, the one that was not used for longest ends. 0 sets no limit.',
