@@ -46,6 +46,7 @@ import { type HttpServer, startHttpServer } from '../web/server.ts'
 import { serveFiles } from '../web/static_files.ts'
 import type { Parts } from './compose.ts'
 import { mountHome } from './home.ts'
+import { legacySignIn } from './legacy_sign_in.ts'
 import { clientCertificates, serveMutualTls } from './mutual_tls.ts'
 import { meetForeignHashes } from './passwords.ts'
 import { createSignInLimits } from './sign_in_limits.ts'
@@ -140,6 +141,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     issuer,
     provider: () => runtime.provider(),
     limits: createSignInLimits(parts.limits),
+    legacy: legacySignIn(parts),
     rateLimits: parts.limits,
     signUp: { open: config.signIn.signUp === 'open', domains: config.signIn.signUpDomains },
     recovery: channelsOf(config).has('email'),

@@ -10,7 +10,7 @@ import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import type { Account } from '../accounts/account.ts'
-import { classifyIdentifier } from '../accounts/identifier.ts'
+import { classifyIdentifier, type Identifier } from '../accounts/identifier.ts'
 import type { PasswordHasher } from '../credentials/password/password_hash.ts'
 import {
   findAccountWithPassword,
@@ -19,6 +19,11 @@ import {
   updatePasswordHash,
 } from '../credentials/password/password_store.ts'
 import type { Assurance } from './assurance.ts'
+import {
+  type LegacyMigration,
+  type MigrationResult,
+  migrateLegacyAccount,
+} from './migrate_legacy_account.ts'
 import { type ProofDeps, recordProof } from './record_proof.ts'
 
 /** What is counted against those who guess; see `security/rate_limit`. */
@@ -47,6 +52,8 @@ export type SignInDeps = ProofDeps & {
   limits: SignInLimits
   /** Where refusals go that a flood could bring by the thousand; without it they are written at once. */
   recorder?: Pick<EventRecorder, 'record'>
+  /** The system that people come over from; absent where everybody is here. */
+  legacy?: LegacyMigration | undefined
 }
 
 export type SignInInput = {
@@ -71,7 +78,7 @@ const REFUSED = { kind: 'refused', reason: 'invalid_credentials' } as const
 
 type Candidate = { account: Account; password: PasswordCredential | undefined }
 type FailureReason =
-  | 'unknown_identifier'
+  | Extract<MigrationResult, { kind: 'refused' }>['reason']
   | 'account_disabled'
   | 'no_password'
   | 'wrong_password'
@@ -97,10 +104,12 @@ export async function signInWithPassword(
   }
   const permit = await deps.limits.reserve(reservation)
   if (!permit.allowed) return await throttled(deps, input, accountId, permit)
-  const result = await verifyAndSignIn(deps, input, candidate).catch(async (error) => {
-    await deps.limits.release?.(reservation)
-    throw error
-  })
+  const result = await verifyAndSignIn(deps, input, { identifier, candidate }).catch(
+    async (error) => {
+      await deps.limits.release?.(reservation)
+      throw error
+    },
+  )
   if (result.kind === 'signed_in') await deps.limits.refund(reservation)
   return result
 }
@@ -113,13 +122,13 @@ function unknownKey(keyring: Keyring, identifier: string): string {
 async function verifyAndSignIn(
   deps: SignInDeps,
   input: SignInInput,
-  candidate: Candidate | undefined,
+  found: { identifier: Identifier | undefined; candidate: Candidate | undefined },
 ): Promise<SignInResult> {
+  const { candidate } = found
   const usable = candidate?.account.status === 'active' ? candidate.password : undefined
   const { ok, rehash } = await deps.passwords.verify(usable?.phc, input.password)
-  if (!ok || !candidate || !usable) {
-    return await refuse(deps, input, candidate?.account.id, reasonOf(candidate))
-  }
+  if (!candidate) return await signInFromLegacy(deps, input, found.identifier)
+  if (!ok || !usable) return await refuse(deps, input, candidate.account.id, reasonOf(candidate))
   const { account } = candidate
   const result = await recordSignIn(deps, input, { account, password: usable })
   if (!result) return await refuse(deps, input, account.id, 'changed_meanwhile')
@@ -127,8 +136,23 @@ async function verifyAndSignIn(
   return result
 }
 
-function reasonOf(candidate: Candidate | undefined): FailureReason {
-  if (!candidate) return 'unknown_identifier'
+/**
+ * For a name that nobody has here. The work for nobody is done by now: a server that is too busy for
+ * it asks no other system either, and so lends itself to no guessing there that the limits do not count.
+ */
+async function signInFromLegacy(
+  deps: SignInDeps,
+  input: SignInInput,
+  identifier: Identifier | undefined,
+): Promise<SignInResult> {
+  const { identifier: text, password } = input
+  const migration = await migrateLegacyAccount(deps, { text, identifier, password })
+  return migration.kind === 'refused'
+    ? await refuse(deps, input, undefined, migration.reason)
+    : await verifyAndSignIn(deps, input, { identifier, candidate: migration })
+}
+
+function reasonOf(candidate: Candidate): FailureReason {
   if (candidate.account.status !== 'active') return 'account_disabled'
   return candidate.password ? 'wrong_password' : 'no_password'
 }

@@ -75,6 +75,12 @@ const RULES: readonly Rule[] = [
       remedy: 'Set AUTHCORE_SMTP_URL, or close it.',
     },
   (c) =>
+    (c.signIn.legacyHook === undefined) !== (c.signIn.legacyHookSecret === undefined) && {
+      key: 'AUTHCORE_LEGACY_SIGN_IN_HOOK, AUTHCORE_LEGACY_SIGN_IN_HOOK_SECRET',
+      problem: 'are not both there',
+      remedy: 'Set both, or none.',
+    },
+  (c) =>
     duplicates((c.security.encryptionKeys ?? []).map(({ id }) => id)) && {
       key: 'AUTHCORE_ENCRYPTION_KEYS',
       problem: 'names two keys by the same id',

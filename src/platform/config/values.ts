@@ -83,3 +83,12 @@ export const webUrl = z.string().refine(
   },
   { error: 'must be an http or https URL without credentials and fragment' },
 )
+
+/** Like the secrets of Standard Webhooks: 24 to 64 bytes. */
+export const webhookSecret = z.string().refine(
+  (text) => {
+    const bytes = Buffer.from(text.replace(/^whsec_/, ''), 'base64')
+    return text.startsWith('whsec_') && bytes.length >= 24 && bytes.length <= 64
+  },
+  { error: 'must be whsec_ and 24 to 64 bytes in base64: `openssl rand -base64 32` after whsec_' },
+)

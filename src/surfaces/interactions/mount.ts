@@ -5,6 +5,7 @@ import type Provider from 'oidc-provider'
 import type { Client } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
 import type { EndAccess } from '../../domain/accounts/account.ts'
+import type { LegacyMigration } from '../../domain/authentication/migrate_legacy_account.ts'
 import type { MfaPolicy } from '../../domain/authentication/second_factor.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
 import type { SignUpPolicy } from '../../domain/authentication/sign_up.ts'
@@ -80,6 +81,8 @@ export type InteractionDeps = {
   /** Ends the sessions and tokens of an account. */
   endAccess: EndAccess
   limits: SignInLimits
+  /** The system that people come over from; absent where everybody is here. */
+  legacy: LegacyMigration | undefined
   mfa: MfaPolicy
   /** Absent where browsers make no passkeys for this deployment. */
   relyingParty: RelyingParty | undefined

@@ -92,6 +92,22 @@ describe('platform/config', () => {
     ).to.have.all.keys('AUTHCORE_TTL_REFRESH_TOKEN_IDLE')
   })
 
+  it('refuses the hook of a legacy system without its secret, the other way round, and unusable ones', () => {
+    const hook = { AUTHCORE_LEGACY_SIGN_IN_HOOK: 'https://old.example.com/sign-in' }
+    const secret = { AUTHCORE_LEGACY_SIGN_IN_HOOK_SECRET: `whsec_${KEYS[0]}` }
+    const both = 'AUTHCORE_LEGACY_SIGN_IN_HOOK, AUTHCORE_LEGACY_SIGN_IN_HOOK_SECRET'
+    expect(faultsOf({ ...hook, ...secret })).to.deep.equal({})
+    expect(faultsOf(hook)).to.have.all.keys(both)
+    expect(faultsOf(secret)).to.have.all.keys(both)
+    for (const [name, value] of [
+      ['AUTHCORE_LEGACY_SIGN_IN_HOOK', 'ldap://old.example.com'],
+      ['AUTHCORE_LEGACY_SIGN_IN_HOOK', 'https://us:pass@old.example.com'],
+      ['AUTHCORE_LEGACY_SIGN_IN_HOOK_SECRET', 'whsec_c2hvcnQ='],
+    ] as const) {
+      expect(faultsOf({ ...hook, ...secret, [name]: value }), value).to.have.all.keys(name)
+    }
+  })
+
   it('refuses weak keys and one key for two purposes', () => {
     const weak = Buffer.alloc(32, 7).toString('base64')
     expect(faultsOf({ AUTHCORE_HASH_KEY: weak })['AUTHCORE_HASH_KEY']).to.match(/weak/)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { durationS, list, setting } from '../setting.ts'
+import { webhookSecret } from '../values.ts'
 
 /** How messages to people leave: mail by SMTP, SMS by providers, and the words they are in. */
 
@@ -24,15 +25,6 @@ function isSmtpUrl(text: string): boolean {
   if (!url || !/^smtps?:$/.test(url.protocol) || url.hostname === '') return false
   return ['', '/'].includes(url.pathname) && url.search === '' && url.hash === ''
 }
-
-/** Like the secrets of Standard Webhooks: 24 to 64 bytes. */
-const webhookSecret = z.string().refine(
-  (text) => {
-    const bytes = Buffer.from(text.replace(/^whsec_/, ''), 'base64')
-    return text.startsWith('whsec_') && bytes.length >= 24 && bytes.length <= 64
-  },
-  { error: 'must be whsec_ and 24 to 64 bytes in base64: `openssl rand -base64 32` after whsec_' },
-)
 
 const word = z.string().min(1).max(256)
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { integer, list, setting } from '../setting.ts'
+import { webhookSecret, webUrl } from '../values.ts'
 
 const mailDomain = z
   .string()
@@ -42,5 +43,15 @@ export const signInSection = z.strictObject({
   trustedDeviceDays: setting(integer(0, 365).default(30), {
     env: 'AUTHCORE_TRUSTED_DEVICE_DAYS',
     doc: 'For how many days people may have a browser trusted, so that no second factor is asked for there; 0 offers it to nobody. An `acr` that a client or a request asks for is proven all the same.',
+  }),
+  legacyHook: setting(webUrl.optional(), {
+    env: 'AUTHCORE_LEGACY_SIGN_IN_HOOK',
+    doc: 'Where a name and password are posted as JSON, signed as Standard Webhooks are, if nobody here has the name; whom that system knows comes over with what it answers: see docs/IMPORT.md. An address in a private network, or http, must be in AUTHCORE_OUTBOUND_ALLOW.',
+    defaultDoc: 'nobody is asked',
+  }),
+  legacyHookSecret: setting(webhookSecret.optional(), {
+    env: 'AUTHCORE_LEGACY_SIGN_IN_HOOK_SECRET',
+    doc: 'What these posts are signed with.',
+    secret: true,
   }),
 })
