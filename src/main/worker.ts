@@ -41,7 +41,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   metrics.observeOutbox(() => countWaitingEvents(db))
   metrics.observeMessages(() => oldestWaitingS(db, { now: clock.now() }))
   const sinks = [
-    createAuditSink(keyring.derive('audit')),
+    createAuditSink(keyring),
     registeredClientUse,
     countEvents(parts),
     // What nobody would deliver is not written.

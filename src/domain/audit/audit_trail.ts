@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto'
 import type { EventSink, StoredEvent } from '../../platform/events/relay.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, query, queryOne, type Transaction } from '../../platform/persistence/db.ts'
+import { sealPersonal } from './personal_data.ts'
 
 /**
  * The audit trail: every event once, in one gapless sequence, each row bound to the one before it by
@@ -8,11 +10,17 @@ import { type Db, query, queryOne, type Transaction } from '../../platform/persi
  * `verifyAuditTrail` names the first row where it breaks.
  */
 
+/** 32 bytes derived for this purpose, known to the server and never to the database. */
+export function auditKey(keyring: Keyring): Buffer {
+  return keyring.derive('audit')
+}
+
 const GENESIS = Buffer.alloc(32)
 const VERIFY_BATCH = 1_000
 
-/** @param key 32 bytes derived for this purpose, known to the server and never to the database */
-export function createAuditSink(key: Buffer): EventSink {
+/** What is personal in an event is sealed before it is chained; see `personal_data.ts`. */
+export function createAuditSink(keyring: Keyring): EventSink {
+  const key = auditKey(keyring)
   return {
     name: 'audit',
     async deliver(tx, events) {
@@ -22,7 +30,8 @@ export function createAuditSink(key: Buffer): EventSink {
         'SELECT seq, hash FROM audit_entry ORDER BY seq DESC LIMIT 1',
       )
       const fresh = await withoutKnown(tx, events)
-      await insertEntries(tx, chain(key, fresh, BigInt(last?.seq ?? 0), last?.hash ?? GENESIS))
+      const kept = await sealPersonal(tx, keyring, fresh)
+      await insertEntries(tx, chain(key, kept, BigInt(last?.seq ?? 0), last?.hash ?? GENESIS))
     },
   }
 }

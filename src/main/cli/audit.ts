@@ -1,4 +1,5 @@
-import { type AuditVerdict, verifyAuditTrail } from '../../domain/audit/audit_trail.ts'
+import { type AuditVerdict, auditKey, verifyAuditTrail } from '../../domain/audit/audit_trail.ts'
+import { openPersonal } from '../../domain/audit/personal_data.ts'
 import { cloudEventOf } from '../../platform/events/cloud_event.ts'
 import { type AuditEntry, listNewestEntries } from './audit_entries.ts'
 import type { CliCommand } from './cli_command.ts'
@@ -24,7 +25,7 @@ export function defineAuditCommands(group: CliCommand): void {
     )
     .answers(() =>
       withDatabase(async ({ db, keyring }) =>
-        verdictAnswer(await verifyAuditTrail(db, keyring().derive('audit'))),
+        verdictAnswer(await verifyAuditTrail(db, auditKey(keyring()))),
       ),
     )
   group
@@ -38,9 +39,10 @@ export function defineAuditCommands(group: CliCommand): void {
     .option('--limit <count>', 'how many at most', wholeNumber(1, LIMIT_MAX), LIMIT)
     .examples('authcore audit list --type auth.login.failed --limit 20')
     .answers((_, options: ListOptions) =>
-      withDatabase(async ({ db, config }) =>
-        listAnswer(await listNewestEntries(db, options), config.server.issuer),
-      ),
+      withDatabase(async ({ db, config, keyring }) => {
+        const entries = await listNewestEntries(db, options)
+        return listAnswer(await openPersonal(db, keyring(), entries), config.server.issuer)
+      }),
     )
 }
 

@@ -1,14 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
+import { createAccount } from '../../../src/domain/accounts/create_account.ts'
+import { deleteAccount } from '../../../src/domain/accounts/delete_account.ts'
 import {
   type AuditVerdict,
+  auditKey,
   createAuditSink,
   verifyAuditTrail,
 } from '../../../src/domain/audit/audit_trail.ts'
+import { openPersonal } from '../../../src/domain/audit/personal_data.ts'
+import { deviceTrusted, signInFailed } from '../../../src/platform/events/catalogue.ts'
 import { defineEvent } from '../../../src/platform/events/event.ts'
 import { appendEvent, appendEvents } from '../../../src/platform/events/outbox.ts'
 import { relayBatch, startRelay } from '../../../src/platform/events/relay.ts'
+import { createKeyring, type Keyring } from '../../../src/platform/keys/keyring.ts'
 import { type Db, inTransaction, openDb, query } from '../../../src/platform/persistence/db.ts'
 import { type TestDatabase, testDatabase } from '../../support/postgres.ts'
 
@@ -17,10 +23,16 @@ const thingDone = defineEvent<{ n: number; [detail: string]: unknown }>(
   ({ n }) => String(n),
 )
 
+function freshKeyring(): Keyring {
+  const keys = { encryptionKeys: [{ id: 'k1', key: randomBytes(32) }], hashKey: randomBytes(32) }
+  return createKeyring(keys)
+}
+
 describe('the audit trail', function () {
   this.timeout(60_000)
-  const key = randomBytes(32)
-  const sink = createAuditSink(key)
+  const keyring = freshKeyring()
+  const key = auditKey(keyring)
+  const sink = createAuditSink(keyring)
   let database: TestDatabase
   let db: Db
 
@@ -196,6 +208,61 @@ describe('the audit trail', function () {
     })
   }
 
+  describe('of somebody who is forgotten', () => {
+    const origin = { ip: '192.0.2.7', userAgent: 'Firefox of Ada', requestId: 'r1' }
+    const stored = async () =>
+      await query<{ id: string; subject: string; type: string; data: Record<string, unknown> }>(
+        db,
+        'SELECT event_id AS id, subject, type, data FROM audit_entry ORDER BY seq',
+      )
+    const opened = async () => await openPersonal(db, keyring, await stored())
+
+    it('keeps what is personal sealed, for as long as the account is there', async () => {
+      const clock = { now: () => new Date() }
+      const { id: accountId } = await createAccount({ db, clock }, { username: 'ada' })
+      const { id: other } = await createAccount({ db, clock }, { username: 'bob' })
+      await appendEvent(db, deviceTrusted({ accountId, deviceId: 'd1', ...origin }))
+      await appendEvent(db, deviceTrusted({ accountId: other, ip: '192.0.2.8' }))
+      await appendEvent(
+        db,
+        signInFailed({ clientId: 'c', reason: 'unknown_identifier', ...origin }),
+      )
+      await relayAll()
+      const trusted = (await stored()).filter(({ type }) => type === deviceTrusted.type)
+      expect(JSON.stringify(trusted)).not.to.include('192.0.2').and.not.to.include('Firefox')
+      expect(trusted[0]!.data).to.include({ accountId, deviceId: 'd1', requestId: 'r1' })
+      const open = (await opened()).filter(({ type }) => type === deviceTrusted.type)
+      expect(open.map(({ data }) => data)).to.deep.equal([
+        { accountId, deviceId: 'd1', ...origin },
+        { accountId: other, ip: '192.0.2.8' },
+      ])
+      const before = await entries()
+      await appendEvent(db, deviceTrusted({ accountId, deviceId: 'd2', ...origin }))
+      await deleteAccount({ db }, accountId)
+      await relayAll()
+      expect((await entries()).slice(0, before.length)).to.deep.equal(before)
+      expect((await verify()).kind).to.equal('intact')
+      const left = JSON.stringify((await opened()).filter(({ subject }) => subject === accountId))
+      expect(left).to.include('d2').and.not.to.include('192.0.2.7').and.not.to.include('Firefox')
+      expect(await query(db, 'SELECT account_id FROM subject_key')).to.deep.equal([
+        { account_id: other },
+      ])
+    })
+
+    it('opens nothing that was moved to another entry', async () => {
+      const clock = { now: () => new Date() }
+      const { id: accountId } = await createAccount({ db, clock }, { username: 'ada' })
+      for (const deviceId of ['d1', 'd2']) {
+        await appendEvent(db, deviceTrusted({ accountId, deviceId, ...origin }))
+      }
+      await relayAll()
+      const [, first, second] = await stored()
+      const moved = { ...second!, data: { ...second!.data, personal: first!.data['personal'] } }
+      const error = await openPersonal(db, keyring, [moved]).catch((refusal) => refusal)
+      expect(error).to.include({ code: 'internal' })
+    })
+  })
+
   it('cannot be verified, or continued unseen, with another key', async () => {
     await write(3)
     expect(await verify(randomBytes(32))).to.deep.equal({
@@ -204,7 +271,7 @@ describe('the audit trail', function () {
       reason: 'content',
     })
     await appendEvent(db, thingDone({ n: 4 }))
-    await relayBatch(db, [createAuditSink(randomBytes(32))])
+    await relayBatch(db, [createAuditSink(freshKeyring())])
     expect(await verify()).to.deep.equal({ kind: 'broken', seq: '4', reason: 'content' })
   })
 

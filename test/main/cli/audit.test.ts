@@ -27,8 +27,8 @@ describe('authcore audit', function () {
     const config = withSecrets(loadConfig(place.env))
     const pool = openDb({ connection: place.database.connection, poolMax: 2, timeoutMs: 10_000 })
     try {
-      const key = createKeyring(config.security).derive('audit')
-      while ((await relayBatch(pool, [createAuditSink(key)])) > 0);
+      const sink = createAuditSink(createKeyring(config.security))
+      while ((await relayBatch(pool, [sink])) > 0);
     } finally {
       await pool.destroy()
     }
