@@ -24,7 +24,7 @@ import type { PingJob } from '../surfaces/oidc/ciba/ping_delivery.ts'
 import { createSessionEnder, type SessionEnder } from '../surfaces/oidc/end_session.ts'
 import { mountLaunch } from '../surfaces/oidc/launch.ts'
 import { mountOidc } from '../surfaces/oidc/mount.ts'
-import { findSignedIn, signInUri } from '../surfaces/oidc/own_client.ts'
+import { findSignedIn, rotateSession, signInUri } from '../surfaces/oidc/own_client.ts'
 import {
   ACCOUNT_RETURN_PATH,
   APPROVALS_PATH,
@@ -185,6 +185,7 @@ function offerAccount(app: Koa, parts: Parts): void {
     limits: createSignInLimits(parts.limits),
     endGrants: deleteRecordsOfParties,
     signedIn: (ctx) => findSignedIn({ db, provider: runtime.provider() }, ctx),
+    rotateSession: (ctx) => rotateSession(runtime.provider(), ctx),
     signInUri: (options) => signInUri(config, { ...options, path: ACCOUNT_RETURN_PATH }),
     inUnitOfWork: (work) => inUnitOfWork(stores, work),
   })

@@ -1,5 +1,11 @@
 import type { SecondFactor } from '../credentials/factor_store.ts'
-import { assuranceOf, type Method, MULTI_FACTOR_ACR, meetsAcr } from './assurance.ts'
+import {
+  assuranceOf,
+  type Method,
+  MULTI_FACTOR_ACR,
+  meetsAcr,
+  PHISHING_RESISTANT_ACR,
+} from './assurance.ts'
 
 /**
  * When a second factor is asked for. The deployment says so with its policy, a client or a request
@@ -8,8 +14,9 @@ import { assuranceOf, type Method, MULTI_FACTOR_ACR, meetsAcr } from './assuranc
  * - `never`: only where an `acr` asks for it
  * - `when_enrolled`: of everybody who has one
  * - `required`: of everybody; who has none gets one within the sign-in
+ * - `phishing_resistant`: the same, and only what no other site could pass on will do
  */
-export type MfaPolicy = 'never' | 'when_enrolled' | 'required'
+export type MfaPolicy = 'never' | 'when_enrolled' | 'required' | 'phishing_resistant'
 
 export type FactorState = {
   /** Proven in this sign-in. */
@@ -42,7 +49,8 @@ const METHOD_OF: Readonly<Record<SecondFactor, Method>> = {
 
 /** What is wanting before the sign-in is done; undefined where nothing is. */
 export function wantingFactor(state: FactorState): WantingFactor | undefined {
-  const { methods, neededAcr, policy, enrolled, deviceTrusted, passkeys } = state
+  const { methods, policy, enrolled, deviceTrusted, passkeys } = state
+  const neededAcr = policy === 'phishing_resistant' ? PHISHING_RESISTANT_ACR : state.neededAcr
   const { acr } = assuranceOf(methods)
   const strong = meetsAcr(acr, [MULTI_FACTOR_ACR])
   const enough = (kind: SecondFactor) =>

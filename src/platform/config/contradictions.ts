@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { ConfigFault } from './config_error.ts'
 import { MESSAGING_RULES } from './messaging_contradictions.ts'
 import { MUTUAL_TLS_RULES } from './mutual_tls_contradictions.ts'
@@ -73,6 +74,19 @@ const RULES: readonly Rule[] = [
       key: 'AUTHCORE_SIGN_UP',
       problem: 'is open, and there is no way to send the mail that proves an address',
       remedy: 'Set AUTHCORE_SMTP_URL, or close it.',
+    },
+  (c) =>
+    c.signIn.mfa === 'phishing_resistant' &&
+    isIP(new URL(c.server.issuer).hostname.replace(/^\[|\]$/g, '')) !== 0 && {
+      key: 'AUTHCORE_MFA',
+      problem: 'is phishing_resistant, and browsers make no passkeys for an address',
+      remedy: 'Give ISSUER a host with a name, or choose another policy.',
+    },
+  (c) =>
+    c.tokens.sessionIdleS > c.tokens.sessionS && {
+      key: 'AUTHCORE_TTL_SESSION_IDLE',
+      problem: 'is longer than AUTHCORE_TTL_SESSION',
+      remedy: 'Make the session at least as long as it may go unused.',
     },
   (c) =>
     (c.signIn.legacyHook === undefined) !== (c.signIn.legacyHookSecret === undefined) && {

@@ -68,6 +68,8 @@ export type AccountDeps = {
   /** Ends the grants and tokens that an account gave a client. */
   endGrants(tx: Transaction, parties: { accountId: string; clientId: string }): Promise<void>
   signedIn(ctx: Context): Promise<SignedInPerson | undefined>
+  /** Gives this browser's session another name. */
+  rotateSession(ctx: Context): Promise<void>
   signInUri(options: {
     state: string
     another?: boolean

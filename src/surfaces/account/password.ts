@@ -52,6 +52,8 @@ export async function changePassword(
     return await sendSecurity(deps, ctx, person, { endOthers, password: chosen }, 422)
   }
   await inTransaction(deps.db, (tx) => deleteTrustedDevicesOfAccount(tx, person.accountId))
+  // What the old password began goes on under a name that nobody has seen yet.
+  await deps.rotateSession(ctx)
   await sendSecurity(deps, ctx, person, { done: 'password' })
 }
 

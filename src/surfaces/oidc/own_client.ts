@@ -65,6 +65,23 @@ export function signInUri(
 
 export type SignedIn = Authentication & { sessionUid: string }
 
+/** Gives the browser's session another name: whoever copied the old one has it for a moment only. */
+export async function rotateSession(provider: Provider, ctx: Context): Promise<void> {
+  const session = await provider.Session.get(ctx as never)
+  if (!session.accountId || session.exp === undefined) return
+  session.resetIdentifier()
+  await session.persist()
+  const { id } = session as unknown as { id: string }
+  ctx.cookies.set(provider.cookieName('session'), id, {
+    httpOnly: true,
+    sameSite: 'lax',
+    path: '/',
+    signed: true,
+    overwrite: true,
+    ...(session.transient ? {} : { expires: new Date(session.exp * 1000) }),
+  })
+}
+
 /** Who is signed in at this browser, and may be. */
 export async function findSignedIn(
   { db, provider }: { db: Db; provider: Provider },

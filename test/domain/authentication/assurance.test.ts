@@ -177,6 +177,21 @@ describe('domain/authentication/second_factor', () => {
       enrol('webauthn'),
     ],
     [
+      'takes nothing but what resists phishing where the policy says so',
+      { policy: 'phishing_resistant', enrolled: ['webauthn', 'totp'], deviceTrusted: true },
+      ask('webauthn'),
+    ],
+    [
+      'has a passkey made where the policy wants one, whatever the request says',
+      { policy: 'phishing_resistant', enrolled: [], neededAcr: undefined },
+      enrol('webauthn'),
+    ],
+    [
+      'is content with a passkey alone there',
+      { policy: 'phishing_resistant', methods: ['passkey'], enrolled: ['webauthn'] },
+      undefined,
+    ],
+    [
       'is content with what nobody can prove',
       { neededAcr: undefined, deviceTrusted: true },
       undefined,

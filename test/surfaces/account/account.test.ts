@@ -67,6 +67,8 @@ describe('The pages of an account', function () {
     expect(pathOf(page)).to.equal(`/account${path}`)
     return { mind, page }
   }
+  const cookieOf = async (mind: Browser) =>
+    (await mind.jar.getCookies(server.issuer)).find(({ key }) => key === 'authcore_session')?.value
   const enrol = async ({ id: accountId }: Person) => {
     const secret = await beginTotpEnrolment(server.parts, accountId)
     const code = totpCodeAt(secret, server.parts.clock.now())
@@ -298,6 +300,7 @@ describe('The pages of an account', function () {
         const { csrf } = Object.fromEntries(
           page.forms().find(({ action }) => action.endsWith('/password'))!.fields,
         ) as { csrf: string }
+        const named = await cookieOf(mind)
         const fields = { csrf, current: ada.password, password: NEW_PASSWORD }
         const headers = { origin: server.issuer }
         const done = await mind.post(
@@ -306,6 +309,7 @@ describe('The pages of an account', function () {
           { headers },
         )
         expect(done.status, done.text()).to.equal(200)
+        expect(await cookieOf(mind), 'another session id').not.to.equal(named)
         const still = await refresh(server, client, tokens.refresh_token!)
         expect(still.status).to.equal(end ? 400 : 200)
         expect(pathOf(await visit(mind, '/security'))).to.equal('/account/security')

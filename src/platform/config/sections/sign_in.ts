@@ -11,10 +11,13 @@ const mailDomain = z
 
 /** What people have to prove. */
 export const signInSection = z.strictObject({
-  mfa: setting(z.enum(['never', 'when_enrolled', 'required']).default('when_enrolled'), {
-    env: 'AUTHCORE_MFA',
-    doc: 'When a second factor is asked for: `never` (only where a client or a request asks for it with an `acr`), `when_enrolled` (of everybody who has one) or `required` (of everybody; who has none sets one up within the sign-in).',
-  }),
+  mfa: setting(
+    z.enum(['never', 'when_enrolled', 'required', 'phishing_resistant']).default('when_enrolled'),
+    {
+      env: 'AUTHCORE_MFA',
+      doc: 'When a second factor is asked for: `never` (only where a client or a request asks for it with an `acr`), `when_enrolled` (of everybody who has one) or `required` (of everybody; who has none sets one up within the sign-in), or `phishing_resistant` (the same with a passkey or security key, which nothing else replaces).',
+    },
+  ),
   email: setting(z.enum(['off', 'code', 'link']).default('off'), {
     env: 'AUTHCORE_EMAIL_SIGN_IN',
     doc: 'Whether people may sign in by a mail instead of a password: with a `code` to type, or a `link` that fills it in. It is one factor. It needs a way to send mail.',
