@@ -15,6 +15,7 @@ import { deleteOldMessages, oldestWaitingS } from '../domain/messaging/message_s
 import { createSecurityNotices } from '../domain/messaging/security_notices.ts'
 import { type SendDeps, sendMessage } from '../domain/messaging/send_message.ts'
 import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
+import { createStuffingWatch } from '../domain/security/stuffing_watch.ts'
 import { deviceWordsOf } from '../domain/sessions/device_name.ts'
 import { deleteExpiredSessions } from '../domain/sessions/session_store.ts'
 import { deleteExpiredTrustedDevices } from '../domain/sessions/trusted_device_store.ts'
@@ -44,6 +45,9 @@ export async function startWorker(parts: Parts): Promise<Worker> {
     createAuditSink(keyring),
     registeredClientUse,
     countEvents(parts),
+    ...(config.security.stuffingAlert > 0
+      ? [createStuffingWatch({ threshold: config.security.stuffingAlert, log })]
+      : []),
     // What nobody would deliver is not written.
     ...(channelsOf(config).has('email') ? [securityNoticesOf(parts)] : []),
   ]

@@ -57,6 +57,13 @@ export const signInFailed = defineEvent<
 export const signInThrottled = defineEvent<
   { accountId?: string | undefined; clientId: string; limit: string } & Origin
 >('auth.login.throttled', ({ accountId }) => accountId)
+/** More refused sign-ins than anybody mistypes: of how many known accounts, from how many addresses. */
+export const stuffingDetected = defineEvent<{
+  refusals: number
+  accounts: number
+  addresses: number
+  windowS: number
+}>('auth.login.stuffing_detected', () => undefined)
 /** The password of the account no longer opens it from unknown devices: too many failures in a row. */
 export const accountLocked = defineEvent<{ accountId: string } & Origin>(
   'auth.user_locked',

@@ -34,6 +34,10 @@ export const securitySection = z.strictObject({
     env: 'AUTHCORE_ARGON2_PARALLELISM',
     doc: 'Argon2id lanes.',
   }),
+  stuffingAlert: setting(integer(0, 1_000_000).default(300), {
+    env: 'AUTHCORE_STUFFING_ALERT',
+    doc: 'How many refused sign-ins within five minutes are told of as an attack (`auth.login.stuffing_detected` and a warning in the log); 0 tells of none.',
+  }),
   outboundAllow: setting(list(hostPort).default([]), {
     env: 'AUTHCORE_OUTBOUND_ALLOW',
     doc: 'Exact `host:port` targets that outgoing calls (client keys, back-channel logout) may reach although they are private, loopback or plain http.',
