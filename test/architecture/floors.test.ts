@@ -47,6 +47,8 @@ const RULES: Rules = {
         // A code that proves an address is only half of it without the message that carries it.
         'messaging',
       ],
+      // It puts together what the others keep about a person.
+      personal_data: ['accounts', 'audit', 'clients', 'credentials', 'messaging', 'sessions'],
       // access, plans, security, messaging and streams know no neighbour.
     },
     // Surfaces meet in main/ only.

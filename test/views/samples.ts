@@ -1,3 +1,4 @@
+import { ACTIVITY_KINDS } from '../../src/domain/audit/account_activity.ts'
 import type { ViewName, Views } from '../../src/platform/templating/views.ts'
 import { qrCodeOf } from '../../src/web/qr_code.ts'
 
@@ -50,6 +51,16 @@ const profile = {
   account: { name: 'Amira' },
   fields: [{ claim: 'name', value: 'Amira' }],
 } as const
+const counts = {
+  passkeys: 1,
+  authenticators: 0,
+  recovery_codes: 9,
+  trusted_browsers: 2,
+  sessions: 3,
+  consents: 4,
+  events: 10_000,
+  messages: 12,
+}
 const accountTotp = {
   ...form,
   page: 'security',
@@ -539,6 +550,18 @@ export const samples: Samples = {
       },
     },
   },
+  'account/data': {
+    minimal: { ...form, page: 'overview', account: { name: 'Amira' }, counts },
+    states: {
+      full: {
+        ...form,
+        page: 'overview',
+        account: { name: longName, email: longEmail },
+        passwordChangedAt: '2026-03-01T10:00:00.000Z',
+        counts,
+      },
+    },
+  },
   'account/profile': {
     minimal: profile,
     states: {
@@ -680,6 +703,34 @@ export const samples: Samples = {
             applications: ['Lantern Books', longName],
           },
         ],
+      },
+    },
+  },
+  'account/activity': {
+    minimal: {
+      page: 'sessions',
+      account: { name: 'Amira' },
+      activities: [{ kind: 'recovery_code_used', at: '2026-03-01T10:00:00.000Z' }],
+    },
+    states: {
+      none: {
+        page: 'sessions',
+        account,
+        activities: [],
+        newestUri: '/account/activity',
+      },
+      full: {
+        page: 'sessions',
+        account,
+        activities: ACTIVITY_KINDS.map((kind) => ({
+          kind,
+          at: '2026-03-01T10:00:00.000Z',
+          device: { browser: 'Firefox', system: 'Linux' },
+          address: '2001:db8:1234:5678:9abc:def0:1234:5678',
+          application: longName,
+        })),
+        olderUri: '/account/activity?before=019abc',
+        newestUri: '/account/activity',
       },
     },
   },

@@ -50,6 +50,16 @@ export async function getAccountById(db: Db, id: string): Promise<Account> {
   return account
 }
 
+/** When the account signed in last; undefined where it never did, or there is none. */
+export async function findLastSignIn(db: Db, id: string): Promise<Date | undefined> {
+  const row = await queryOne<{ last_signed_in_at: Date | null }>(
+    db,
+    'SELECT last_signed_in_at FROM account WHERE id = $1',
+    [id],
+  )
+  return row?.last_signed_in_at ?? undefined
+}
+
 export function accountNotFound(): DomainError {
   return new DomainError('not_found', 'There is no such account.')
 }

@@ -122,8 +122,8 @@ async function refused(
   { interactionUid, clientId, base, kind, origin }: SecondFactorInput,
   reason = `wrong_${kind}`,
 ): Promise<SecondFactorResult> {
-  const { accountId } = base
-  await appendEvent(db, signInFailed({ accountId, clientId, reason, ...origin }))
+  const { accountId, methods: proven } = base
+  await appendEvent(db, signInFailed({ accountId, clientId, reason, proven, ...origin }))
   const tries = await countRefusedFactor(db, keyring, interactionUid)
   if (tries < TRIES_PER_ATTEMPT) return { kind: 'refused' }
   await deleteAttempt(db, keyring, interactionUid)

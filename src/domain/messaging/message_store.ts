@@ -73,6 +73,31 @@ export async function listMessageFacts(
   }))
 }
 
+export type MessageOfAccount = Pick<
+  MessageFacts,
+  'kind' | 'channel' | 'state' | 'createdAt' | 'sentAt'
+>
+
+/** The newest first, without what they say and where they went. */
+export async function listMessagesOfAccount(
+  db: Db,
+  { accountId, limit }: { accountId: string; limit: number },
+): Promise<MessageOfAccount[]> {
+  const rows = await query<
+    Pick<MessageRow, 'kind' | 'channel' | 'state' | 'created_at'> & { sent_at: Date | null }
+  >(
+    db,
+    `SELECT kind, channel, state, created_at, sent_at FROM message
+      WHERE account_id = $1 ORDER BY created_at DESC, id LIMIT $2`,
+    [accountId, limit],
+  )
+  return rows.map(({ created_at, sent_at, ...row }) => ({
+    ...row,
+    createdAt: created_at,
+    sentAt: sent_at ?? undefined,
+  }))
+}
+
 export type NewMessage = {
   id: string
   kind: MessageKind

@@ -17,6 +17,7 @@ import {
 } from '../../domain/credentials/password/password_policy.ts'
 import { findPassword } from '../../domain/credentials/password/password_store.ts'
 import { setPassword } from '../../domain/credentials/password/set_password.ts'
+import { exportPersonalData } from '../../domain/personal_data/export_personal_data.ts'
 import { deleteTrustedDevicesOfAccount } from '../../domain/sessions/trusted_device_store.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { deleteRecordsOfAccount } from '../../surfaces/oidc/adapters/postgres_records.ts'
@@ -90,6 +91,22 @@ function defineRead(group: CliCommand): void {
       withDatabase(async ({ db }) => {
         const account = await getUser(db, who!)
         return userDetails(account, await findPassword(db, account.id))
+      }),
+    )
+  group
+    .command(`export ${USER}`)
+    .summary('print what is held about a person')
+    .description(
+      `Prints everything that is held about a person as JSON, to hand it over: the newest ten thousand events with it, and no password, key, code or token. That it was taken is an event, which the person sees. ${WHO}`,
+    )
+    .examples('authcore user export ada@example.com > account-data.json')
+    .answers(([who]) =>
+      onUser(who!, async (place, { id }) => {
+        const data = await exportPersonalData(
+          { ...place, keyring: place.keyring() },
+          { accountId: id, by: BY },
+        )
+        return { data, text: JSON.stringify(data, null, 2) }
       }),
     )
 }

@@ -33,6 +33,8 @@ export const accountDeletionCancelled = defineEvent<AccountFact & Origin>(
   'auth.account.deletion_cancelled',
   account,
 )
+/** Everything that is held about its owner was handed out. */
+export const accountExported = defineEvent<AccountFact & Origin>('auth.account.exported', account)
 /** Names what changed, never to what. */
 export const profileChanged = defineEvent<AccountFact & { fields: string[] } & Origin>(
   'auth.profile.changed',
@@ -52,7 +54,13 @@ export const signInSucceeded = defineEvent<
 >('auth.login.success', ({ accountId }) => accountId)
 /** `accountId` is missing where nobody has the identifier; the identifier itself is never kept. */
 export const signInFailed = defineEvent<
-  { accountId?: string | undefined; clientId: string; reason: string } & Origin
+  {
+    accountId?: string | undefined
+    clientId: string
+    reason: string
+    /** The methods that were right before this one was wrong. */
+    proven?: string[]
+  } & Origin
 >('auth.login.failed', ({ accountId }) => accountId)
 export const signInThrottled = defineEvent<
   { accountId?: string | undefined; clientId: string; limit: string } & Origin

@@ -37,6 +37,7 @@ export type Views = {
   'interactions/submit': SubmitLocals
   'interactions/restart': RestartLocals
   'account/overview': OverviewLocals
+  'account/data': DataLocals
   'account/profile': ProfileLocals
   'account/delete': DeleteLocals
   'account/email': EmailLocals
@@ -44,6 +45,7 @@ export type Views = {
   'account/totp': TotpLocals
   'account/passkey': PasskeyLocals
   'account/sessions': SessionsLocals
+  'account/activity': ActivityLocals
   'account/applications': ApplicationsLocals
   'errors/error': ErrorLocals
   'home/index': HomeLocals
@@ -406,6 +408,23 @@ export type OverviewLocals = AccountPage & {
   deletion?: { uri: string } | { at: string; keepAction: string; csrf: string } | undefined
 }
 
+/** What is held about somebody; its form is answered with a file. */
+export type DataLocals = AccountPage &
+  Form & {
+    /** ISO 8601; undefined where there is no password. */
+    passwordChangedAt?: string | undefined
+    counts: {
+      passkeys: number
+      authenticators: number
+      recovery_codes: number
+      trusted_browsers: number
+      sessions: number
+      consents: number
+      events: number
+      messages: number
+    }
+  }
+
 /** Posts each field by its name; what is empty is taken away. */
 export type ProfileLocals = AccountPage &
   Form & {
@@ -527,6 +546,46 @@ export type SessionsLocals = AccountPage & {
   }[]
   ended?: boolean | undefined
 }
+
+export type ActivityLocals = AccountPage & {
+  activities: readonly {
+    kind: ActivityName
+    /** ISO 8601. */
+    at: string
+    /** Absent where no browser had part in it. */
+    device?: { browser?: string | undefined; system?: string | undefined } | undefined
+    address?: string | undefined
+    application?: string | undefined
+  }[]
+  olderUri?: string | undefined
+  /** Where these are not the newest. */
+  newestUri?: string | undefined
+}
+
+export type ActivityName =
+  | 'signed_in'
+  | 'sign_in_failed'
+  | 'wrong_second_factor'
+  | 'password_changed'
+  | 'password_recovered'
+  | 'email_requested'
+  | 'email_changed'
+  | 'email_reverted'
+  | 'totp_added'
+  | 'totp_removed'
+  | 'passkey_added'
+  | 'passkey_removed'
+  | 'recovery_codes_made'
+  | 'recovery_code_used'
+  | 'signed_out'
+  | 'session_ended'
+  | 'access_ended'
+  | 'device_trusted'
+  | 'device_distrusted'
+  | 'consent_granted'
+  | 'consent_revoked'
+  | 'profile_changed'
+  | 'data_exported'
 
 /** Posts `client_id` of what is to be revoked. */
 export type ApplicationsLocals = AccountPage & {

@@ -16,7 +16,9 @@ import type { Db, Transaction } from '../../platform/persistence/db.ts'
 import { assertSameOrigin } from '../../web/csrf.ts'
 import type { Pages } from '../../web/pages.ts'
 import { recordForbidden } from '../../web/refusals.ts'
+import { showActivity } from './activity.ts'
 import { revokeApplication, showApplications } from './applications.ts'
+import { downloadData, showData } from './data.ts'
 import { deleteOwnAccount, keepAccount, showDeletion } from './deletion.ts'
 import { askForEmail, confirmEmail, showEmail } from './email.ts'
 import { showOverview } from './overview.ts'
@@ -106,6 +108,8 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.get('account_delete', at('/delete'), page(showDeletion))
   router.post('account_delete_submit', at('/delete'), form(deleteOwnAccount))
   router.post('account_keep', at('/delete/cancel'), form(keepAccount))
+  router.get('account_data', at('/data'), page(showData))
+  router.post('account_data_download', at('/data'), form(downloadData))
   router.get('account_profile', at('/profile'), page(showProfile))
   router.post('account_profile_change', at('/profile'), form(changeOwnProfile))
   router.get('account_email', at('/profile/email'), page(showEmail))
@@ -124,6 +128,7 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.post('account_device_distrust', at('/security/devices'), form(distrustDevice))
   router.get('account_sessions', at('/sessions'), page(showSessions))
   router.post('account_session_end', at('/sessions'), form(endSession))
+  router.get('account_activity', at('/activity'), page(showActivity))
   router.post('account_sign_out', at('/security/sign_out'), form(signOutEverywhere))
   router.get('account_applications', at('/applications'), page(showApplications))
   router.post('account_application_revoke', at('/applications'), form(revokeApplication))

@@ -5,7 +5,10 @@ import { findPassword } from '../../domain/credentials/password/password_store.t
 import { generateRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
 import { findRecoveryCodeSet } from '../../domain/credentials/recovery_codes/recovery_code_store.ts'
 import { listConfirmedTotps } from '../../domain/credentials/totp/totp_store.ts'
-import type { WebAuthnCredential } from '../../domain/credentials/webauthn/webauthn.ts'
+import {
+  passkeySortOf,
+  type WebAuthnCredential,
+} from '../../domain/credentials/webauthn/webauthn.ts'
 import { listWebAuthnCredentials } from '../../domain/credentials/webauthn/webauthn_store.ts'
 import { deviceNameOf } from '../../domain/sessions/device_name.ts'
 import {
@@ -79,11 +82,10 @@ export async function sendSecurity(
 
 function passkeyRowOf(key: WebAuthnCredential): PasskeyRow {
   const { id, name, createdAt, lastUsedAt } = key
-  const bound = key.backupEligible ? 'synced' : 'device'
   return {
     id,
     name,
-    sort: key.userVerified ? bound : 'key',
+    sort: passkeySortOf(key),
     addedAt: createdAt.toISOString(),
     usedAt: lastUsedAt?.toISOString(),
   }

@@ -159,6 +159,27 @@ describe('authcore user', function () {
     expect(await accessOf(ada.id)).to.equal(0)
   })
 
+  it('exports what is held about a person, for people and programs alike', async () => {
+    const { id } = (
+      await place.run('user create --username mary --generate-password --json')
+    ).json()
+    const { stdout, stderr } = await place.run('user export mary')
+    expect(stderr).to.equal('')
+    const data = JSON.parse(stdout)
+    expect(data.account).to.include({ id, username: 'mary', email: null, last_signed_in_at: null })
+    expect(data.password).to.have.all.keys('changed_at')
+    expect(stdout).not.to.contain('argon2')
+    const again = (await place.run('user export mary --json')).json()
+    expect({ ...again, exported_at: '' }).to.deep.equal({ ...data, exported_at: '' })
+    const { rows } = await db.query(
+      `SELECT data FROM event_outbox WHERE subject = $1 AND type = 'auth.account.exported'`,
+      [id],
+    )
+    const fact = { data: { accountId: id, by: 'cli' } }
+    expect(rows).to.deep.equal([fact, fact])
+    expect(await refusal('export nobody-at-all')).to.include({ code: 'not_found' })
+  })
+
   it('ends sessions, grants and tokens with the access of the account', async () => {
     await giveAccess(ada.id)
     expect((await place.run('user disable ada --json')).json().status).to.equal('disabled')

@@ -30,6 +30,15 @@ export type WebAuthnCredential = {
   lastUsedAt?: Date | undefined
 }
 
+/** Whether it is copied between devices, stays on one, or only stands beside a password. */
+export function passkeySortOf({
+  backupEligible,
+  userVerified,
+}: Pick<WebAuthnCredential, 'backupEligible' | 'userVerified'>): 'synced' | 'device' | 'key' {
+  if (!userVerified) return 'key'
+  return backupEligible ? 'synced' : 'device'
+}
+
 /** Whose signatures we ask for. */
 export type RelyingParty = { id: string; origin: string }
 

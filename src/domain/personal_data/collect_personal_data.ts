@@ -1,0 +1,129 @@
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import type { Transaction } from '../../platform/persistence/db.ts'
+import type { Account } from '../accounts/account.ts'
+import { findLastSignIn, getAccountById } from '../accounts/account_store.ts'
+import { type EntryOfSubject, listNewestEntriesOfSubject } from '../audit/audit_entry_store.ts'
+import { findClient } from '../clients/client_store.ts'
+import type { Consent } from '../clients/consent.ts'
+import { listConsentsOfAccount } from '../clients/consent_store.ts'
+import { findPassword } from '../credentials/password/password_store.ts'
+import { findRecoveryCodeSet } from '../credentials/recovery_codes/recovery_code_store.ts'
+import type { TotpCredential } from '../credentials/totp/totp.ts'
+import { listConfirmedTotps } from '../credentials/totp/totp_store.ts'
+import { passkeySortOf, type WebAuthnCredential } from '../credentials/webauthn/webauthn.ts'
+import { listWebAuthnCredentials } from '../credentials/webauthn/webauthn_store.ts'
+import { listMessagesOfAccount, type MessageOfAccount } from '../messaging/message_store.ts'
+import { listSessions, type Session } from '../sessions/session_store.ts'
+import type { TrustedDevice } from '../sessions/trusted_device.ts'
+import { listTrustedDevices } from '../sessions/trusted_device_store.ts'
+
+/**
+ * What is held about a person, put together for the person. This folder reads from every room that
+ * keeps something of people and keeps nothing itself. Each part names what goes into it, one by one:
+ * what a row gains later, a secret among it, is in no file until somebody writes it down here.
+ */
+export type PersonalData = Awaited<ReturnType<typeof collectPersonalData>>
+
+/** An account that applications use all day has more events than anybody reads, or a process holds. */
+export const EVENTS_MAX = 10_000
+const MESSAGES_MAX = 10_000
+
+/**
+ * One statement after the other, so that a big file takes one connection. The names are those of the
+ * file; times become ISO 8601 there.
+ *
+ * @throws DomainError `not_found`
+ */
+export async function collectPersonalData(
+  tx: Transaction,
+  { accountId, keyring, now }: { accountId: string; keyring: Keyring; now: Date },
+) {
+  const account = await getAccountById(tx, accountId)
+  const lastSignIn = await findLastSignIn(tx, accountId)
+  const password = await findPassword(tx, accountId)
+  const codes = await findRecoveryCodeSet(tx, accountId)
+  const asked = { subject: accountId, limit: EVENTS_MAX + 1 }
+  const events = await listNewestEntriesOfSubject({ db: tx, keyring }, asked)
+  const messages = await listMessagesOfAccount(tx, { accountId, limit: MESSAGES_MAX })
+  return {
+    exported_at: now,
+    account: { ...accountPart(account), last_signed_in_at: lastSignIn ?? null },
+    password: password ? { changed_at: password.changedAt } : null,
+    passkeys: (await listWebAuthnCredentials(tx, accountId)).map(passkeyPart),
+    authenticators: (await listConfirmedTotps(tx, accountId)).map(authenticatorPart),
+    recovery_codes: codes ? { left: codes.unused, created_at: codes.createdAt } : null,
+    trusted_browsers: (await listTrustedDevices(tx, { accountId, now })).map(browserPart),
+    sessions: (await listSessions(tx, { accountId, now })).map(sessionPart),
+    consents: await consentParts(tx, await listConsentsOfAccount(tx, accountId)),
+    events: events.slice(0, EVENTS_MAX).map(eventPart),
+    older_events_left_out: events.length > EVENTS_MAX,
+    messages: messages.map(messagePart),
+  }
+}
+
+function accountPart(account: Account) {
+  return {
+    id: account.id,
+    status: account.status,
+    username: account.username ?? null,
+    email: account.email ?? null,
+    email_verified: account.emailVerified,
+    claims: account.claims,
+    created_at: account.createdAt,
+    updated_at: account.updatedAt,
+  }
+}
+
+function passkeyPart(key: WebAuthnCredential) {
+  const { name, createdAt, lastUsedAt } = key
+  return {
+    name,
+    sort: passkeySortOf(key),
+    created_at: createdAt,
+    last_used_at: lastUsedAt ?? null,
+  }
+}
+
+function authenticatorPart({ name, createdAt, lastUsedAt }: TotpCredential) {
+  return { name, created_at: createdAt, last_used_at: lastUsedAt ?? null }
+}
+
+function browserPart({ userAgent, createdAt, expiresAt }: TrustedDevice) {
+  return { user_agent: userAgent ?? null, created_at: createdAt, expires_at: expiresAt }
+}
+
+function sessionPart({ ip, userAgent, acr, amr, createdAt, lastSeenAt }: Session) {
+  return {
+    ip: ip ?? null,
+    user_agent: userAgent ?? null,
+    acr: acr ?? null,
+    amr,
+    created_at: createdAt,
+    last_seen_at: lastSeenAt,
+  }
+}
+
+async function consentParts(tx: Transaction, consents: readonly Consent[]) {
+  const parts = []
+  for (const consent of consents) {
+    const client = await findClient(tx, consent.clientId)
+    parts.push({
+      client_id: consent.clientId,
+      client_name: client?.name ?? null,
+      openid_scopes: consent.openidScopes,
+      openid_claims: consent.openidClaims,
+      resource_scopes: consent.resourceScopes,
+      granted_at: consent.grantedAt,
+      updated_at: consent.updatedAt,
+    })
+  }
+  return parts
+}
+
+function eventPart({ type, occurredAt, data }: EntryOfSubject) {
+  return { type, occurred_at: occurredAt, data }
+}
+
+function messagePart({ kind, channel, state, createdAt, sentAt }: MessageOfAccount) {
+  return { kind, channel, state, created_at: createdAt, sent_at: sentAt ?? null }
+}
