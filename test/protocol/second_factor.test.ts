@@ -253,6 +253,21 @@ for (const policy of ['when_enrolled', 'required', 'never'] as const) {
         expect(await claimsAfter(mind, page, bob, checks)).to.include({ acr: PASSWORD_ACR })
       })
 
+      it('is asked of the other account that signs in at the page for consent', async () => {
+        const { person, nextCode } = await addProtectedPerson(world)
+        const mind = browser()
+        const bob = await addPerson(world.server)
+        await goThrough(mind, (await begin(mind, bob)).page, bob, world.server.issuer)
+        const { page, checks } = await open(mind, { prompt: 'consent' })
+        expect(stepOf(page)).to.equal('consent')
+        const login = await mind.get(page.url.replace(/consent$/, 'login'))
+        const asked = await submit(mind, login, credentials(person))
+        expect(stepOf(asked)).to.equal('second_factor')
+        const consent = await submit(mind, asked, { code: nextCode() })
+        const claims = await claimsAfter(mind, consent, person, checks)
+        expect(claims).to.include({ sub: person.id, acr: MULTI_FACTOR_ACR })
+      })
+
       it('is all that a request for more asks of somebody who is signed in', async () => {
         const { person, nextCode, recoveryCodes } = await addProtectedPerson(world)
         const mind = browser()

@@ -42,7 +42,9 @@ export function nextStep(state: InteractionState): NextStep {
       // an attempt of this interaction is.
       return state.attempt ? afterProof(state) : stepUp(state)
     case 'consent':
-      return signedInAccount(state) === undefined ? { step: 'restart' } : consentOrFinish(state)
+      // Somebody else may have signed in on the way, and has proven no more than this attempt.
+      if (state.attempt) return afterProof(state)
+      return state.sessionAccountId === undefined ? { step: 'restart' } : consentOrFinish(state)
     default:
       // A prompt that this program does not know cannot be answered by one of its pages.
       return { step: 'restart' }
@@ -73,8 +75,4 @@ function afterProof(state: InteractionState): NextStep {
 
 function consentOrFinish({ consentMissing, firstParty }: InteractionState): NextStep {
   return { step: consentMissing && !firstParty ? 'consent' : 'finish' }
-}
-
-function signedInAccount({ attempt, sessionAccountId }: InteractionState): string | undefined {
-  return attempt?.accountId ?? sessionAccountId
 }
