@@ -79,21 +79,15 @@ export function createBrowserAccounts(deps: {
       const id = ctx.cookies.get(sessionCookie(), { signed: true })
       const current = id === undefined ? undefined : await find(id)
       const all = await waiting(ctx)
-      const others = all.filter((each) => each.accountId !== accountId && each.uid !== uid)
-      // Of another browser, or of nobody any more: it cannot wait in this one.
+      const others = all.filter((each) => each.uid !== uid && each.accountId !== accountId)
+      // One that this browser does not hold any more cannot wait in it.
       const parked = current?.uid === uid ? [current, ...others] : others
-      if (current?.uid !== uid) await deps.endSession(uid)
       const kept = parked.slice(0, MAX_WAITING)
-      const over = [...parked, ...all].filter(
-        (each, at, list) =>
-          !kept.some((stays) => stays.uid === each.uid) &&
-          list.findIndex((other) => other.uid === each.uid) === at,
-      )
-      for (const each of over) await deps.endSession(each.uid)
-      keep(
-        ctx,
-        kept.map((each) => each.id),
-      )
+      const over = new Set([uid, ...all.map((each) => each.uid)])
+      for (const each of kept) over.delete(each.uid)
+      for (const each of over) await deps.endSession(each)
+      const ids = kept.map((each) => each.id)
+      keep(ctx, ids)
       ctx.cookies.set(sessionCookie(), null, cookie)
     },
 
