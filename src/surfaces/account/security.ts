@@ -22,6 +22,7 @@ import { inTransaction } from '../../platform/persistence/db.ts'
 import type { PasskeyRow, Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { allowOwnScripts } from '../../web/security_headers.ts'
 import type { AccountDeps } from './mount.ts'
 import { checkCsrfOf, csrfOf, type Person, requireFresh, sendTo } from './person.ts'
 
@@ -77,6 +78,7 @@ export async function sendSecurity(
     ...state,
     endOthers: state.endOthers ?? true,
   }
+  allowOwnScripts(ctx.res)
   deps.pages.send(ctx, 'account/security', locals, status)
 }
 

@@ -6,6 +6,7 @@ import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { allowOwnScripts } from '../../web/security_headers.ts'
 import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
 import { seeOther } from './dispatch.ts'
 import { forgetSession, type Interaction, loadInteraction, loginHint } from './interaction.ts'
@@ -126,6 +127,7 @@ function sendReset(
     minLength: deps.passwordPolicy.minLength,
     ...filled,
   }
+  allowOwnScripts(ctx.res)
   deps.pages.send(ctx, 'interactions/reset_password', locals, status)
 }
 

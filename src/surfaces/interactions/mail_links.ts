@@ -7,6 +7,7 @@ import type { PasswordProblem, Views } from '../../platform/templating/views.ts'
 import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { allowOwnScripts } from '../../web/security_headers.ts'
 import { assertMayTryCode } from './code_limits.ts'
 import { csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -68,6 +69,7 @@ function send(deps: InteractionDeps, ctx: Context, filled: Filled, status = 200)
     minLength: deps.passwordPolicy.minLength,
     ...filled,
   }
+  allowOwnScripts(ctx.res)
   deps.pages.send(ctx, 'interactions/reset_by_link', locals, status)
 }
 

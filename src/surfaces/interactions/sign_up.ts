@@ -11,6 +11,7 @@ import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { allowOwnScripts } from '../../web/security_headers.ts'
 import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
@@ -149,6 +150,7 @@ function sendSignUp(
     error,
     password,
   }
+  allowOwnScripts(ctx.res)
   deps.pages.send(ctx, 'interactions/sign_up', locals, status)
 }
 

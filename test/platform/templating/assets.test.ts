@@ -16,8 +16,15 @@ describe('platform/templating/assets', () => {
       'icon.svg': 'image/svg+xml',
       'leave.js': 'text/javascript; charset=utf-8',
       'passkey.js': 'text/javascript; charset=utf-8',
+      'password.js': 'text/javascript; charset=utf-8',
       'submit.js': 'text/javascript; charset=utf-8',
     })
+  })
+
+  it('sends no script of more than 4 kB', () => {
+    for (const [name, { body }] of assets) {
+      if (name.endsWith('.js')) expect(Buffer.byteLength(body), name).to.be.below(4096)
+    }
   })
 
   it('changes the address with the content', () => {
