@@ -1,4 +1,5 @@
 import type { EndAccess } from '../domain/accounts/account.ts'
+import { handleInactiveAccounts } from '../domain/accounts/inactive_accounts.ts'
 import { deleteDueAccounts } from '../domain/accounts/schedule_deletion.ts'
 import { createAuditSink } from '../domain/audit/audit_trail.ts'
 import { deleteExpiredAttempts } from '../domain/authentication/attempt_store.ts'
@@ -85,6 +86,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         name: 'account_deletion',
         run: () => deleteDueAccounts({ db, clock }, { limit: 100, endAccess: endAccessOf(parts) }),
       },
+      { name: 'inactive_accounts', run: () => handleInactive(parts) },
       { name: 'unused_registration', run: () => deleteUnused(parts) },
       {
         name: 'message',
@@ -155,6 +157,21 @@ function codeDeps(parts: Parts): DeliverCodeDeps {
 function deleteUnused({ db, clock, config }: Parts): Promise<number> {
   const before = new Date(clock.now().getTime() - config.protocols.registrationUnusedS * 1000)
   return deleteUnusedRegistrations(db, { before, endAccess: deleteRecordsOfClient })
+}
+
+function handleInactive(parts: Parts): Promise<number> {
+  const { config } = parts
+  const { inactiveWarnDays, inactiveDisableDays, inactiveDeleteDays } = config.signIn
+  return handleInactiveAccounts(parts, {
+    policy: {
+      warnDays: inactiveWarnDays,
+      disableDays: inactiveDisableDays,
+      deleteDays: inactiveDeleteDays,
+    },
+    mail: channelsOf(config).has('email'),
+    limit: 100,
+    endAccess: endAccessOf(parts),
+  })
 }
 
 function countEvents({ metrics }: Parts): EventSink {

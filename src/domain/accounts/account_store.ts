@@ -201,6 +201,14 @@ export async function lockActiveAccount(tx: Transaction, id: string): Promise<bo
   return rows.length > 0
 }
 
+/** Absence counts from now on: somebody wants the account to be used again. */
+export async function restartAbsence(tx: Transaction, id: string, now: Date): Promise<void> {
+  await query(tx, 'UPDATE account SET idle_from = $2, inactive_disabled_at = NULL WHERE id = $1', [
+    id,
+    now,
+  ])
+}
+
 /** Credentials, consents and sign-in attempts go with it. */
 export async function deleteAccountRow(tx: Transaction, id: string): Promise<void> {
   await query(tx, 'DELETE FROM account WHERE id = $1', [id])

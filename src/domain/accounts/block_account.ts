@@ -4,7 +4,7 @@ import { appendEvent } from '../../platform/events/outbox.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import type { Account, EndAccess } from './account.ts'
-import { getAccountById, updateAccountStatus } from './account_store.ts'
+import { getAccountById, restartAbsence, updateAccountStatus } from './account_store.ts'
 
 type Deps = { db: Db; clock: Clock }
 
@@ -32,7 +32,12 @@ export async function disableAccount(
   })
 }
 
-/** @throws DomainError `not_found` */
+/**
+ * Gives the account its access back. Its absence begins anew, or the next sweep of accounts that
+ * nobody uses would take it again.
+ *
+ * @throws DomainError `not_found`
+ */
 export async function enableAccount(
   { db, clock }: Deps,
   id: string,
@@ -41,6 +46,7 @@ export async function enableAccount(
   return await inTransaction(db, async (tx) => {
     const account = await updateAccountStatus(tx, id, 'active', clock.now())
     if (!account) return await getAccountById(tx, id)
+    await restartAbsence(tx, id, clock.now())
     await appendEvent(tx, accountEnabled({ accountId: id, ...(by ? { by } : {}) }))
     await notifyChange(tx, 'account', id)
     return account

@@ -11,8 +11,8 @@ import { accountNotFound, deleteAccountRow, lockAccount } from './account_store.
  *
  * @param endAccess ends its sessions and tokens in the same transaction, while the row still stands
  * @param onlyIf is asked once nobody else can change the account any more
- * @returns false where `onlyIf` said no
- * @throws DomainError `not_found`
+ * @returns false where `onlyIf` said no, or somebody else has deleted it before it could be asked
+ * @throws DomainError `not_found`, unless `onlyIf` is given
  */
 export async function deleteAccount(
   { db }: { db: Db },
@@ -25,7 +25,10 @@ export async function deleteAccount(
 ): Promise<boolean> {
   return await inTransaction(db, async (tx) => {
     // The row first, as everybody does who works on an account: two orders would be a deadlock.
-    if (!(await lockAccount(tx, id))) throw accountNotFound()
+    if (!(await lockAccount(tx, id))) {
+      if (onlyIf) return false
+      throw accountNotFound()
+    }
     if (onlyIf && !(await onlyIf(tx))) return false
     await endAccess?.(tx, id)
     await deleteAccountRow(tx, id)

@@ -1,6 +1,7 @@
 import { isId } from '../../core/ids.ts'
 import {
   accountDeletionScheduled,
+  accountInactivityWarned,
   accountLocked,
   approvalRequested,
   factorAdded,
@@ -79,6 +80,10 @@ const NOTICES: Readonly<
   [accountDeletionScheduled.type]: ({ at }, { deps }) => ({
     kind: 'account_deletion_scheduled',
     fields: { at: String(at), link: deps.accountUri },
+  }),
+  [accountInactivityWarned.type]: ({ at }) => ({
+    kind: 'inactive_warning',
+    fields: { at: String(at) },
   }),
   [passwordChanged.type]: () => ({ kind: 'password_changed', fields: {} }),
   [factorAdded.type]: (fact) => aboutFactor('factor_added', fact),

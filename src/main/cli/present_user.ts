@@ -16,11 +16,22 @@ export function userAnswer(account: Account, generatedPassword?: string): Answer
   }
 }
 
-export function userDetails(account: Account, password: PasswordCredential | undefined): Answer {
+/** @param lastSignedInAt null where it never signed in */
+export function userDetails(
+  account: Account,
+  {
+    password,
+    lastSignedInAt,
+  }: { password: PasswordCredential | undefined; lastSignedInAt: Date | null },
+): Answer {
   const since = password?.changedAt
+  const details = fields([
+    ['last_sign_in', lastSignedInAt ?? 'never'],
+    ['password', since ? `set ${since.toISOString()}` : 'none'],
+  ])
   return {
-    data: { ...userData(account), password_changed_at: since ?? null },
-    text: `${userText(account)}\n${fields([['password', since ? `set ${since.toISOString()}` : 'none']])}`,
+    data: { ...userData(account), password_changed_at: since ?? null, lastSignedInAt },
+    text: `${userText(account)}\n${details}`,
   }
 }
 

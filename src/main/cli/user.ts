@@ -4,6 +4,7 @@ import type { Account, EndAccess } from '../../domain/accounts/account.ts'
 import {
   findAccountById,
   findAccountByIdentifier,
+  findLastSignIn,
   listAccounts,
 } from '../../domain/accounts/account_store.ts'
 import { disableAccount, enableAccount } from '../../domain/accounts/block_account.ts'
@@ -85,12 +86,15 @@ function defineRead(group: CliCommand): void {
   group
     .command(`show ${USER}`)
     .summary('show one account')
-    .description(`Shows one account. ${WHO}`)
+    .description(`Shows one account, with its last sign-in. ${WHO}`)
     .examples('authcore user show ada@example.com')
     .answers(([who]) =>
       withDatabase(async ({ db }) => {
         const account = await getUser(db, who!)
-        return userDetails(account, await findPassword(db, account.id))
+        return userDetails(account, {
+          password: await findPassword(db, account.id),
+          lastSignedInAt: (await findLastSignIn(db, account.id)) ?? null,
+        })
       }),
     )
   group

@@ -28,6 +28,24 @@ const missingSecret =
     )
   }
 
+const INACTIVE = {
+  inactiveWarnDays: 'AUTHCORE_INACTIVE_WARN_DAYS',
+  inactiveDisableDays: 'AUTHCORE_INACTIVE_DISABLE_DAYS',
+  inactiveDeleteDays: 'AUTHCORE_INACTIVE_DELETE_DAYS',
+} as const
+
+/** Of two steps that are taken at all, the milder one comes first. */
+const inactivityOrder =
+  (mild: keyof typeof INACTIVE, harsh: keyof typeof INACTIVE): Rule =>
+  ({ signIn }) =>
+    signIn[mild] > 0 &&
+    signIn[harsh] > 0 &&
+    signIn[mild] >= signIn[harsh] && {
+      key: INACTIVE[mild],
+      problem: `is ${signIn[mild]}, which is not less than ${INACTIVE[harsh]} (${signIn[harsh]})`,
+      remedy: 'Let a warning come before disabling, and both before deletion; 0 leaves a step out.',
+    }
+
 const RULES: readonly Rule[] = [
   (c) =>
     production(c) &&
@@ -94,6 +112,9 @@ const RULES: readonly Rule[] = [
       problem: 'are not both there',
       remedy: 'Set both, or none.',
     },
+  inactivityOrder('inactiveWarnDays', 'inactiveDisableDays'),
+  inactivityOrder('inactiveWarnDays', 'inactiveDeleteDays'),
+  inactivityOrder('inactiveDisableDays', 'inactiveDeleteDays'),
   (c) =>
     duplicates((c.security.encryptionKeys ?? []).map(({ id }) => id)) && {
       key: 'AUTHCORE_ENCRYPTION_KEYS',

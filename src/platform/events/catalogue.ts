@@ -35,6 +35,11 @@ export const accountDeletionCancelled = defineEvent<AccountFact & Origin>(
 )
 /** Everything that is held about its owner was handed out. */
 export const accountExported = defineEvent<AccountFact & Origin>('auth.account.exported', account)
+/** Nobody has used it for long; `at` is when it will be disabled or deleted. */
+export const accountInactivityWarned = defineEvent<AccountFact & { at: string }>(
+  'auth.account.inactivity_warned',
+  account,
+)
 /** Names what changed, never to what. */
 export const profileChanged = defineEvent<AccountFact & { fields: string[] } & Origin>(
   'auth.profile.changed',

@@ -83,6 +83,12 @@ describe('notices about what happened to an account', function () {
       'account_deletion_scheduled',
       { at: '2026-03-15T10:00:00.000Z', link: 'https://id.example.com/account' },
     ],
+    [
+      'auth.account.inactivity_warned',
+      { at: '2026-04-01T10:00:00.000Z', by: 'inactivity' },
+      'inactive_warning',
+      { at: '2026-04-01T10:00:00.000Z' },
+    ],
     ['auth.token.reuse_detected', { clientId: 'shop' }, 'token_reuse', { client: 'shop' }],
   ] as const) {
     it(`tells of ${type} ${JSON.stringify(data)}, once`, async () => {

@@ -114,9 +114,18 @@ describe('authcore user', function () {
       ),
     )
     for (const { stdout } of runs) expect(stdout).to.contain(ada.id).and.not.contain('argon2')
-    expect(runs[0]!.stdout).to.match(/^password: set \d{4}-/m)
+    expect(runs[0]!.stdout).to.match(/^password: +set \d{4}-/m)
     const details = (await place.run('user show nobody --json')).json()
     expect(details).to.include({ username: 'nobody', password_changed_at: null })
+  })
+
+  it('tells the last sign-in', async () => {
+    expect((await place.run('user show ada')).stdout).to.match(/^last_sign_in: never$/m)
+    expect((await place.run('user show ada --json')).json()).to.include({ lastSignedInAt: null })
+    const at = '2026-01-02T03:04:05.000Z'
+    await db.query('UPDATE account SET last_signed_in_at = $2 WHERE id = $1', [ada.id, at])
+    expect((await place.run('user show ada')).stdout).to.contain(`last_sign_in: ${at}\n`)
+    expect((await place.run('user show ada --json')).json()).to.include({ lastSignedInAt: at })
   })
 
   it('lists page by page', async () => {

@@ -108,6 +108,37 @@ describe('platform/config', () => {
     }
   })
 
+  it('refuses steps against inactive accounts that do not come one after the other', () => {
+    const [warn, disable, remove] = ['WARN', 'DISABLE', 'DELETE'].map(
+      (step) => `AUTHCORE_INACTIVE_${step}_DAYS`,
+    ) as [string, string, string]
+    for (const env of [
+      {},
+      { [warn]: '300', [disable]: '365', [remove]: '730' },
+      { [warn]: '300', [disable]: '0', [remove]: '730' },
+      { [disable]: '365', [remove]: '3650' },
+      { [warn]: '300' },
+      { [remove]: '1' },
+    ]) {
+      expect(faultsOf(env), JSON.stringify(env)).to.deep.equal({})
+    }
+    expect(loadConfig({}).signIn).to.include({ inactiveWarnDays: 0, inactiveDeleteDays: 0 })
+    for (const [env, key, problem] of [
+      [
+        { [warn]: '365', [disable]: '365' },
+        warn,
+        `is 365, which is not less than ${disable} (365)`,
+      ],
+      [{ [warn]: '80', [remove]: '30' }, warn, `is 80, which is not less than ${remove} (30)`],
+      [{ [disable]: '9', [remove]: '8' }, disable, `is 9, which is not less than ${remove} (8)`],
+    ] as const) {
+      expect(faultsOf(env)).to.deep.equal({ [key]: problem })
+    }
+    for (const days of ['-1', '3651', '1.5', 'soon']) {
+      expect(faultsOf({ [remove]: days }), days).to.have.all.keys(remove)
+    }
+  })
+
   it('refuses weak keys and one key for two purposes', () => {
     const weak = Buffer.alloc(32, 7).toString('base64')
     expect(faultsOf({ AUTHCORE_HASH_KEY: weak })['AUTHCORE_HASH_KEY']).to.match(/weak/)

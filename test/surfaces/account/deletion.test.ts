@@ -99,6 +99,14 @@ describe('Deleting an account', function () {
     const first = await scheduleDeletion(server.parts, asked, async () => {})
     const again = await scheduleDeletion(server.parts, { ...asked, graceDays: 90 }, async () => {})
     expect(again).to.deep.equal(first)
+    const bob = await addPerson(server)
+    await scheduleDeletion(
+      server.parts,
+      { ...asked, accountId: bob.id, graceDays: 0 },
+      async () => {},
+    )
+    const two = await Promise.all([sweep(1), sweep(1)])
+    expect(two.sort(), 'two workers at once').to.deep.equal([0, 1])
     const [swept, kept] = await Promise.all([
       sweep(8),
       cancelDeletion(server.parts, { accountId: ada.id, origin: {} }),

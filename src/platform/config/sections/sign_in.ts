@@ -39,6 +39,18 @@ export const signInSection = z.strictObject({
     env: 'AUTHCORE_DELETION_GRACE_DAYS',
     doc: 'How many days somebody who deleted their account has to think better of it.',
   }),
+  inactiveWarnDays: setting(integer(0, 3_650).default(0), {
+    env: 'AUTHCORE_INACTIVE_WARN_DAYS',
+    doc: 'After how many days without a sign-in people are told by mail that their account will be disabled or deleted; 0 tells nobody. It needs a way to send mail, and one of the next two.',
+  }),
+  inactiveDisableDays: setting(integer(0, 3_650).default(0), {
+    env: 'AUTHCORE_INACTIVE_DISABLE_DAYS',
+    doc: 'After how many days without a sign-in an account is disabled, and 7 days after its warning at the earliest; 0 disables none. See docs/OPERATIONS.md.',
+  }),
+  inactiveDeleteDays: setting(integer(0, 3_650).default(0), {
+    env: 'AUTHCORE_INACTIVE_DELETE_DAYS',
+    doc: 'After how many days without a sign-in an account is deleted, and 7 days after its warning at the earliest; 0 deletes none.',
+  }),
   sessionsPerAccount: setting(integer(0, 10_000).default(100), {
     env: 'AUTHCORE_SESSIONS_PER_ACCOUNT',
     doc: 'How many sessions an account may have at the same time; with one more, the one that was not used for longest ends. 0 sets no limit.',
