@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
+import { termsOf } from '../domain/authentication/terms.ts'
 import { relyingPartyOf } from '../domain/credentials/webauthn/webauthn.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
@@ -144,6 +145,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     legacy: legacySignIn(parts),
     rateLimits: parts.limits,
     signUp: { open: config.signIn.signUp === 'open', domains: config.signIn.signUpDomains },
+    terms: termsOf(config),
     recovery: channelsOf(config).has('email'),
     emailSignIn: config.signIn.email !== 'off' && channelsOf(config).has('email'),
     endAccess: sessions.endAccess,

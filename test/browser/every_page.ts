@@ -29,6 +29,9 @@ import { fillInLogin } from './visitor.ts'
 export type World = {
   server: AuthCore
   site: ClientSite
+  /** Another deployment, which has terms, and a site of its own. */
+  strict: AuthCore
+  siteWithTerms: ClientSite
   stop(): Promise<void>
   userCode(): Promise<string>
   /** An application asks this person for approval of a payment. */
@@ -54,6 +57,14 @@ export async function startWorld(): Promise<World> {
       AUTHCORE_EMAIL_SIGN_IN: 'code',
     },
   })
+  const strict = await startAuthCore({
+    env: {
+      AUTHCORE_SIGN_UP: 'open',
+      AUTHCORE_TERMS_URI: 'https://lantern.example/terms',
+      AUTHCORE_TERMS_VERSION: '2026-11',
+    },
+  })
+  const siteWithTerms = await startClientSite(strict)
   await addApi(server)
   const site = await startClientSite(server, {
     metadata: {
@@ -73,6 +84,8 @@ export async function startWorld(): Promise<World> {
   return {
     server,
     site,
+    strict,
+    siteWithTerms,
     askForApproval,
     async userCode() {
       const begun = await oidc.initiateDeviceAuthorization(television.configuration, {
@@ -82,7 +95,9 @@ export async function startWorld(): Promise<World> {
     },
     async stop() {
       await site.stop()
+      await siteWithTerms.stop()
       await server.stop()
+      await strict.stop()
     },
   }
 }
@@ -165,6 +180,7 @@ export async function visitEveryPage(world: World, page: Page, atEach: Look): Pr
     await look(page, name!)
   }
   await inboxPages(world, page, look)
+  await termsPages(world, page, look)
   await page.goto(`${site.startUri}?redirect_uri=https://evil.example/`)
   await look(page, 'error_invalid_redirect_uri')
 }
@@ -273,6 +289,31 @@ async function newcomerPages({ server, site }: World, page: Page, look: Look): P
   await page.locator('#set-password').click()
   await page.locator('#password-changed').waitFor()
   await look(page, 'password_changed')
+}
+
+/** Where there are terms: signs up without accepting them, and signs in up to their page. */
+async function termsPages(
+  { siteWithTerms: site, strict }: World,
+  page: Page,
+  look: Look,
+): Promise<void> {
+  await page.goto(site.startUri)
+  await page.locator('#sign-up').click()
+  await page.locator('#accept').waitFor()
+  await look(page, 'sign_up_terms')
+  await page.locator('#email').fill('newcomer@example.com')
+  await page.locator('#password').fill('seven quiet lanterns')
+  // As a browser sends it that does not know of required fields.
+  await page.evaluate(`document.querySelector('#sign-up-form').noValidate = true`)
+  await page.locator('#create-account').click()
+  await page.locator('#problem').waitFor()
+  await look(page, 'sign_up_terms_refused')
+  await page.locator('#sign-in-instead').click()
+  await fillInLogin(page, await addPerson(strict))
+  await page.locator('#accept-terms').waitFor()
+  await look(page, 'terms')
+  await page.locator('#cancel').click()
+  await page.locator('#sign-in-again').waitFor()
 }
 
 /** Sets an authenticator up because the request wants two factors, and is asked for it the next time. */

@@ -92,6 +92,14 @@ const accountPasskey = {
 } as const
 
 const signUp = { ...form, client: bare, email: '', name: '', minLength: 15 }
+const terms = { termsUri: 'https://login.example.com/terms', termsVersion: '2026-11' }
+const acceptTerms = {
+  ...form,
+  client: bare,
+  version: '2026-11',
+  cancelAction: '/interaction/x/cancel',
+  cancelCsrf: 'csrf-token-2',
+}
 const verifyEmail = {
   ...form,
   email: 'amira.haddad@example.com',
@@ -154,6 +162,18 @@ export const samples: Samples = {
       throttled_h: { ...login, error: 'too_many_attempts', retryAfterS: 7200 },
       throttled: { ...login, error: 'too_many_attempts' },
       long: { ...login, client: { name: longName }, login: longEmail },
+    },
+  },
+  'interactions/terms': {
+    minimal: acceptTerms,
+    states: {
+      full: { ...acceptTerms, client, termsUri: terms.termsUri, restart },
+      long: {
+        ...acceptTerms,
+        client: { name: longName },
+        termsUri: `https://login.example.com/${'terms/'.repeat(20)}`,
+        version: 'x'.repeat(40),
+      },
     },
   },
   'interactions/consent': {
@@ -291,6 +311,9 @@ export const samples: Samples = {
       unusable: { ...signUp, email: 'ada@', error: 'unusable_email' },
       other_domain: { ...signUp, error: 'other_domain' },
       closed: { ...signUp, error: 'closed' },
+      terms: { ...signUp, ...terms },
+      terms_ticked: { ...signUp, ...terms, termsAccepted: true, error: 'missing_fields' },
+      terms_unticked: { ...signUp, ...terms, error: 'terms_not_accepted' },
       throttled: { ...signUp, error: 'too_many_attempts' },
       too_short: { ...signUp, password: { reason: 'too_short', min: 15 } },
       too_long: { ...signUp, password: { reason: 'too_long', max: 256 } },

@@ -23,15 +23,24 @@ export type InteractionState = {
   selectedAccount?: string | undefined
   /** Something is asked for that the person in question has not allowed yet. */
   consentMissing?: boolean | undefined
+  /** The terms of the deployment wait to be accepted by the person in question. */
+  termsMissing?: boolean | undefined
   /** A sign-up waits for the code that went to its address. */
   signUpPending?: boolean | undefined
   /** The client belongs to the house. */
   firstParty: boolean
 }
 
-export type NextStep =
-  | { step: 'select_account' | 'login' | 'verify_email' | 'consent' | 'finish' | 'restart' }
-  | WantingFactor
+type Step =
+  | 'select_account'
+  | 'login'
+  | 'verify_email'
+  | 'accept_terms'
+  | 'consent'
+  | 'finish'
+  | 'restart'
+
+export type NextStep = { step: Step } | WantingFactor
 
 export function nextStep(state: InteractionState): NextStep {
   switch (state.prompt.name) {
@@ -44,7 +53,7 @@ export function nextStep(state: InteractionState): NextStep {
     case 'consent':
       // Somebody else may have signed in on the way, and has proven no more than this attempt.
       if (state.attempt) return afterProof(state)
-      return state.sessionAccountId === undefined ? { step: 'restart' } : consentOrFinish(state)
+      return state.sessionAccountId === undefined ? { step: 'restart' } : agreeOrFinish(state)
     default:
       // A prompt that this program does not know cannot be answered by one of its pages.
       return { step: 'restart' }
@@ -57,7 +66,7 @@ function afterChoice(state: InteractionState): NextStep {
   if (signUpPending) return { step: 'verify_email' }
   if (sessionAccountId === undefined) return { step: 'login' }
   if (selectedAccount === undefined) return { step: 'select_account' }
-  return selectedAccount === sessionAccountId ? consentOrFinish(state) : { step: 'login' }
+  return selectedAccount === sessionAccountId ? agreeOrFinish(state) : { step: 'login' }
 }
 
 /** One more factor on top of the sign-in before, where there is one to ask for. */
@@ -70,9 +79,11 @@ function stepUp({ factors, signUpPending }: InteractionState): NextStep {
 
 function afterProof(state: InteractionState): NextStep {
   const wanting = state.factors && wantingFactor(state.factors)
-  return wanting ?? consentOrFinish(state)
+  return wanting ?? agreeOrFinish(state)
 }
 
-function consentOrFinish({ consentMissing, firstParty }: InteractionState): NextStep {
+/** Whose application it is makes no difference to the terms: they are about the account. */
+function agreeOrFinish({ termsMissing, consentMissing, firstParty }: InteractionState): NextStep {
+  if (termsMissing) return { step: 'accept_terms' }
   return { step: consentMissing && !firstParty ? 'consent' : 'finish' }
 }

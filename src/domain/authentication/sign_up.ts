@@ -21,6 +21,7 @@ import {
 import type { PasswordHasher } from '../credentials/password/password_hash.ts'
 import type { PasswordPolicy, PasswordRefusal } from '../credentials/password/password_policy.ts'
 import { type ProofDeps, recordProof } from './record_proof.ts'
+import { acceptTerms, type Terms } from './terms.ts'
 
 /**
  * Signing up with an e-mail address. The account is made when its address is proven and not before:
@@ -37,6 +38,8 @@ export type SignUpDeps = ProofDeps & {
   passwords: Pick<PasswordHasher, 'hash'>
   passwordPolicy: PasswordPolicy
   signUp: SignUpPolicy
+  /** Nobody gets an account who does not accept them; undefined where there are none. */
+  terms: Terms | undefined
 }
 
 const pendingSignUp = z.object({
@@ -45,6 +48,8 @@ const pendingSignUp = z.object({
   name: z.string().optional(),
   phc: z.string(),
   locale: z.string(),
+  /** The version of the terms that was accepted with it. */
+  terms: z.string().optional(),
   interactionUid: z.string(),
   client: z.string(),
 })
@@ -55,6 +60,8 @@ export type SignUpInput = {
   email: string
   name: string
   password: string
+  /** The version of the terms that is accepted; undefined where none is. */
+  terms?: string | undefined
   locale: string
   interactionUid: string
   clientId: string
@@ -66,7 +73,7 @@ export type SignUpInput = {
 
 export type SignUpBegun =
   | { kind: 'code_sent' }
-  | { kind: 'refused'; reason: 'closed' | 'unusable_email' | 'other_domain' }
+  | { kind: 'refused'; reason: 'closed' | 'unusable_email' | 'other_domain' | 'terms_not_accepted' }
   | { kind: 'weak_password'; refusal: PasswordRefusal }
 
 const NAME_MAX = 100
@@ -78,6 +85,9 @@ export async function beginSignUp(deps: SignUpDeps, input: SignUpInput): Promise
   const canonical = canonicalEmail(input.email)
   const email = presentable(input.email)
   if (!canonical || !email) return { kind: 'refused', reason: 'unusable_email' }
+  if (deps.terms && input.terms !== deps.terms.version) {
+    return { kind: 'refused', reason: 'terms_not_accepted' }
+  }
   if (!isOfDomain(canonical, signUp.domains)) return await refuse(deps, input, 'other_domain')
   const context = [email, input.name, ...input.context]
   const verdict = await passwordPolicy.check(input.password, context)
@@ -112,6 +122,7 @@ async function store(
     ...(name === '' ? {} : { name }),
     phc: await deps.passwords.hash(input.password),
     locale,
+    ...(deps.terms ? { terms: deps.terms.version } : {}),
     interactionUid,
     client: input.clientName,
   }
@@ -185,12 +196,13 @@ async function makeAccount(
 ): Promise<SignUpCompleted> {
   const { db, keyring } = deps
   const { interactionUid, clientId, stored, origin } = input
-  const { email, name, phc, locale } = signUpOf(keyring, stored)
+  const { email, name, phc, locale, terms } = signUpOf(keyring, stored)
   return await inTransaction(db, async (tx) => {
     if (!(await consumeCode(tx, stored))) return { kind: 'refused' }
     const claims = { locale, ...(name === undefined ? {} : { name }) }
     const account = { email, emailVerified: true, claims, passwordHash: phc, by: 'sign_up' }
     const { id: accountId } = await createAccount(deps, account, tx)
+    if (terms !== undefined) await acceptTerms(deps, { accountId, version: terms, origin }, tx)
     const base = { accountId, methods: [], remember: false, authenticatedAt: deps.clock.now() }
     await recordProof(deps, tx, { interactionUid, clientId, base, method: 'password', origin })
     return { kind: 'signed_up', accountId }

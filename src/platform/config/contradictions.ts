@@ -116,6 +116,20 @@ const RULES: readonly Rule[] = [
   inactivityOrder('inactiveWarnDays', 'inactiveDeleteDays'),
   inactivityOrder('inactiveDisableDays', 'inactiveDeleteDays'),
   (c) =>
+    (c.signIn.termsUri === undefined) !== (c.signIn.termsVersion === undefined) && {
+      key: 'AUTHCORE_TERMS_URI, AUTHCORE_TERMS_VERSION',
+      problem: 'are not both there: terms are accepted in a version, and read before',
+      remedy: 'Set both, or none.',
+    },
+  (c) =>
+    production(c) &&
+    c.signIn.termsUri !== undefined &&
+    !c.signIn.termsUri.toLowerCase().startsWith('https:') && {
+      key: 'AUTHCORE_TERMS_URI',
+      problem: 'is not https',
+      remedy: 'Set it to the https address of the terms.',
+    },
+  (c) =>
     duplicates((c.security.encryptionKeys ?? []).map(({ id }) => id)) && {
       key: 'AUTHCORE_ENCRYPTION_KEYS',
       problem: 'names two keys by the same id',

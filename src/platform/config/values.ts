@@ -84,6 +84,16 @@ export const webUrl = z.string().refine(
   { error: 'must be an http or https URL without credentials and fragment' },
 )
 
+/** A page that people are sent to: https, or http on this very machine, for trying things out. */
+export const pageUrl = z.string().refine(
+  (text) => {
+    const url = URL.parse(text)
+    if (!url || url.username || url.password) return false
+    return url.protocol === 'https:' || (url.protocol === 'http:' && url.hostname === 'localhost')
+  },
+  { error: 'must be an https URL without credentials' },
+)
+
 /** Like the secrets of Standard Webhooks: 24 to 64 bytes. */
 export const webhookSecret = z.string().refine(
   (text) => {

@@ -89,6 +89,12 @@ export const accountAccessEnded = defineEvent<AccountFact & Origin>(
   account,
 )
 
+/** The terms of the deployment, in this version; once for each. */
+export const termsAccepted = defineEvent<{ accountId: string; version: string } & Origin>(
+  'auth.terms.accepted',
+  ({ accountId }) => accountId,
+)
+
 /** One proof within a sign-in was right; others may still be wanting. */
 export const factorAccepted = defineEvent<
   { accountId: string; clientId: string; method: string } & Origin

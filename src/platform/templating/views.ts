@@ -23,6 +23,7 @@ export type Views = {
   'interactions/enrol_totp': EnrolTotpLocals
   'interactions/enrol_passkey': EnrolPasskeyLocals
   'interactions/recovery_codes': RecoveryCodesLocals
+  'interactions/terms': TermsLocals
   'interactions/consent': ConsentLocals
   'interactions/select_account': SelectAccountLocals
   'interactions/device_code': DeviceCodeLocals
@@ -131,7 +132,7 @@ type NewPassword = {
   password?: PasswordProblem | undefined
 }
 
-/** Posts `email`, `name` and `password`. */
+/** Posts `email`, `name`, `password` and, where there are terms, their version as `terms`. */
 export type SignUpLocals = Form &
   NewPassword & {
     client: ClientView
@@ -142,8 +143,14 @@ export type SignUpLocals = Form &
       | 'unusable_email'
       | 'other_domain'
       | 'closed'
+      | 'terms_not_accepted'
       | 'too_many_attempts'
       | undefined
+    /** The terms to be accepted; absent where there are none. */
+    termsUri?: string | undefined
+    termsVersion?: string | undefined
+    /** They were ticked before. */
+    termsAccepted?: boolean | undefined
     signInUri?: string | undefined
   }
 
@@ -266,6 +273,16 @@ export type EnrolTotpLocals = Form & {
   /** The same in letters, in groups. */
   secret: string
   error?: 'missing_code' | 'wrong_code' | 'expired' | 'too_many' | undefined
+  cancelAction: string
+  cancelCsrf: string
+}
+
+/** Posts `version`. */
+export type TermsLocals = Form & {
+  client: ClientView
+  /** Where they can be read. */
+  termsUri?: string | undefined
+  version: string
   cancelAction: string
   cancelCsrf: string
 }

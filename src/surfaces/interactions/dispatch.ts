@@ -15,6 +15,7 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
     case 'verify_email':
     case 'second_factor':
     case 'enrol_factor':
+    case 'accept_terms':
     case 'consent':
     case 'select_account':
       return seeOther(ctx, `/interaction/${interaction.uid}/${step}`)

@@ -8,6 +8,7 @@ import { completeSignIn } from '../../domain/authentication/complete_sign_in.ts'
 import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
 import type { Proven } from '../../domain/authentication/record_proof.ts'
 import { findPendingSignUp, type PendingSignUp } from '../../domain/authentication/sign_up.ts'
+import { lacksAcceptance } from '../../domain/authentication/terms.ts'
 import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
 import { isNothing, missingConsent, type Requested } from '../../domain/clients/consent.ts'
 import { findConsent } from '../../domain/clients/consent_store.ts'
@@ -83,6 +84,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     factors,
     signUpPending: signUp !== undefined,
     sessionAccountId: details.session?.accountId,
+    termsMissing: await lacksAcceptance(deps.db, deps.terms, accountId),
     consentMissing: asksAnew || authorizationDetails.length > 0,
     firstParty: isFirstParty(client),
   })

@@ -9,6 +9,7 @@ import type { LegacyMigration } from '../../domain/authentication/migrate_legacy
 import type { MfaPolicy } from '../../domain/authentication/second_factor.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
 import type { SignUpPolicy } from '../../domain/authentication/sign_up.ts'
+import type { Terms } from '../../domain/authentication/terms.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
@@ -22,6 +23,7 @@ import { assertSameOrigin } from '../../web/csrf.ts'
 import type { Pages } from '../../web/pages.ts'
 import { recordForbidden } from '../../web/refusals.ts'
 import { allowOpener } from '../../web/security_headers.ts'
+import { showTerms, submitTerms } from './accept_terms.ts'
 import { type ApprovalsPage, answerApproval, showApprovals } from './approvals.ts'
 import { cancel } from './cancel.ts'
 import { allowConsent, showConsent } from './consent.ts'
@@ -74,6 +76,8 @@ export type InteractionDeps = {
   rateLimits: RateLimits
   /** Whether people make accounts themselves. */
   signUp: SignUpPolicy
+  /** What people accept before they go on; undefined where there is nothing. */
+  terms: Terms | undefined
   /** Whether a forgotten password can be set anew: it takes a way to send mail. */
   recovery: boolean
   /** Whether a mail signs in instead of a password. */
@@ -154,6 +158,8 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.post('revert_email_submit', '/revert_email', form(submitRevertLink))
   router.get('reset_factors', '/reset_factors', page(openFactorLink))
   router.post('reset_factors_submit', '/reset_factors', form(submitFactorLink))
+  router.get('interaction_accept_terms', at('accept_terms'), page(showTerms))
+  router.post('interaction_accept_terms_submit', at('accept_terms'), form(submitTerms))
   router.get('interaction_consent', at('consent'), page(showConsent))
   router.post('interaction_consent_submit', at('consent'), form(allowConsent))
   router.get('interaction_select_account', at('select_account'), page(showAccounts))

@@ -25,12 +25,16 @@ const signUpForm = z.object({
   email: z.string().max(400).default(''),
   name: z.string().max(400).default(''),
   password: z.string().max(4096).default(''),
+  terms: z.string().max(100).optional(),
 })
 
 const codeForm = z.object({ csrf: z.string().max(200), code: z.string().max(40).default('') })
 const csrfForm = z.object({ csrf: z.string().max(200) })
 
-type SignUpFilled = Pick<Views['interactions/sign_up'], 'email' | 'name' | 'error' | 'password'>
+type SignUpFilled = Pick<
+  Views['interactions/sign_up'],
+  'email' | 'name' | 'termsAccepted' | 'error' | 'password'
+>
 
 export async function showSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
@@ -44,7 +48,11 @@ export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise
   const interaction = await loadInteraction(deps, ctx)
   const form = parseForm(signUpForm, await readForm(ctx))
   checkForm(deps, interaction, bindingsOf(interaction), form.csrf)
-  const filled = { email: form.email.slice(0, 320), name: form.name.slice(0, 320) }
+  const filled = {
+    email: form.email.slice(0, 320),
+    name: form.name.slice(0, 320),
+    termsAccepted: form.terms === deps.terms?.version,
+  }
   if (form.email.trim() === '' || form.password === '') {
     return sendSignUp(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
   }
@@ -134,7 +142,13 @@ function sendSignUp(
   deps: InteractionDeps,
   ctx: Context,
   interaction: Interaction,
-  { email, name, error, password }: Omit<SignUpFilled, 'password'> & { password?: PasswordProblem },
+  {
+    email,
+    name,
+    termsAccepted,
+    error,
+    password,
+  }: Omit<SignUpFilled, 'password'> & { password?: PasswordProblem },
   status = 200,
 ): void {
   const { uid, client } = interaction
@@ -145,6 +159,9 @@ function sendSignUp(
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
     signInUri: `${path}/login`,
     minLength: deps.passwordPolicy.minLength,
+    termsUri: deps.terms?.uri,
+    termsVersion: deps.terms?.version,
+    termsAccepted,
     email,
     name,
     error,

@@ -1,4 +1,5 @@
 import type { Configuration } from 'oidc-provider'
+import { termsOf } from '../../domain/authentication/terms.ts'
 import {
   CONTENT_ENCRYPTION_ALGS,
   KEY_ENCRYPTION_ALGS,
@@ -117,7 +118,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     fetchResponseBodyLimits: { jwks_uri: 65_536, sector_identifier_uri: 65_536 },
     findAccount: createFindAccount(db),
     interactions: {
-      policy: createInteractionPolicy(),
+      policy: createInteractionPolicy({ db, terms: termsOf(config) }),
       url: (_ctx, interaction) => `${INTERACTION_PATH}/${interaction.uid}`,
     },
     issueRefreshToken: async (_ctx, client, source) =>

@@ -1,4 +1,6 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import { lacksAcceptance, type Terms } from '../../domain/authentication/terms.ts'
+import type { Db } from '../../platform/persistence/db.ts'
 import { needsStepUp, reportRequestedAcr } from './step_up.ts'
 
 /**
@@ -6,7 +8,7 @@ import { needsStepUp, reportRequestedAcr } from './step_up.ts'
  * page to choose the account goes before them for clients that ask with `prompt=select_account`
  * (OpenID Connect Core §3.1.2.1), and checks of ours stand beside them.
  */
-export function createInteractionPolicy() {
+export function createInteractionPolicy({ db, terms }: { db: Db; terms: Terms | undefined }) {
   const policy = interactionPolicy.base()
   policy.add(new interactionPolicy.Prompt({ name: 'select_account', requestable: true }), 0)
   const { checks } = policy.get('login')!
@@ -37,6 +39,16 @@ export function createInteractionPolicy() {
   checks.remove('essential_acrs')
   const { checks: consentChecks } = policy.get('consent')!
   consentChecks.remove('rar_prompt')
+  // The first one that holds names the error: nobody consents to anything before the terms.
+  consentChecks.add(
+    new interactionPolicy.Check(
+      'terms_not_accepted',
+      'the End-User has yet to accept the terms',
+      'interaction_required',
+      ({ oidc }) => lacksAcceptance(db, terms, oidc.session?.accountId),
+    ),
+    0,
+  )
   consentChecks.add(
     new interactionPolicy.Check(
       'details_asked',

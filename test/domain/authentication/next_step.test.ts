@@ -1,14 +1,27 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { meetsAcr, PASSWORD_ACR } from '../../../src/domain/authentication/assurance.ts'
+import {
+  type Method,
+  meetsAcr,
+  PASSWORD_ACR,
+} from '../../../src/domain/authentication/assurance.ts'
 import {
   type InteractionState,
   nextStep,
   type PromptName,
 } from '../../../src/domain/authentication/next_step.ts'
+import type { FactorState } from '../../../src/domain/authentication/second_factor.ts'
 
 const prompt = (name: PromptName) => ({ name, reasons: [] })
 const attempt = { accountId: 'ada' }
+const enrolled = (methods: readonly Method[]): FactorState => ({
+  methods,
+  neededAcr: undefined,
+  policy: 'when_enrolled',
+  enrolled: ['totp'],
+  deviceTrusted: false,
+  passkeys: true,
+})
 
 describe('domain/authentication/next_step', () => {
   const cases: [string, Omit<InteractionState, 'firstParty'> & { firstParty?: boolean }, string][] =
@@ -35,6 +48,61 @@ describe('domain/authentication/next_step', () => {
         'finish',
       ],
       [
+        'asks for the terms after the sign-in, and before consent',
+        { prompt: prompt('login'), attempt, termsMissing: true, consentMissing: true },
+        'accept_terms',
+      ],
+      [
+        'asks for the terms on the way to the house, too',
+        { prompt: prompt('login'), attempt, termsMissing: true, firstParty: true },
+        'accept_terms',
+      ],
+      [
+        'asks nobody for the terms before it is known who it is',
+        { prompt: prompt('login'), sessionAccountId: 'ada', termsMissing: true },
+        'login',
+      ],
+      [
+        'asks for the second factor before the terms',
+        { prompt: prompt('login'), attempt, factors: enrolled(['password']), termsMissing: true },
+        'second_factor',
+      ],
+      [
+        'asks for the terms after the second factor',
+        {
+          prompt: prompt('login'),
+          attempt,
+          factors: enrolled(['password', 'totp']),
+          termsMissing: true,
+        },
+        'accept_terms',
+      ],
+      [
+        'asks for the second factor of a step-up before the terms',
+        {
+          prompt: prompt('login'),
+          sessionAccountId: 'ada',
+          factors: enrolled(['password']),
+          termsMissing: true,
+        },
+        'second_factor',
+      ],
+      [
+        'asks the signed-in person for the terms',
+        { prompt: prompt('consent'), sessionAccountId: 'ada', termsMissing: true },
+        'accept_terms',
+      ],
+      [
+        'asks the chosen account for the terms',
+        {
+          prompt: prompt('select_account'),
+          sessionAccountId: 'ada',
+          selectedAccount: 'ada',
+          termsMissing: true,
+        },
+        'accept_terms',
+      ],
+      [
         'asks the signed-in person for consent',
         { prompt: prompt('consent'), sessionAccountId: 'ada', consentMissing: true },
         'consent',
@@ -43,6 +111,17 @@ describe('domain/authentication/next_step', () => {
         'finishes a consent that is there',
         { prompt: prompt('consent'), sessionAccountId: 'ada' },
         'finish',
+      ],
+      [
+        'asks whoever signed in meanwhile for the second factor before consent',
+        {
+          prompt: prompt('consent'),
+          sessionAccountId: 'bob',
+          attempt,
+          factors: enrolled(['password']),
+          consentMissing: true,
+        },
+        'second_factor',
       ],
       [
         'begins anew where consent is asked of nobody',
@@ -102,7 +181,7 @@ describe('domain/authentication/next_step', () => {
     ]
   for (const [title, state, step] of cases) {
     it(title, () => {
-      expect(nextStep({ firstParty: false, ...state })).to.deep.equal({ step })
+      expect(nextStep({ firstParty: false, ...state }).step).to.equal(step)
     })
   }
 
@@ -116,14 +195,16 @@ describe('domain/authentication/next_step', () => {
       sessionAccountId: fc.constantFrom(undefined, 'ada', 'bob'),
       selectedAccount: fc.constantFrom(undefined, 'ada', 'bob', 'another'),
       consentMissing: fc.boolean(),
+      termsMissing: fc.boolean(),
       firstParty: fc.boolean(),
     })
     fc.assert(
       fc.property(state, (state) => {
         const { step } = nextStep(state)
-        if (step !== 'finish' && step !== 'consent') return
+        if (!['finish', 'consent', 'accept_terms'].includes(step)) return
         expect(state.attempt ?? state.sessionAccountId).not.to.equal(undefined)
         if (state.prompt.name === 'login') expect(state.attempt).not.to.equal(undefined)
+        expect(step === 'accept_terms').to.equal(state.termsMissing)
         if (step === 'finish') expect(state.consentMissing && !state.firstParty).to.equal(false)
       }),
     )

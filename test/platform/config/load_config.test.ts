@@ -139,6 +139,29 @@ describe('platform/config', () => {
     }
   })
 
+  it('takes the terms with their version, by https or from this machine, and refuses half of it', () => {
+    const uri = { AUTHCORE_TERMS_URI: 'https://www.example.com/terms#use' }
+    const version = { AUTHCORE_TERMS_VERSION: '2026-11' }
+    const both = 'AUTHCORE_TERMS_URI, AUTHCORE_TERMS_VERSION'
+    expect(faultsOf({ ...uri, ...version })).to.deep.equal({})
+    expect(faultsOf({ ...PRODUCTION, ...uri, ...version })).to.deep.equal({})
+    expect(faultsOf(uri)).to.have.all.keys(both)
+    expect(faultsOf(version)).to.have.all.keys(both)
+    const here = { ...version, AUTHCORE_TERMS_URI: 'http://localhost:8080/terms' }
+    expect(faultsOf(here)).to.deep.equal({})
+    expect(faultsOf({ ...PRODUCTION, ...here })).to.have.all.keys('AUTHCORE_TERMS_URI')
+    for (const [name, value] of [
+      ['AUTHCORE_TERMS_URI', 'http://www.example.com/terms'],
+      ['AUTHCORE_TERMS_URI', 'ftp://localhost/terms'],
+      ['AUTHCORE_TERMS_URI', 'https://us:pass@www.example.com/terms'],
+      ['AUTHCORE_TERMS_URI', '/terms'],
+      ['AUTHCORE_TERMS_VERSION', 'x'.repeat(41)],
+      ['AUTHCORE_TERMS_VERSION', 'a\nb'],
+    ] as const) {
+      expect(faultsOf({ ...uri, ...version, [name]: value }), value).to.have.all.keys(name)
+    }
+  })
+
   it('refuses weak keys and one key for two purposes', () => {
     const weak = Buffer.alloc(32, 7).toString('base64')
     expect(faultsOf({ AUTHCORE_HASH_KEY: weak })['AUTHCORE_HASH_KEY']).to.match(/weak/)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { integer, list, setting } from '../setting.ts'
-import { webhookSecret, webUrl } from '../values.ts'
+import { pageUrl, webhookSecret, webUrl } from '../values.ts'
 
 const mailDomain = z
   .string()
@@ -31,6 +31,22 @@ export const signInSection = z.strictObject({
     env: 'AUTHCORE_SIGN_UP_DOMAINS',
     doc: 'Mail domains whose people may sign up; empty for any.',
   }),
+  termsUri: setting(pageUrl.optional(), {
+    env: 'AUTHCORE_TERMS_URI',
+    doc: 'Where the terms are that people accept when they sign up or sign in: https, outside production also http on localhost.',
+    defaultDoc: 'none are asked to be accepted',
+  }),
+  termsVersion: setting(
+    z
+      .string()
+      .trim()
+      .regex(/^\P{C}{1,40}$/u, { error: 'must be 1 to 40 printable characters, such as 2026-11' })
+      .optional(),
+    {
+      env: 'AUTHCORE_TERMS_VERSION',
+      doc: 'Their version, such as `2026-11`. With another one everybody is asked again.',
+    },
+  ),
   accountDeletion: setting(z.enum(['self', 'operator']).default('self'), {
     env: 'AUTHCORE_ACCOUNT_DELETION',
     doc: 'Who deletes accounts: people their own (`self`), or an operator only.',
