@@ -209,12 +209,13 @@ describe('Back-channel logout (OpenID Connect Back-Channel Logout 1.0)', functio
     }
   })
 
-  it('tells the applications when somebody else signs in with the browser', async () => {
+  it('tells the applications of an account that waited when the browser signs out', async () => {
     const client = await addListening()
     const { alice, sid } = await signInWith(client)
     const bob = await addPerson(server)
     const at = await relyingParty(server, await addClient(server))
     await authorize(server, at, bob, { alice, parameters: { scope: 'openid', prompt: 'login' } })
+    await signOut(alice)
     await until(() => received.length === 1)
     const { payload } = await verifyWithJwks(server, received[0]!.token)
     expect(payload).to.include({ sub: ada.id, sid, aud: client.clientId })

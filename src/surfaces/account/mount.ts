@@ -74,7 +74,7 @@ export type AccountDeps = {
   rotateSession(ctx: Context): Promise<void>
   signInUri(options: {
     state: string
-    another?: boolean
+    prompt?: 'select_account'
     maxAgeS?: number
     acr?: string | undefined
   }): string

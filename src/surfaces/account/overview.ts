@@ -15,7 +15,7 @@ export async function showOverview(deps: AccountDeps, ctx: Context, person: Pers
     emailVerified: account.email === undefined ? undefined : account.emailVerified,
     since: account.createdAt.toISOString(),
     deletion: await deletionOf(deps, person),
-    switchUri: deps.signInUri({ state: '', another: true }),
+    switchUri: deps.signInUri({ state: '', prompt: 'select_account' }),
   })
 }
 

@@ -26,7 +26,7 @@ export type ApprovalsPage = {
   mayApprove(pending: Pending, by: Person): Promise<boolean>
   answer(handle: string, by: Person, answer: Answer, origin: Origin): Promise<boolean>
   signedIn(ctx: Context): Promise<Person | undefined>
-  signInUri(options?: { another?: boolean }): string
+  signInUri(options?: { prompt?: 'login' | 'select_account' }): string
 }
 
 type Pending = { handle: string; clientId: string; params: Record<string, unknown>; askedAt: Date }
@@ -59,7 +59,7 @@ export async function showApprovals(deps: InteractionDeps, ctx: Context): Promis
   const shown = await Promise.all(waiting.map((each) => shownOf(deps, person, each, locale)))
   deps.pages.send(ctx, 'interactions/approvals', {
     account: accountViewOf(account),
-    switchUri: approvals.signInUri({ another: true }),
+    switchUri: approvals.signInUri({ prompt: 'select_account' }),
     action: approvals.path,
     requests: shown.filter((each) => each !== undefined),
   })
@@ -73,7 +73,7 @@ export async function answerApproval(deps: InteractionDeps, ctx: Context): Promi
   checkCsrf(csrfKey(deps), bindingsOf(person, form.request), form.csrf)
   const pending = await approvals.find(form.request, person.accountId)
   if (form.answer === 'approve' && pending && !(await approvals.mayApprove(pending, person))) {
-    const uri = approvals.signInUri({ another: true })
+    const uri = approvals.signInUri({ prompt: 'login' })
     return deps.pages.send(ctx, 'interactions/continue', { uri })
   }
   const answer = await answerOf(deps, form.answer, pending)

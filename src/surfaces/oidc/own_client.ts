@@ -36,8 +36,8 @@ export type SignInOptions = {
   path: typeof APPROVALS_PATH | typeof ACCOUNT_RETURN_PATH
   /** Comes back with the browser, in the clear. */
   state?: string | undefined
-  /** As somebody else, maybe. */
-  another?: boolean | undefined
+  /** Anew, or as somebody else, maybe. */
+  prompt?: 'login' | 'select_account' | undefined
   /** How old the sign-in may be, and how strong it has to be. */
   maxAgeS?: number | undefined
   acr?: string | undefined
@@ -46,7 +46,7 @@ export type SignInOptions = {
 /** Where the browser goes to sign in. */
 export function signInUri(
   { server }: Config,
-  { path, state, another, maxAgeS, acr }: SignInOptions,
+  { path, state, prompt, maxAgeS, acr }: SignInOptions,
 ): string {
   const query = new URLSearchParams({
     client_id: OWN_CLIENT_ID,
@@ -56,7 +56,7 @@ export function signInUri(
     code_challenge: sha256(randomToken()).toString('base64url'),
     code_challenge_method: 'S256',
     ...(state === undefined ? {} : { state }),
-    ...(another ? { prompt: 'select_account' } : {}),
+    ...(prompt === undefined ? {} : { prompt }),
     ...(maxAgeS === undefined ? {} : { max_age: String(maxAgeS) }),
     ...(acr === undefined ? {} : { acr_values: acr }),
   })

@@ -32,9 +32,12 @@ export function attribute(element: HtmlElement, name: string): string | undefine
   return element.getAttributeValue(name) ?? undefined
 }
 
-/** The form that a button sends, by its place on the page: the one it names, or the one around it. */
+/** The form that a button sends, by its place in `parseForms`: the one it names, or the one around it. */
 export function formIndex(root: HtmlElement, button: HtmlElement): number {
   const named = attribute(button, 'form')
   const form = named === undefined ? button.closest('form') : root.querySelector(`#${named}`)
-  return form ? root.querySelectorAll('form').findIndex((each) => each.isSameNode(form)) : -1
+  const all = root.querySelectorAll('form')
+  const isHidden = (each: HtmlElement) => each.hasAttribute('hidden')
+  const listed = [...all.filter((each) => !isHidden(each)), ...all.filter(isHidden)]
+  return form ? listed.findIndex((each) => each.isSameNode(form)) : -1
 }
