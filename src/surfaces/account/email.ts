@@ -6,10 +6,11 @@ import {
   completeEmailChange,
   findPendingEmailChange,
 } from '../../domain/authentication/change_email.ts'
-import { ipKeys } from '../../domain/security/ip_key.ts'
+import { consumeOfAddress } from '../../domain/security/address_limit.ts'
 import type { LimitName } from '../../domain/security/limits.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
+import { codeInLink } from '../../web/mailed_code.ts'
 import { originOf } from '../../web/origin.ts'
 import type { AccountDeps } from './mount.ts'
 import { checkCsrfOf, csrfOf, type Person, requireFresh, sendTo } from './person.ts'
@@ -27,7 +28,7 @@ type Filled = Partial<Pick<Views['account/email'], 'email' | 'error' | 'changed'
 export async function showEmail(deps: AccountDeps, ctx: Context, person: Person): Promise<void> {
   if (!deps.sendsMail) return sendTo(deps, ctx, '/account/profile')
   if (!(await requireFresh(deps, ctx, person, PAGE))) return
-  const code = /^[0-9]{8}$/.exec(String(ctx.query['code'] ?? ''))?.[0] ?? ''
+  const code = codeInLink(ctx)
   const another = ctx.query['another'] !== undefined
   await send(deps, ctx, person, {}, { code, another })
 }
@@ -68,8 +69,7 @@ export async function confirmEmail(deps: AccountDeps, ctx: Context, person: Pers
 }
 
 async function mayTry(deps: AccountDeps, ctx: Context, limit: LimitName): Promise<boolean> {
-  const { ip } = originOf(ctx)
-  return ip === undefined || (await deps.rateLimits.consume(limit, ipKeys(ip).narrow)).allowed
+  return (await consumeOfAddress(deps.rateLimits, limit, originOf(ctx).ip)).allowed
 }
 
 async function send(

@@ -1,14 +1,13 @@
 import type { Context } from 'koa'
 import { DomainError } from '../../core/errors.ts'
+import { consumeOfAddress } from '../../domain/security/address_limit.ts'
 import { ipKeys } from '../../domain/security/ip_key.ts'
 import { originOf } from '../../web/origin.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** Codes by mail that one address may ask for; what one mailbox gets is limited where it is sent. */
 export async function mayAskForCode(deps: InteractionDeps, ctx: Context): Promise<boolean> {
-  const { ip } = originOf(ctx)
-  if (ip === undefined) return true
-  return (await deps.rateLimits.consume('code_ip', ipKeys(ip).narrow)).allowed
+  return (await consumeOfAddress(deps.rateLimits, 'code_ip', originOf(ctx).ip)).allowed
 }
 
 /** @throws DomainError `rate_limited` where one address brings too many codes or links back */
@@ -32,9 +31,7 @@ async function assertMayTry(
   ctx: Context,
   limit: 'code_try_ip' | 'passkey_ip',
 ): Promise<void> {
-  const { ip } = originOf(ctx)
-  if (ip === undefined) return
-  const verdict = await deps.rateLimits.consume(limit, ipKeys(ip).narrow)
+  const verdict = await consumeOfAddress(deps.rateLimits, limit, originOf(ctx).ip)
   if (verdict.allowed) return
   const { retryAfterS } = verdict
   throw new DomainError('rate_limited', 'There were too many attempts.', { retryAfterS })

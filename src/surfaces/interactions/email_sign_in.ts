@@ -10,8 +10,9 @@ import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
+import { openCodeLink } from './code_link.ts'
 import { goOn, seeOther } from './dispatch.ts'
-import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
+import { type Interaction, loadInteraction, loginHint } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -57,14 +58,8 @@ export async function submitEmailSignIn(deps: InteractionDeps, ctx: Context): Pr
  * button; any other shows it, to be typed where it is wanted. Opening it uses nothing up.
  */
 export async function showEmailCode(deps: InteractionDeps, ctx: Context): Promise<void> {
-  const code = /^[0-9]{8}$/.exec(String(ctx.query['code'] ?? ''))?.[0] ?? ''
-  const interaction = await loadInteraction(deps, ctx).catch((error) => {
-    if (error instanceof InteractionLost && code !== '') return undefined
-    throw error
-  })
-  if (interaction) return sendCode(deps, ctx, interaction, { code })
-  const shown = `${code.slice(0, 4)} ${code.slice(4)}`
-  deps.pages.send(ctx, 'interactions/verify_elsewhere', { code: shown })
+  const opened = await openCodeLink(deps, ctx)
+  if (opened) sendCode(deps, ctx, opened.interaction, { code: opened.code })
 }
 
 export async function submitEmailCode(deps: InteractionDeps, ctx: Context): Promise<void> {

@@ -34,14 +34,14 @@ type Filled = {
 }
 
 export async function openResetLink(deps: InteractionDeps, ctx: Context): Promise<void> {
-  const link = String(ctx.query['link'] ?? '').slice(0, 100)
+  const link = linkOf(ctx)
   send(deps, ctx, { link, endOthers: true })
 }
 
 export async function submitResetLink(deps: InteractionDeps, ctx: Context): Promise<void> {
   const form = parseForm(resetForm, await readForm(ctx))
   const { link, password } = form
-  checkCsrf(csrfKey(deps), bindingsOf(link), form.csrf)
+  checkCsrf(csrfKey(deps), ['reset_link', link], form.csrf)
   const filled = { link, endOthers: form.end_others === 'yes' }
   if (password === '') return send(deps, ctx, { ...filled, error: 'missing_password' }, 422)
   await assertMayTryCode(deps, ctx)
@@ -65,16 +65,12 @@ export async function submitResetLink(deps: InteractionDeps, ctx: Context): Prom
 function send(deps: InteractionDeps, ctx: Context, filled: Filled, status = 200): void {
   const locals = {
     action: '/reset_password',
-    csrf: issueCsrf(csrfKey(deps), bindingsOf(filled.link)),
+    csrf: issueCsrf(csrfKey(deps), ['reset_link', filled.link]),
     minLength: deps.passwordPolicy.minLength,
     ...filled,
   }
   allowOwnScripts(ctx.res)
   deps.pages.send(ctx, 'interactions/reset_by_link', locals, status)
-}
-
-function bindingsOf(link: string): string[] {
-  return ['reset_link', link]
 }
 
 const linkForm = z.object({
@@ -83,13 +79,13 @@ const linkForm = z.object({
 })
 
 export async function openRevertLink(deps: InteractionDeps, ctx: Context): Promise<void> {
-  sendRevert(deps, ctx, String(ctx.query['link'] ?? '').slice(0, 100))
+  sendRevert(deps, ctx, linkOf(ctx))
 }
 
 /** Goes on to a new password: whoever changed the address may know the old one. */
 export async function submitRevertLink(deps: InteractionDeps, ctx: Context): Promise<void> {
   const { csrf, link } = parseForm(linkForm, await readForm(ctx))
-  checkCsrf(csrfKey(deps), revertBindingsOf(link), csrf)
+  checkCsrf(csrfKey(deps), ['revert_link', link], csrf)
   await assertMayTryCode(deps, ctx)
   const result = await revertEmailChange(deps, { link, origin: originOf(ctx) })
   if (result.kind === 'refused') return sendRevert(deps, ctx, link, 'ended', 422)
@@ -103,22 +99,18 @@ function sendRevert(
   error?: 'ended',
   status = 200,
 ): void {
-  const csrf = issueCsrf(csrfKey(deps), revertBindingsOf(link))
+  const csrf = issueCsrf(csrfKey(deps), ['revert_link', link])
   const locals = { action: '/revert_email', csrf, link, error }
   deps.pages.send(ctx, 'interactions/revert_email', locals, status)
 }
 
-function revertBindingsOf(link: string): string[] {
-  return ['revert_link', link]
-}
-
 export async function openFactorLink(deps: InteractionDeps, ctx: Context): Promise<void> {
-  sendFactors(deps, ctx, { link: String(ctx.query['link'] ?? '').slice(0, 100) })
+  sendFactors(deps, ctx, { link: linkOf(ctx) })
 }
 
 export async function submitFactorLink(deps: InteractionDeps, ctx: Context): Promise<void> {
   const { csrf, link } = parseForm(linkForm, await readForm(ctx))
-  checkCsrf(csrfKey(deps), factorBindingsOf(link), csrf)
+  checkCsrf(csrfKey(deps), ['factor_link', link], csrf)
   await assertMayTryCode(deps, ctx)
   const result = await resetFactors(deps, { link, origin: originOf(ctx) })
   if (result.kind === 'refused') return sendFactors(deps, ctx, { link, error: 'ended' }, 422)
@@ -131,11 +123,11 @@ function sendFactors(
   filled: Pick<Views['interactions/reset_factors'], 'link' | 'error' | 'signInUri'>,
   status = 200,
 ): void {
-  const csrf = issueCsrf(csrfKey(deps), factorBindingsOf(filled.link))
+  const csrf = issueCsrf(csrfKey(deps), ['factor_link', filled.link])
   const locals = { action: '/reset_factors', csrf, ...filled }
   deps.pages.send(ctx, 'interactions/reset_factors', locals, status)
 }
 
-function factorBindingsOf(link: string): string[] {
-  return ['factor_link', link]
+function linkOf(ctx: Context): string {
+  return String(ctx.query['link'] ?? '').slice(0, 100)
 }

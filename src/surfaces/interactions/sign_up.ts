@@ -13,8 +13,9 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowOwnScripts } from '../../web/security_headers.ts'
 import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
+import { openCodeLink } from './code_link.ts'
 import { goOn, seeOther } from './dispatch.ts'
-import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
+import { type Interaction, loadInteraction, loginHint } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -86,24 +87,13 @@ export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise
  * scanner that opens the link changes nothing.
  */
 export async function showVerifyEmail(deps: InteractionDeps, ctx: Context): Promise<void> {
-  const code = codeOf(ctx)
-  const interaction = await loadInteraction(deps, ctx).catch((error) => {
-    if (error instanceof InteractionLost && code !== '') return undefined
-    throw error
-  })
-  if (!interaction) {
-    const shown = `${code.slice(0, 4)} ${code.slice(4)}`
-    return deps.pages.send(ctx, 'interactions/verify_elsewhere', { code: shown })
-  }
+  const opened = await openCodeLink(deps, ctx)
+  if (!opened) return
+  const { interaction, code } = opened
   if (interaction.next.step !== 'verify_email') {
     return seeOther(ctx, `/interaction/${interaction.uid}`)
   }
   sendVerifyEmail(deps, ctx, interaction, { code })
-}
-
-function codeOf(ctx: Context): string {
-  const { code } = ctx.query
-  return typeof code === 'string' && /^[0-9]{8}$/.test(code) ? code : ''
 }
 
 export async function submitVerifyEmail(deps: InteractionDeps, ctx: Context): Promise<void> {
