@@ -25,8 +25,13 @@ export async function sealPersonal(
   events: readonly StoredEvent[],
 ): Promise<StoredEvent[]> {
   const accountIds = [...new Set(events.filter(isPersonal).map((event) => event.subject!))]
-  await ensureKeys(tx, keyring, accountIds)
-  const keys = await keysOf(tx, keyring, accountIds)
+  const known = await keysOf(tx, keyring, accountIds)
+  const fresh = await makeKeys(
+    tx,
+    keyring,
+    accountIds.filter((id) => !known.has(id)),
+  )
+  const keys = new Map([...known, ...fresh])
   return events.map((event) => {
     if (!isPersonal(event)) return event
     const data = event.data as Data
@@ -72,13 +77,13 @@ export async function openPersonal<E extends { id: string; subject: string | nul
   })
 }
 
-/** Those of the accounts that are still there; the others get none. */
-async function ensureKeys(
+/** For the accounts that are still there; the others get none. Another worker may be faster. */
+async function makeKeys(
   tx: Transaction,
   keyring: Keyring,
   accountIds: readonly string[],
-): Promise<void> {
-  if (accountIds.length === 0) return
+): Promise<Map<string, Keyring>> {
+  if (accountIds.length === 0) return new Map()
   const fresh = accountIds.map((id) => ({
     id,
     sealed: keyring.seal(randomBytes(32), keyPlaceOf(id)).toString('hex'),
@@ -93,6 +98,7 @@ async function ensureKeys(
      ON CONFLICT (account_id) DO NOTHING`,
     [JSON.stringify(fresh)],
   )
+  return await keysOf(tx, keyring, accountIds)
 }
 
 async function keysOf(
