@@ -143,6 +143,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     provider: () => runtime.provider(),
     limits: createSignInLimits(parts.limits),
     legacy: legacySignIn(parts),
+    phoneCountry: config.signIn.phoneCountry,
     rateLimits: parts.limits,
     signUp: { open: config.signIn.signUp === 'open', domains: config.signIn.signUpDomains },
     terms: termsOf(config),

@@ -16,7 +16,7 @@ console.log(JSON.stringify([...seen]))`
 describe('what few deployments use', function () {
   this.timeout(30_000)
 
-  it('is not loaded at the start: mail, Amazon, authenticators, QR codes, bcrypt, user agents', async () => {
+  it('is not loaded at the start: mail, Amazon, authenticators, QR codes, bcrypt, user agents, telephone numbers', async () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--input-type=module', '--eval', PROBE],
@@ -27,7 +27,7 @@ describe('what few deployments use', function () {
       .to.include('koa')
       .and.to.satisfy((names: string[]) => names.length > 100)
     expect(
-      loaded.filter((name) => /^(nodemailer|aws4fetch|otpauth|uqr|bcrypt|bowser)/.test(name)),
+      loaded.filter((name) => /^(nodemailer|aws4fetch|otpauth|uqr|bcrypt|bowser|libphonenumber)/.test(name)),
     ).to.deep.equal([])
   })
 })

@@ -2,7 +2,12 @@ import { z } from 'zod'
 import { DomainError } from '../../core/errors.ts'
 import { isId, newId } from '../../core/ids.ts'
 import { parseStandardClaims } from '../accounts/claims.ts'
-import { canonicalEmail, canonicalUsername, presentable } from '../accounts/identifier.ts'
+import {
+  canonicalEmail,
+  canonicalPhone,
+  canonicalUsername,
+  presentable,
+} from '../accounts/identifier.ts'
 import { readForeignHash } from '../credentials/password/foreign/foreign_hash.ts'
 import { passwordText } from '../credentials/password/password_text.ts'
 
@@ -26,6 +31,8 @@ const importedLine = z.strictObject({
   username: z.string().optional(),
   email: z.string().optional(),
   email_verified: z.boolean().optional(),
+  phone: z.string().optional(),
+  phone_verified: z.boolean().optional(),
   claims: z.record(z.string(), z.unknown()).optional(),
   password: z
     .union([
@@ -48,6 +55,8 @@ export type ImportedAccount = {
   email?: string
   emailCanonical?: string
   emailVerified: boolean
+  phone?: string
+  phoneVerified: boolean
   claims: Record<string, unknown>
   /** As `password_credential` keeps it. */
   passwordHash?: string
@@ -75,13 +84,17 @@ export function readImportedAccount(text: string | undefined, now: Date): LineRe
 }
 
 function accountOf(line: ImportedLine, now: Date): LineReading {
-  const { username, email, claims = {} } = line
+  const { username, email, phone: typed, claims = {} } = line
   const createdAt = line.created_at === undefined ? now : new Date(line.created_at)
-  if (username === undefined && email === undefined) return refused('no_identifier')
+  if (username === undefined && email === undefined && typed === undefined) {
+    return refused('no_identifier')
+  }
   const usernameCanonical = username === undefined ? undefined : canonicalUsername(username)
   if (username !== undefined && usernameCanonical === undefined) return refused('username')
   const emailCanonical = email === undefined ? undefined : canonicalEmail(email)
   if (email !== undefined && emailCanonical === undefined) return refused('email')
+  const phone = typed === undefined ? undefined : canonicalPhone(typed)
+  if (typed !== undefined && phone === undefined) return refused('phone')
   if (createdAt > now || createdAt.getTime() < 0) return refused('created_at')
   const checked = checkClaims(claims)
   if (checked.kind === 'refused') return checked
@@ -93,6 +106,8 @@ function accountOf(line: ImportedLine, now: Date): LineReading {
       ...identifier('username', username, usernameCanonical),
       ...identifier('email', email, emailCanonical),
       emailVerified: email !== undefined && line.email_verified === true,
+      ...(phone === undefined ? {} : { phone }),
+      phoneVerified: phone !== undefined && line.phone_verified === true,
       claims: checked.claims,
       createdAt,
     },

@@ -13,7 +13,15 @@ export type Account = {
   username?: string
   email?: string
   emailVerified: boolean
-  /** OpenID Connect standard claims (Core §5.1) other than sub, preferred_username and email. */
+  /** E.164, which is its canonical form as well. */
+  phone?: string
+  phoneVerified: boolean
+  /** Since when its owner has it stand as a further factor; only where it is verified. */
+  phoneFactorSince?: Date
+  /**
+   * OpenID Connect standard claims (Core §5.1) other than sub, preferred_username and email. A
+   * phone_number among them is one to be reached at; that of the account takes its place.
+   */
   claims: Record<string, unknown>
   createdAt: Date
   updatedAt: Date

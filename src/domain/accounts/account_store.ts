@@ -7,7 +7,7 @@ import type { Identifier } from './identifier.ts'
 /** The columns of an account as `accountFromRow` reads them; for joins, qualified with `account.`. */
 export const ACCOUNT_COLUMNS = `
   account.id, account.status, account.username, account.email, account.email_verified,
-  account.claims, account.created_at, account.updated_at`
+  account.phone, account.phone_verified, account.phone_factor_since, account.claims, account.created_at, account.updated_at`
 
 export type AccountRow = {
   id: string
@@ -15,6 +15,9 @@ export type AccountRow = {
   username: string | null
   email: string | null
   email_verified: boolean
+  phone: string | null
+  phone_verified: boolean
+  phone_factor_since: Date | null
   claims: Record<string, unknown>
   created_at: Date
   updated_at: Date
@@ -27,6 +30,9 @@ export function accountFromRow(row: AccountRow): Account {
     ...(row.username === null ? {} : { username: row.username }),
     ...(row.email === null ? {} : { email: row.email }),
     emailVerified: row.email_verified,
+    ...(row.phone === null ? {} : { phone: row.phone }),
+    phoneVerified: row.phone_verified,
+    ...(row.phone_factor_since === null ? {} : { phoneFactorSince: row.phone_factor_since }),
     claims: row.claims,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -66,6 +72,7 @@ export function accountNotFound(): DomainError {
 
 const BY_IDENTIFIER = {
   email: `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE email_canonical = $1`,
+  phone: `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE phone = $1`,
   username: `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE username_canonical = $1`,
 } as const
 
@@ -108,12 +115,12 @@ export async function insertAccount(tx: Db, fresh: NewAccount): Promise<void> {
     tx,
     `WITH fresh AS (
        INSERT INTO account (id, status, username, username_canonical, email, email_canonical,
-                            email_verified, claims, created_at, updated_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                            email_verified, phone, phone_verified, claims, created_at, updated_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
        RETURNING id, created_at
      )
      INSERT INTO password_credential (account_id, phc, changed_at)
-     SELECT id, $11::text, created_at FROM fresh WHERE $11::text IS NOT NULL`,
+     SELECT id, $13::text, created_at FROM fresh WHERE $13::text IS NOT NULL`,
     [
       account.id,
       account.status,
@@ -122,6 +129,8 @@ export async function insertAccount(tx: Db, fresh: NewAccount): Promise<void> {
       account.email ?? null,
       fresh.emailCanonical ?? null,
       account.emailVerified,
+      account.phone ?? null,
+      account.phoneVerified,
       JSON.stringify(account.claims),
       account.createdAt,
       account.updatedAt,
@@ -179,6 +188,43 @@ export async function updateAccountEmail(
       WHERE id = $1`,
     [id, email, canonical, now],
   )
+}
+
+/**
+ * Gives the account another number, which somebody has proven to read, or none. Whether it is a
+ * further factor is said anew.
+ *
+ * @throws DomainError `conflict` where somebody else has it: `conflictingIdentifier` tells
+ */
+export async function updateAccountPhone(
+  tx: Db,
+  id: string,
+  { phone, now }: { phone: string | undefined; now: Date },
+): Promise<void> {
+  await query(
+    tx,
+    `UPDATE account SET phone = $2, phone_verified = $2 IS NOT NULL, phone_factor_since = NULL,
+            updated_at = $3
+      WHERE id = $1`,
+    [id, phone ?? null, now],
+  )
+}
+
+/** Whether the number is a further factor. @returns false where it was so already, or is not proven */
+export async function updatePhoneFactor(
+  tx: Db,
+  id: string,
+  { since, now }: { since: Date | undefined; now: Date },
+): Promise<boolean> {
+  const rows = await query(
+    tx,
+    `UPDATE account SET phone_factor_since = $2, updated_at = $3
+      WHERE id = $1 AND (phone_factor_since IS NULL) = ($2::timestamptz IS NOT NULL)
+        AND (phone_verified OR $2::timestamptz IS NULL)
+     RETURNING id`,
+    [id, since ?? null, now],
+  )
+  return rows.length > 0
 }
 
 /** Holds the row until the transaction ends; false where there is none. */

@@ -132,6 +132,9 @@ export function claimsOf(account: Account): Record<string, unknown> & { sub: str
     ...(account.email === undefined
       ? {}
       : { email: account.email, email_verified: account.emailVerified }),
+    ...(account.phone === undefined
+      ? {}
+      : { phone_number: account.phone, phone_number_verified: account.phoneVerified }),
     updated_at: Math.floor(account.updatedAt.getTime() / 1000),
     sub: account.id,
   }

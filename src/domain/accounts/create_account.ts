@@ -10,6 +10,7 @@ import { insertAccount } from './account_store.ts'
 import { parseStandardClaims } from './claims.ts'
 import {
   canonicalEmail,
+  canonicalPhone,
   canonicalUsername,
   type IdentifierKind,
   presentable,
@@ -19,6 +20,8 @@ export type AccountToCreate = {
   username?: string | undefined
   email?: string | undefined
   emailVerified?: boolean | undefined
+  phone?: string | undefined
+  phoneVerified?: boolean | undefined
   claims?: Record<string, unknown> | undefined
   /** A PHC string of the password hasher. */
   passwordHash?: string | undefined
@@ -39,10 +42,14 @@ export async function createAccount(
 ): Promise<Account> {
   const usernameCanonical = canonical(input.username, canonicalUsername, 'username')
   const emailCanonical = canonical(input.email, canonicalEmail, 'email')
-  if (usernameCanonical === undefined && emailCanonical === undefined) {
-    throw new DomainError('invalid_input', 'An account needs a username or an e-mail address.')
+  const phone = canonical(input.phone, canonicalPhone, 'phone')
+  if ([usernameCanonical, emailCanonical, phone].every((name) => name === undefined)) {
+    throw new DomainError(
+      'invalid_input',
+      'An account needs a username, an e-mail address or a telephone number.',
+    )
   }
-  const account = newAccount(deps.clock.now(), input)
+  const account = newAccount(deps.clock.now(), { ...input, phone })
   const create = async (tx: Transaction): Promise<Account> => {
     const { passwordHash, by } = input
     await insertAccount(tx, { account, usernameCanonical, emailCanonical, passwordHash })
@@ -65,6 +72,8 @@ function newAccount(now: Date, input: AccountToCreate): Account {
     ...(username === undefined ? {} : { username }),
     ...(email === undefined ? {} : { email }),
     emailVerified: email !== undefined && input.emailVerified === true,
+    ...(input.phone === undefined ? {} : { phone: input.phone }),
+    phoneVerified: input.phone !== undefined && input.phoneVerified === true,
     claims: parseStandardClaims(input.claims ?? {}),
     createdAt: now,
     updatedAt: now,
@@ -79,6 +88,10 @@ const NOT_ACCEPTABLE = {
   email: {
     message: 'This is not an e-mail address we can use.',
     hint: 'A plain address such as ada@example.com: no quotes, comments or display name.',
+  },
+  phone: {
+    message: 'This is not a telephone number we can use.',
+    hint: 'With the code of its country, such as +4930123456, and without an extension.',
   },
 } as const
 
@@ -98,6 +111,7 @@ function canonical(
 const IDENTIFIER_OF_INDEX: Readonly<Record<string, IdentifierKind>> = {
   account_username: 'username',
   account_email: 'email',
+  account_phone: 'phone',
 }
 
 /** Which identifier is taken, where this is the `conflict` that `createAccount` throws. */
@@ -105,11 +119,12 @@ export function conflictingIdentifier(error: unknown): IdentifierKind | undefine
   return IDENTIFIER_OF_INDEX[uniqueViolation(error) ?? '']
 }
 
+const NAMES = { email: 'e-mail address', phone: 'telephone number', username: 'username' } as const
+
 function describeConflict(error: unknown): unknown {
   const kind = conflictingIdentifier(error)
   if (!kind) return error
-  const name = kind === 'email' ? 'e-mail address' : 'username'
-  return new DomainError('conflict', `This ${name} is already in use.`, {
+  return new DomainError('conflict', `This ${NAMES[kind]} is already in use.`, {
     debug: kind,
     cause: error instanceof DomainError ? error.cause : error,
   })

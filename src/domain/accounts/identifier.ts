@@ -1,7 +1,9 @@
+import { createRequire } from 'node:module'
 import { domainToASCII } from 'node:url'
+import type { CountryCode } from 'libphonenumber-js/min'
 
 /**
- * The names by which people sign in: an e-mail address or a username. Each has one canonical form,
+ * The names by which people sign in: an e-mail address, a telephone number or a username. Each has one canonical form,
  * and sign-up, sign-in, recovery, throttling and the unique indexes all use it, so that two spellings
  * of one name never become two accounts, and one spelling never means two names.
  *
@@ -12,7 +14,7 @@ import { domainToASCII } from 'node:url'
  * than folded, because folding them would let two mailboxes meet in one account.
  */
 
-export type IdentifierKind = 'email' | 'username'
+export type IdentifierKind = 'email' | 'phone' | 'username'
 export type Identifier = { kind: IdentifierKind; canonical: string }
 
 /** RFC 5321 §4.5.3.1: 64 octets of local part, and 254 for an address that fits a path. */
@@ -31,6 +33,8 @@ const DOMAIN_INPUT = /^[\p{L}\p{M}\p{N}.-]+$/u
 const DOMAIN =
   /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[a-z0-9-]*[a-z])[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])$/
 const USERNAME = /^[\p{L}0-9][\p{L}\p{M}0-9._-]*[\p{L}\p{M}0-9]$/u
+/** As numbers are written: digits of any script, spaces and what stands between groups. */
+const PHONE_INPUT = /^\+?[\p{Nd} ()./-]{4,40}$/u
 const STACKED_MARKS = /\p{M}{3}/u
 /** Scripts whose letters look alike: a name may draw on one of them only. */
 const LOOK_ALIKE_SCRIPTS = [
@@ -70,11 +74,44 @@ export function canonicalUsername(text: string): string | undefined {
   return scripts.length > 1 ? undefined : canonical
 }
 
-/** What somebody typed into the one field of the sign-in form, or undefined where it names nobody. */
-export function classifyIdentifier(text: string): Identifier | undefined {
-  const kind = text.includes('@') ? 'email' : 'username'
-  const canonical = kind === 'email' ? canonicalEmail(text) : canonicalUsername(text)
+/**
+ * The canonical number (E.164: `+4930123456`), or undefined where the text is none that we would write
+ * to: an extension, letters, or a number that its country does not give out.
+ *
+ * @param country whose numbers may be typed without `+`, as they are dialled there (ISO 3166-1 alpha-2)
+ */
+export function canonicalPhone(text: string, country?: string): string | undefined {
+  const shown = presentable(text)
+  if (shown === undefined || !PHONE_INPUT.test(shown)) return undefined
+  const { parsePhoneNumberFromString: parse, isSupportedCountry } = phoneNumbers()
+  const defaultCountry = country && isSupportedCountry(country) ? country : undefined
+  const international = shown.replace(/^00/, '+')
+  const read = (text: string, defaultCountry?: CountryCode) =>
+    parse(text, { extract: false, ...(defaultCountry ? { defaultCountry } : {}) })
+  const number = international.startsWith('+') ? read(international) : read(shown, defaultCountry)
+  return number?.isValid() && number.ext === undefined ? number.number : undefined
+}
+
+/**
+ * What somebody typed into the one field of the sign-in form, or undefined where it names nobody. Digits
+ * without `+` are a username, unless they are a number of the country that is told.
+ */
+export function classifyIdentifier(text: string, country?: string): Identifier | undefined {
+  if (text.includes('@')) return identifierOf('email', canonicalEmail(text))
+  if (/^ *\+/.test(text)) return identifierOf('phone', canonicalPhone(text))
+  const national = country === undefined ? undefined : canonicalPhone(text, country)
+  return identifierOf('phone', national) ?? identifierOf('username', canonicalUsername(text))
+}
+
+function identifierOf(kind: IdentifierKind, canonical: string | undefined): Identifier | undefined {
   return canonical === undefined ? undefined : { kind, canonical }
+}
+
+/** Loaded at first use, with what it knows of each country. */
+function phoneNumbers(): typeof import('libphonenumber-js/min') {
+  return createRequire(import.meta.url)(
+    'libphonenumber-js/min',
+  ) as typeof import('libphonenumber-js/min')
 }
 
 /** The text as it is kept for showing: without spaces around it, NFC, otherwise as it was typed. */
@@ -90,6 +127,11 @@ export function maskedEmail(email: string): string {
   const at = email.lastIndexOf('@')
   const [first = '', last = ''] = [Array.from(email)[0], Array.from(email.slice(0, at)).at(-1)]
   return `${first}…${last}${email.slice(at)}`
+}
+
+/** A number as somebody may see it who must not learn it: `+49…56`. */
+export function maskedPhone(phone: string): string {
+  return `${phone.slice(0, 3)}…${phone.slice(-2)}`
 }
 
 /** Code point by code point, so that no rule of context or language applies; σ for final ς. */

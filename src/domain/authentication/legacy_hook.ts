@@ -30,6 +30,8 @@ const answerSchema = z.strictObject({
     username: z.string().optional(),
     email: z.string().optional(),
     emailVerified: z.boolean().optional(),
+    phone: z.string().optional(),
+    phoneVerified: z.boolean().optional(),
     claims: z.record(z.string(), z.unknown()).optional(),
   }),
 })

@@ -9,6 +9,7 @@ import {
 } from '../accounts/create_account.ts'
 import {
   canonicalEmail,
+  canonicalPhone,
   canonicalUsername,
   type Identifier,
   presentable,
@@ -24,7 +25,10 @@ import { passwordText } from '../credentials/password/password_text.ts'
  * People who come over from another system one by one, each at the first sign-in here: that system
  * says whether the password is right, and whose it is. From then on the account is ours alone.
  */
-export type LegacyAccount = Pick<AccountToCreate, 'username' | 'email' | 'emailVerified' | 'claims'>
+export type LegacyAccount = Pick<
+  AccountToCreate,
+  'username' | 'email' | 'emailVerified' | 'phone' | 'phoneVerified' | 'claims'
+>
 
 export type LegacyAnswer =
   | { kind: 'right'; account: LegacyAccount }
@@ -116,10 +120,11 @@ async function takeOver(
   }
 }
 
-function answersTo({ username, email }: LegacyAccount, { kind, canonical }: Identifier): boolean {
-  return kind === 'email'
-    ? email !== undefined && canonicalEmail(email) === canonical
-    : username !== undefined && canonicalUsername(username) === canonical
+const CANONICAL = { email: canonicalEmail, phone: canonicalPhone, username: canonicalUsername }
+
+function answersTo(account: LegacyAccount, { kind, canonical }: Identifier): boolean {
+  const name = account[kind]
+  return name !== undefined && CANONICAL[kind](name) === canonical
 }
 
 /** An identifier or a claim that no account of ours may have. */

@@ -52,6 +52,8 @@ export type SignInDeps = ProofDeps & {
   limits: SignInLimits
   /** Where refusals go that a flood could bring by the thousand; without it they are written at once. */
   recorder?: Pick<EventRecorder, 'record'>
+  /** Whose telephone numbers may be typed as they are dialled there (ISO 3166-1 alpha-2). */
+  phoneCountry?: string | undefined
   /** The system that people come over from; absent where everybody is here. */
   legacy?: LegacyMigration | undefined
 }
@@ -94,7 +96,7 @@ export async function signInWithPassword(
   deps: SignInDeps,
   input: SignInInput,
 ): Promise<SignInResult> {
-  const identifier = classifyIdentifier(input.identifier)
+  const identifier = classifyIdentifier(input.identifier, deps.phoneCountry)
   const candidate = identifier && (await findAccountWithPassword(deps.db, identifier))
   const accountId = candidate?.account.id
   const reservation: SignInReservation = {

@@ -40,11 +40,11 @@ export function userListAnswer(accounts: readonly Account[], next: string | unde
   const rows = accounts.map((account) => [
     account.id,
     account.status,
-    account.email ?? '-',
+    account.email ?? account.phone ?? '-',
     account.username ?? '-',
     account.createdAt.toISOString(),
   ])
-  const heads = ['id', 'status', 'email', 'username', 'created']
+  const heads = ['id', 'status', 'address', 'username', 'created']
   const list = table(heads, rows, 'There are no users.')
   return {
     data: { users: accounts.map(userData), next: next ?? null },
@@ -59,6 +59,8 @@ function userData(account: Account) {
     username: account.username ?? null,
     email: account.email ?? null,
     email_verified: account.emailVerified,
+    phone: account.phone ?? null,
+    phone_verified: account.phoneVerified,
     claims: account.claims,
     created_at: account.createdAt,
     updated_at: account.updatedAt,
@@ -72,6 +74,8 @@ function userText(account: Account): string {
     ['username', account.username],
     ['email', account.email],
     ['email_verified', account.email === undefined ? undefined : account.emailVerified],
+    ['phone', account.phone],
+    ['phone_verified', account.phone === undefined ? undefined : account.phoneVerified],
     ...Object.entries(account.claims),
     ['created', account.createdAt],
     ['updated', account.updatedAt],

@@ -10,7 +10,7 @@ import {
 import { disableAccount, enableAccount } from '../../domain/accounts/block_account.ts'
 import { createAccount } from '../../domain/accounts/create_account.ts'
 import { deleteAccount } from '../../domain/accounts/delete_account.ts'
-import { classifyIdentifier } from '../../domain/accounts/identifier.ts'
+import { classifyIdentifier, type IdentifierKind } from '../../domain/accounts/identifier.ts'
 import { issueFactorReset } from '../../domain/authentication/reset_factors.ts'
 import {
   assertAcceptablePassword,
@@ -38,10 +38,10 @@ import {
 import { userAnswer, userDetails, userListAnswer } from './present_user.ts'
 import { defineImport } from './user_import.ts'
 
-/** `authcore user`: the accounts of people. Each is named by its id, e-mail address or username. */
+/** `authcore user`: the accounts of people. Each is named by its id, e-mail address, telephone number or username. */
 
 const USER = '<user>'
-const WHO = 'A user is named by id, e-mail address or username.'
+const WHO = 'A user is named by id, e-mail address, telephone number or username.'
 const LIMIT = 50
 const LIMIT_MAX = 1_000
 
@@ -60,10 +60,12 @@ function defineCreate(group: CliCommand): void {
       .command('create')
       .summary('create an account')
       .description(
-        'Creates an account with an e-mail address, a username, or both. Without a password nobody can sign in with it yet.',
+        'Creates an account with an e-mail address, a telephone number or a username, or several of them. Without a password nobody can sign in with it yet.',
       )
       .option('--email <address>', 'its e-mail address')
       .option('--email-verified', 'the address is known to be theirs')
+      .option('--phone <number>', 'its telephone number, with + and the code of the country')
+      .option('--phone-verified', 'the number is known to be theirs')
       .option('--username <username>', 'another name to sign in with')
       .option('--name <name>', 'the full name: the claim name')
       .option('--claim <name=value>', 'a standard claim; may be repeated', claim),
@@ -188,18 +190,21 @@ function defineAccess(group: CliCommand): void {
 type CreateOptions = PasswordOptions & {
   email?: string
   emailVerified?: boolean
+  phone?: string
+  phoneVerified?: boolean
   username?: string
   name?: string
   claim?: Record<string, unknown>
 }
 
 async function create(options: CreateOptions): Promise<Answer> {
-  const { email, emailVerified, username, name } = options
+  const { email, emailVerified, phone, phoneVerified, username, name } = options
   const claims = { ...options.claim, ...(name === undefined ? {} : { name }) }
   const password = await readPassword(options)
   return await withDatabase(async (place) => {
-    const passwordHash = password && (await hash(place, password, { email, username }))
-    const input = { email, emailVerified, username, claims, passwordHash, by: BY }
+    const passwordHash = password && (await hash(place, password, { email, phone, username }))
+    const names = { email, emailVerified, phone, phoneVerified, username }
+    const input = { ...names, claims, passwordHash, by: BY }
     return answerWith(await createAccount(place, input), password)
   })
 }
@@ -207,10 +212,10 @@ async function create(options: CreateOptions): Promise<Answer> {
 async function hash(
   place: Workplace,
   { text }: GivenPassword,
-  { email = '', username = '' }: { email?: string | undefined; username?: string | undefined },
+  { email = '', phone = '', username = '' }: Partial<Record<IdentifierKind, string | undefined>>,
 ): Promise<string> {
   const { config } = place
-  await assertAcceptablePassword(text, [email, username, config.brand.name], policyOf(place))
+  await assertAcceptablePassword(text, [email, phone, username, config.brand.name], policyOf(place))
   return await createHasher(config).hash(text)
 }
 

@@ -87,6 +87,8 @@ export type InteractionDeps = {
   limits: SignInLimits
   /** The system that people come over from; absent where everybody is here. */
   legacy: LegacyMigration | undefined
+  /** Whose telephone numbers may be typed as they are dialled there (ISO 3166-1 alpha-2). */
+  phoneCountry: string | undefined
   mfa: MfaPolicy
   /** Absent where browsers make no passkeys for this deployment. */
   relyingParty: RelyingParty | undefined

@@ -33,6 +33,8 @@ function accountOf(row: AccountBesideRecord): Account {
     username: row.username ?? undefined,
     email: row.email ?? undefined,
     emailVerified: row.emailVerified,
+    phone: row.phone ?? undefined,
+    phoneVerified: row.phoneVerified,
     claims: row.claims,
     createdAt: new Date(row.createdAt),
     updatedAt: new Date(row.updatedAt),

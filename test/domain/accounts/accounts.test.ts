@@ -185,7 +185,8 @@ describe('domain/accounts/claims', () => {
     id: '0199a7c2-0000-7000-8000-000000000001',
     status: 'active' as const,
     emailVerified: true,
-    claims: { name: 'Ada', sub: 'somebody else' },
+    phoneVerified: true,
+    claims: { name: 'Ada', sub: 'somebody else', phone_number: '+442071234567' },
     createdAt: new Date(0),
     updatedAt: new Date(1_700_000_000_999),
   }
@@ -194,6 +195,7 @@ describe('domain/accounts/claims', () => {
     expect(claimsOf({ ...account, username: 'ada', email: 'a@example.com' })).to.deep.equal({
       sub: account.id,
       name: 'Ada',
+      phone_number: '+442071234567',
       preferred_username: 'ada',
       email: 'a@example.com',
       email_verified: true,
@@ -202,6 +204,12 @@ describe('domain/accounts/claims', () => {
   })
 
   it('leaves out what it does not know', () => {
-    expect(claimsOf(account)).to.have.all.keys('sub', 'name', 'updated_at')
+    expect(claimsOf(account)).to.have.all.keys('sub', 'name', 'phone_number', 'updated_at')
+  })
+
+  it('has the number that the account signs in with take the place of one to be reached at', () => {
+    const { phone_number, phone_number_verified } = claimsOf({ ...account, phone: '+4930123456' })
+    expect(phone_number).to.equal('+4930123456')
+    expect(phone_number_verified).to.equal(true)
   })
 })

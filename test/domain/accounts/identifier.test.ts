@@ -2,8 +2,10 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import {
   canonicalEmail,
+  canonicalPhone,
   canonicalUsername,
   classifyIdentifier,
+  maskedPhone,
 } from '../../../src/domain/accounts/identifier.ts'
 import { isReservedUsername } from '../../../src/domain/accounts/reserved_usernames.ts'
 
@@ -142,6 +144,58 @@ describe('domain/accounts/identifier', () => {
         expect(canonicalUsername(text)).to.equal(undefined)
       })
     }
+  })
+
+  describe('the canonical telephone number', () => {
+    for (const [text, canonical, country] of [
+      ['+49 30 123456', '+4930123456'],
+      ['  +49 (0)171 1234567 ', '+491711234567'],
+      ['0049-171-1234567', '+491711234567'],
+      ['+1 (213) 373-4253', '+12133734253'],
+      ['+٤٩١٧١١٢٣٤٥٦٧', '+491711234567'],
+      ['0171 1234567', '+491711234567', 'DE'],
+      ['+33 6 12 34 56 78', '+33612345678', 'DE'],
+      ['(213) 373-4253', '+12133734253', 'US'],
+    ] as const) {
+      it(`of ${text}${country ? ` in ${country}` : ''} is ${canonical}`, () => {
+        expect(canonicalPhone(text, country)).to.equal(canonical)
+        expect(canonicalPhone(canonical)).to.equal(canonical)
+      })
+    }
+
+    for (const text of [
+      '',
+      '+',
+      '0171 1234567',
+      '+49',
+      '+999 123456789',
+      '+49 171 1234567 ext. 5',
+      '+49 171 1234567;ext=5',
+      'tel:+491711234567',
+      'call +491711234567 now',
+      '+1-800-FLOWERS',
+      '＋４９１７１１２３４５６７',
+      '+4917112345678901234567890',
+      '+49171123\u202e4567',
+    ]) {
+      it(`does not exist for ${JSON.stringify(text)}`, () => {
+        expect(canonicalPhone(text)).to.equal(undefined)
+      })
+    }
+
+    it('is shown by its ends to whom it is not told', () => {
+      expect(maskedPhone('+491711234567')).to.equal('+49…67')
+    })
+  })
+
+  it('tells a number by its plus sign, and by its country where one is told', () => {
+    const phone = { kind: 'phone', canonical: '+491711234567' }
+    const username = { kind: 'username', canonical: '01711234567' }
+    expect(classifyIdentifier('+49 171 1234567')).to.deep.equal(phone)
+    expect(classifyIdentifier('01711234567', 'DE')).to.deep.equal(phone)
+    expect(classifyIdentifier('01711234567')).to.deep.equal(username)
+    expect(classifyIdentifier('4711', 'DE')).to.deep.equal({ kind: 'username', canonical: '4711' })
+    expect(classifyIdentifier('+49 1')).to.equal(undefined)
   })
 
   it('is its own canonical form', () => {

@@ -70,6 +70,13 @@ describe('authcore user', function () {
     expect(await signsIn(id!, ' spaces  belong to it ')).to.equal(true)
     expect(joan.stdout).not.to.contain('spaces')
 
+    const noor = await place.run('user create --phone "+49 171 1234567" --phone-verified --json')
+    expect(noor.json()).to.deep.include({ phone: '+491711234567', phone_verified: true })
+    const found = await place.run('user show "+49 (0)171 1234567" --json')
+    expect(found.json().id).to.equal(noor.json().id)
+    expect(await refusal('create --phone +491711234567')).to.include({ code: 'conflict' })
+    expect(await refusal('create --phone 01711234567')).to.include({ code: 'invalid_input' })
+
     const nobody = await place.run('user create --username nobody --json')
     expect(await signsIn(nobody.json().id, '')).to.equal(false)
   })

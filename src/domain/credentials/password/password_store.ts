@@ -28,6 +28,7 @@ export async function findPassword(
 
 const BY_IDENTIFIER = {
   email: accountWithPassword('email_canonical'),
+  phone: accountWithPassword('phone'),
   username: accountWithPassword('username_canonical'),
 } as const
 

@@ -9,6 +9,11 @@ const mailDomain = z
     error: 'must be a domain in its ASCII form, such as example.com',
   })
 
+function isCountry(code: string): boolean {
+  if (!/^[A-Z]{2}$/.test(code)) return false
+  return new Intl.DisplayNames('en', { type: 'region', fallback: 'none' }).of(code) !== undefined
+}
+
 /** What people have to prove. */
 export const signInSection = z.strictObject({
   mfa: setting(
@@ -22,6 +27,17 @@ export const signInSection = z.strictObject({
     env: 'AUTHCORE_EMAIL_SIGN_IN',
     doc: 'Whether people may sign in by a mail instead of a password: with a `code` to type, or a `link` that fills it in. It is one factor. It needs a way to send mail.',
   }),
+  phoneCountry: setting(
+    z
+      .string()
+      .refine(isCountry, { error: 'must be a country of ISO 3166-1, such as DE' })
+      .optional(),
+    {
+      env: 'AUTHCORE_PHONE_COUNTRY',
+      doc: 'The country whose telephone numbers people may type as they are dialled there; others begin with `+` and the code of their country. A username of digits that reads as a number of this country is no username to sign in with.',
+      defaultDoc: 'all numbers begin with `+`',
+    },
+  ),
   signUp: setting(z.enum(['closed', 'open']).optional(), {
     env: 'AUTHCORE_SIGN_UP',
     doc: 'Whether people make accounts themselves, with an address that they prove by a code. It needs a way to send mail.',

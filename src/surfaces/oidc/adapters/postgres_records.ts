@@ -60,7 +60,8 @@ const prefixed = (alias: string) =>
 
 const ACCOUNT = `CASE WHEN a.id IS NULL THEN NULL ELSE json_build_object(
     'id', a.id, 'status', a.status, 'username', a.username, 'email', a.email,
-    'emailVerified', a.email_verified, 'claims', a.claims,
+    'emailVerified', a.email_verified, 'phone', a.phone,
+    'phoneVerified', a.phone_verified, 'claims', a.claims,
     'createdAt', a.created_at, 'updatedAt', a.updated_at) END AS account`
 
 const SESSIONS = `(SELECT json_agg(json_build_object(

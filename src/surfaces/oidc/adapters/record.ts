@@ -25,6 +25,8 @@ export type AccountBesideRecord = {
   username: string | null
   email: string | null
   emailVerified: boolean
+  phone: string | null
+  phoneVerified: boolean
   claims: Record<string, unknown>
   createdAt: string
   updatedAt: string
