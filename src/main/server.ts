@@ -51,6 +51,7 @@ import { legacySignIn } from './legacy_sign_in.ts'
 import { clientCertificates, serveMutualTls } from './mutual_tls.ts'
 import { meetForeignHashes } from './passwords.ts'
 import { createSignInLimits } from './sign_in_limits.ts'
+import { mayTextOf, smsFactorOf } from './texting.ts'
 
 /** The web part of a process: one Koa application and the surfaces on it, in this order. */
 
@@ -147,8 +148,11 @@ export function createApp(parts: Parts, health: Health): Koa {
     rateLimits: parts.limits,
     signUp: { open: config.signIn.signUp === 'open', domains: config.signIn.signUpDomains },
     terms: termsOf(config),
-    recovery: channelsOf(config).has('email'),
+    recovery: channelsOf(config).size > 0,
     emailSignIn: config.signIn.email !== 'off' && channelsOf(config).has('email'),
+    smsSignIn: config.signIn.smsSignIn !== 'off' && channelsOf(config).has('sms'),
+    sendsSms: channelsOf(config).has('sms'),
+    smsFactor: smsFactorOf(config),
     endAccess: sessions.endAccess,
     mfa: config.signIn.mfa,
     trustedDeviceDays: config.signIn.trustedDeviceDays,
@@ -180,6 +184,10 @@ function offerAccount(app: Koa, parts: Parts): void {
     uidHash: codec.uidHash,
     rateLimits: parts.limits,
     sendsMail: channelsOf(config).has('email'),
+    sendsSms: channelsOf(config).has('sms'),
+    smsFactor: smsFactorOf(config),
+    phoneCountry: config.signIn.phoneCountry,
+    mayText: mayTextOf(config),
     deletionGraceDays:
       config.signIn.accountDeletion === 'self' ? config.signIn.deletionGraceDays : undefined,
     issuer: config.server.issuer,

@@ -31,6 +31,7 @@ import { createSessionEnder } from '../surfaces/oidc/end_session.ts'
 import { deliverLogout } from '../surfaces/oidc/logout_delivery.ts'
 import { APPROVALS_PATH } from '../surfaces/oidc/paths.ts'
 import { type Parts, rotationPolicy } from './compose.ts'
+import { mayTextOf } from './texting.ts'
 
 /** The part of a process that nobody waits for: events, jobs, housekeeping, key rotation. */
 
@@ -50,7 +51,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       ? [createStuffingWatch({ threshold: config.security.stuffingAlert, log })]
       : []),
     // What nobody would deliver is not written.
-    ...(channelsOf(config).has('email') ? [securityNoticesOf(parts)] : []),
+    ...(channelsOf(config).size > 0 ? [securityNoticesOf(parts)] : []),
   ]
   const relay = startRelay(db, sinks, log)
   const housekeeping = startHousekeeping({
@@ -124,6 +125,7 @@ function securityNoticesOf(parts: Parts): EventSink {
   const approvalsUri = `${parts.config.server.issuer}${APPROVALS_PATH}`
   return createSecurityNotices({
     ...parts,
+    channels: channelsOf(parts.config),
     approvalsUri,
     accountUri: `${parts.config.server.issuer}/account`,
     sessionsUri: `${parts.config.server.issuer}/account/sessions`,
@@ -149,7 +151,11 @@ function codeDeps(parts: Parts): DeliverCodeDeps {
   return {
     ...parts,
     issuer: config.server.issuer,
-    emailSignIn: config.signIn.email === 'link' ? 'link' : 'code',
+    channels: channelsOf(config),
+    emailSignIn: config.signIn.email,
+    smsSignIn: config.signIn.smsSignIn !== 'off',
+    phoneCountry: config.signIn.phoneCountry,
+    mayText: mayTextOf(config),
     mayIssue: async (recipient) => (await limits.consume('code_recipient', recipient)).allowed,
   }
 }

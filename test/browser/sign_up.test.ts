@@ -43,7 +43,7 @@ describe('A newcomer in a browser', function () {
 
       await page.goto(`${site.startUri}?prompt=login`)
       await page.getByRole('link', { name: 'Forgot your password?' }).click()
-      await page.getByLabel('Email or username').fill(email)
+      await page.getByLabel('Email, phone or username').fill(email)
       await page.getByRole('button', { name: 'Send the code' }).click()
       await expectHeading(page, 'Choose a new password')
       await page.getByLabel('Code from the email').fill((await mail.next(email)).code!)
@@ -51,7 +51,7 @@ describe('A newcomer in a browser', function () {
       await page.getByRole('button', { name: 'Set the password' }).click()
       await expectHeading(page, 'Your password has been changed')
       await page.getByRole('link', { name: 'Sign in', exact: true }).click()
-      await page.getByLabel('Email or username').fill(email)
+      await page.getByLabel('Email, phone or username').fill(email)
       await page.getByLabel('Password').fill(NEW_PASSWORD)
       await page.getByRole('button', { name: 'Sign in', exact: true }).click()
       await expectHeading(page, /^Welcome /)

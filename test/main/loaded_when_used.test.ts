@@ -27,7 +27,9 @@ describe('what few deployments use', function () {
       .to.include('koa')
       .and.to.satisfy((names: string[]) => names.length > 100)
     expect(
-      loaded.filter((name) => /^(nodemailer|aws4fetch|otpauth|uqr|bcrypt|bowser|libphonenumber)/.test(name)),
+      loaded.filter((name) =>
+        /^(nodemailer|aws4fetch|otpauth|uqr|bcrypt|bowser|libphonenumber)/.test(name),
+      ),
     ).to.deep.equal([])
   })
 })

@@ -83,6 +83,19 @@ const waiting = {
   anotherUri: '/account/profile/email?another',
 }
 
+const accountPhone = {
+  ...form,
+  page: 'profile',
+  account: { name: 'Amira' },
+  phone: '',
+} as const
+
+const waitingForSms = {
+  phone: '+491711234567',
+  action: '/account/profile/phone/code',
+  anotherUri: '/account/profile/phone?another',
+}
+
 const accountPasskey = {
   ...form,
   page: 'security',
@@ -108,6 +121,10 @@ const verifyEmail = {
 }
 const resetPassword = { ...form, code: '', endOthers: true, minLength: 15 }
 
+const byMail = { ...form, by: 'email', signInUri: '/x' } as const
+const askedByMail = { ...byMail, login: '' } as const
+const bySms = { action: '/interaction/x/second_factor/sms', csrf: 'csrf-token-1', phone: '+49…67' }
+const sms = { phone: '+491711234567', on: false, wantsAnother: false }
 const secondFactor = {
   ...form,
   client: bare,
@@ -141,6 +158,7 @@ export const samples: Samples = {
   'interactions/login': {
     minimal: login,
     states: {
+      codes: { ...login, codesUri: '/interaction/x/email_sign_in', withPhone: true },
       full: {
         ...login,
         signUpUri: '/interaction/x/sign_up',
@@ -341,18 +359,18 @@ export const samples: Samples = {
   },
   'interactions/verify_elsewhere': { minimal: { code: '1234 5678' }, states: {} },
   'interactions/email_sign_in': {
-    minimal: { ...form, login: '', signInUri: '/x' },
+    minimal: askedByMail,
     states: {
-      full: { ...form, client, login: longEmail, signInUri: '/x' },
-      missing: { ...form, login: '', signInUri: '/x', error: 'missing_login' },
-      throttled: { ...form, login: '', signInUri: '/x', error: 'too_many_attempts' },
+      full: { ...askedByMail, client, login: longEmail },
+      missing: { ...askedByMail, error: 'missing_login' },
+      throttled: { ...askedByMail, by: 'message', withPhone: true, error: 'too_many_attempts' },
     },
   },
   'interactions/email_code': {
-    minimal: { ...form, code: '', againUri: '/x', signInUri: '/x' },
+    minimal: { ...byMail, code: '', againUri: '/x' },
     states: {
-      full: { ...form, client, code: '12345678', remember: true, againUri: '/x', signInUri: '/x' },
-      wrong: { ...form, code: '', againUri: '/x', signInUri: '/x', error: 'wrong_code' },
+      full: { ...byMail, client, code: '12345678', remember: true, againUri: '/x' },
+      wrong: { ...byMail, by: 'message', code: '', againUri: '/x', error: 'wrong_code' },
     },
   },
   'interactions/forgot_password': {
@@ -404,11 +422,16 @@ export const samples: Samples = {
         trustDays: 30,
         signInUri: '/interaction/x/login',
         trust: true,
-        others: [{ method: 'recovery_code', uri: '/interaction/x/second_factor?method=y' }],
+        others: [
+          { method: 'recovery_code', uri: '/interaction/x/second_factor?method=y' },
+          { method: 'sms', uri: '/interaction/x/second_factor?method=sms' },
+        ],
       },
       missing: { ...secondFactor, error: 'missing_code' },
       wrong: { ...secondFactor, trustDays: 1, error: 'wrong_code' },
       throttled: { ...secondFactor, error: 'too_many_codes' },
+      sms: { ...secondFactor, method: 'sms', sms: { ...bySms, sent: false } },
+      sms_sent: { ...secondFactor, method: 'sms', trustDays: 30, sms: { ...bySms, sent: true } },
       key: {
         ...secondFactor,
         method: 'webauthn',
@@ -551,6 +574,7 @@ export const samples: Samples = {
         account,
         username: 'amira',
         emailVerified: true,
+        phone: { number: '+491711234567', verified: true },
         since: '2026-03-01T10:00:00.000Z',
         switchUri: '/authorize?prompt=login',
         deletion: { uri: '/account/delete' },
@@ -592,6 +616,7 @@ export const samples: Samples = {
         ...profile,
         account,
         emailUri: '/account/profile/email',
+        phoneUri: '/account/profile/phone',
         saved: true,
         fields: [
           { claim: 'name', value: longName, autocomplete: 'name' },
@@ -633,6 +658,21 @@ export const samples: Samples = {
       pending: { ...accountEmail, waiting },
       wrong: { ...accountEmail, waiting, error: 'wrong_code' },
       changed: { ...accountEmail, changed: true },
+    },
+  },
+  'account/phone': {
+    minimal: accountPhone,
+    states: {
+      known: { ...accountPhone, current: '+491711234567', removeAction: '/x' },
+      last: { ...accountPhone, current: '+491711234567', removeAction: '/x', error: 'last_name' },
+      unusable: { ...accountPhone, phone: '0171', error: 'unusable_phone' },
+      other_country: { ...accountPhone, phone: '+12133734253', error: 'other_country' },
+      unchanged: { ...accountPhone, error: 'unchanged' },
+      too_many: { ...accountPhone, error: 'too_many' },
+      pending: { ...accountPhone, waiting: waitingForSms },
+      wrong: { ...accountPhone, waiting: waitingForSms, error: 'wrong_code' },
+      changed: { ...accountPhone, done: 'changed' },
+      removed: { ...accountPhone, done: 'removed' },
     },
   },
   'account/security': {
@@ -681,6 +721,10 @@ export const samples: Samples = {
       removed: { ...security, done: 'authenticator_removed' },
       distrusted: { ...security, done: 'device' },
       none: { ...security, authenticators: [] },
+      sms_none: { ...security, sms: { ...sms, phone: undefined } },
+      sms_off: { ...security, sms },
+      sms_on: { ...security, sms: { ...sms, on: true }, done: 'sms' },
+      sms_alone: { ...security, sms: { ...sms, wantsAnother: true }, done: 'sms_removed' },
     },
   },
   'account/totp': {

@@ -203,7 +203,7 @@ export async function updateAccountPhone(
 ): Promise<void> {
   await query(
     tx,
-    `UPDATE account SET phone = $2, phone_verified = $2 IS NOT NULL, phone_factor_since = NULL,
+    `UPDATE account SET phone = $2::text, phone_verified = $2::text IS NOT NULL, phone_factor_since = NULL,
             updated_at = $3
       WHERE id = $1`,
     [id, phone ?? null, now],

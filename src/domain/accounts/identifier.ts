@@ -92,6 +92,11 @@ export function canonicalPhone(text: string, country?: string): string | undefin
   return number?.isValid() && number.ext === undefined ? number.number : undefined
 }
 
+/** The country of a canonical number (ISO 3166-1 alpha-2), or undefined where it is of none. */
+export function countryOfPhone(phone: string): string | undefined {
+  return phoneNumbers().parsePhoneNumberFromString(phone)?.country
+}
+
 /**
  * What somebody typed into the one field of the sign-in form, or undefined where it names nobody. Digits
  * without `+` are a username, unless they are a number of the country that is told.

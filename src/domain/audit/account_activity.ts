@@ -12,6 +12,8 @@ import {
   factorRemoved,
   type Origin,
   passwordChanged,
+  phoneChanged,
+  phoneChangeRequested,
   profileChanged,
   recoveryCodeUsed,
   sessionEnded,
@@ -44,6 +46,10 @@ export const ACTIVITY_KINDS = [
   'email_requested',
   'email_changed',
   'email_reverted',
+  'phone_requested',
+  'phone_changed',
+  'sms_added',
+  'sms_removed',
   'totp_added',
   'totp_removed',
   'passkey_added',
@@ -75,6 +81,8 @@ const KIND_OF: Record<string, (data: Data) => ActivityKind | undefined> = {
     by === 'recovery' ? 'password_recovered' : 'password_changed',
   [emailChangeRequested.type]: () => 'email_requested',
   [emailChanged.type]: ({ by }) => (by === 'revert' ? 'email_reverted' : 'email_changed'),
+  [phoneChangeRequested.type]: () => 'phone_requested',
+  [phoneChanged.type]: () => 'phone_changed',
   [factorAdded.type]: ({ factor }) => ADDED.get(factor),
   [factorRemoved.type]: ({ factor }) => REMOVED.get(factor),
   [recoveryCodeUsed.type]: () => 'recovery_code_used',
@@ -92,10 +100,12 @@ const ADDED = new Map<unknown, ActivityKind>([
   ['totp', 'totp_added'],
   ['passkey', 'passkey_added'],
   ['recovery_code', 'recovery_codes_made'],
+  ['sms', 'sms_added'],
 ])
 const REMOVED = new Map<unknown, ActivityKind>([
   ['totp', 'totp_removed'],
   ['passkey', 'passkey_removed'],
+  ['sms', 'sms_removed'],
 ])
 
 const PAGE = 50

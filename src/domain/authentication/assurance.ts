@@ -36,6 +36,7 @@ export type Assurance = { acr: string; amr: string[] }
 export type Method =
   | 'password'
   | 'email_code'
+  | 'sms_code'
   | 'totp'
   | 'recovery_code'
   | 'passkey'
@@ -53,7 +54,9 @@ const METHODS: Readonly<
 > = {
   password: { factors: ['knowledge'], channel: 'password', amr: 'pwd' },
   // RFC 8176 has no name for it, and `otp` would be read back as an authenticator.
-  email_code: { factors: ['mailbox'], channel: 'email', amr: 'email' },
+  email_code: { factors: ['messages'], channel: 'email', amr: 'email' },
+  // Whoever reads one kind of message on a stolen telephone reads the other.
+  sms_code: { factors: ['messages'], channel: 'sms', amr: 'sms' },
   totp: { factors: ['possession'], channel: 'authenticator', amr: 'otp' },
   // A look-up secret (NIST SP 800-63B-4 §3.1.2): something that one has.
   recovery_code: { factors: ['possession'], channel: 'paper', amr: 'otp' },

@@ -40,7 +40,12 @@ import { type QueueDeps, queueMessage } from '../messaging/queue_message.ts'
  * not before; until then mails, sign-in and recovery go by the old one. The old one is told, with a
  * link that takes the change back: whoever changed it may not have been its owner.
  */
-export type ChangeEmailDeps = QueueDeps & { jobs: JobQueue; db: Db }
+export type ChangeEmailDeps = QueueDeps & {
+  jobs: JobQueue
+  db: Db
+  /** Whether there is a way to send SMS. */
+  sendsSms: boolean
+}
 
 const pendingChange = z.object({
   accountId: z.string(),
@@ -159,6 +164,7 @@ async function change(
   await deleteOtherCodesOfAccount(tx, { accountId })
   await appendEvent(tx, emailChanged({ accountId, by: 'owner', ...origin }))
   await notifyChange(tx, 'account', accountId)
+  await tellByPhone(deps, tx, before, pending)
   const old = before.email
   const oldCanonical = old === undefined ? undefined : canonicalEmail(old)
   // An address that nobody had proven may be anybody's.
@@ -180,6 +186,24 @@ async function change(
       newEmailMasked: maskedEmail(email),
       link: `${revertUri}?${new URLSearchParams({ link })}`,
     },
+  })
+}
+
+/** Another way to hear of it, for whoever no longer reads the old address. */
+async function tellByPhone(
+  deps: ChangeEmailDeps,
+  tx: Transaction,
+  { id: accountId, phone, phoneVerified }: Account,
+  { email, locale }: PendingEmailChange,
+): Promise<void> {
+  if (!deps.sendsSms || phone === undefined || !phoneVerified) return
+  await queueMessage(deps, tx, {
+    kind: 'email_changed',
+    channel: 'sms',
+    recipient: phone,
+    accountId,
+    locale,
+    fields: { newEmailMasked: maskedEmail(email) },
   })
 }
 

@@ -2,15 +2,17 @@ import { z } from 'zod'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { Account } from '../accounts/account.ts'
 import { findAccountByIdentifier } from '../accounts/account_store.ts'
-import { classifyIdentifier } from '../accounts/identifier.ts'
+import { classifyIdentifier, type IdentifierKind } from '../accounts/identifier.ts'
 import { makeCode } from '../credentials/one_time_code/one_time_code.ts'
 import {
   lockOneTimeCode,
   type StoredCode,
 } from '../credentials/one_time_code/one_time_code_store.ts'
+import type { Channel } from '../messaging/kinds.ts'
 import { type QueueDeps, queueMessage } from '../messaging/queue_message.ts'
 import { emailChangeOf } from './change_email.ts'
-import { recoveryIdentifier, recoveryOf } from './recover_password.ts'
+import { phoneChangeOf } from './change_phone.ts'
+import { recoveryOf } from './recover_password.ts'
 import { emailSignInOf } from './sign_in_by_email.ts'
 import { signUpOf } from './sign_up.ts'
 
@@ -21,8 +23,16 @@ import { signUpOf } from './sign_up.ts'
 export type DeliverCodeDeps = QueueDeps & {
   db: Db
   issuer: string
-  /** What a mail to sign in by carries. */
-  emailSignIn: 'code' | 'link'
+  /** The ways by which messages leave. */
+  channels: ReadonlySet<Channel>
+  /** What a mail to sign in by carries; `off` where mails sign nobody in. */
+  emailSignIn: 'off' | 'code' | 'link'
+  /** Whether a code by SMS signs in. */
+  smsSignIn: boolean
+  /** Whose numbers may be typed as they are dialled there. */
+  phoneCountry: string | undefined
+  /** Whether this deployment writes to the country of the number. */
+  mayText(phone: string): boolean
   /** Counts a code to this mailbox; false where it got too many already. */
   mayIssue(recipient: string): Promise<boolean>
 }
@@ -33,7 +43,9 @@ export async function deliverCode(deps: DeliverCodeDeps, codeId: string): Promis
     // It was made by an attempt of this job whose end was not heard, or is too old, or was replaced.
     if (!stored || stored.codeHash) return
     switch (
-      z.enum(['sign_up', 'sign_in', 'reset_password', 'change_email']).parse(stored.purpose)
+      z
+        .enum(['sign_up', 'sign_in', 'reset_password', 'change_email', 'change_phone'])
+        .parse(stored.purpose)
     ) {
       case 'sign_up':
         return await deliverSignUp(deps, tx, stored)
@@ -43,6 +55,8 @@ export async function deliverCode(deps: DeliverCodeDeps, codeId: string): Promis
         return await deliverReset(deps, tx, stored)
       case 'change_email':
         return await deliverEmailChange(deps, tx, stored)
+      case 'change_phone':
+        return await deliverPhoneChange(deps, tx, stored)
     }
   })
 }
@@ -71,17 +85,19 @@ async function deliverSignIn(
 ): Promise<void> {
   const { keyring, issuer } = deps
   const asked = emailSignInOf(keyring, stored)
-  const identifier = classifyIdentifier(asked.identifier)
+  const identifier = classifyIdentifier(asked.identifier, deps.phoneCountry)
   const account = identifier && (await findAccountByIdentifier(tx, identifier))
-  if (!account || !mayRecover(account)) return
-  if (!(await deps.mayIssue(account.id))) return
-  const { code } = await makeCode(deps, tx, { id: stored.id, accountId: account.id })
+  const way = account && wayIn(deps, account, identifier.kind)
+  if (!account || !way || !(await deps.mayIssue(account.id))) return
+  const { channel, recipient } = way
+  const { code } = await makeCode(deps, tx, { id: stored.id, accountId: account.id, channel })
   const to = {
-    recipient: account.email,
+    channel,
+    recipient,
     accountId: account.id,
     locale: localeOf(account, asked.locale),
   }
-  if (deps.emailSignIn === 'code') {
+  if (channel === 'sms' || deps.emailSignIn === 'code') {
     const fields = { code: grouped(code) }
     return await queueMessage(deps, tx, { kind: 'sign_in_code', ...to, fields })
   }
@@ -113,11 +129,12 @@ async function tellOwner(
   deps: DeliverCodeDeps,
   tx: Transaction,
   owner: Account,
-  { recipient, locale }: { recipient: string; locale: string },
+  { channel = 'email', recipient, locale }: Partial<Way> & { recipient: string; locale: string },
 ): Promise<void> {
   await queueMessage(deps, tx, {
     kind: 'already_registered',
-    recipient: owner.email ?? recipient,
+    channel,
+    recipient: (channel === 'email' ? owner.email : undefined) ?? recipient,
     accountId: owner.id,
     locale: localeOf(owner, locale),
     fields: { link: `${deps.issuer}/` },
@@ -131,14 +148,17 @@ async function deliverReset(
 ): Promise<void> {
   const { keyring, issuer } = deps
   const asked = recoveryOf(keyring, stored)
-  const identifier = recoveryIdentifier(asked)
+  const identifier = classifyIdentifier(asked.identifier, deps.phoneCountry)
   const account = identifier && (await findAccountByIdentifier(tx, identifier))
-  if (!account || !mayRecover(account)) return
-  if (!(await deps.mayIssue(account.id))) return
-  const { code, link } = await makeCode(deps, tx, { id: stored.id, accountId: account.id })
+  // By SMS only where there is no mailbox: whoever takes a number over should not get the account.
+  const way = account && (mailWay(deps, account) ?? smsWay(deps, account))
+  if (!account || !way || !(await deps.mayIssue(account.id))) return
+  const { channel, recipient } = way
+  const { code, link } = await makeCode(deps, tx, { id: stored.id, accountId: account.id, channel })
   await queueMessage(deps, tx, {
     kind: 'reset_password',
-    recipient: account.email,
+    channel,
+    recipient,
     accountId: account.id,
     locale: localeOf(account, asked.locale),
     fields: {
@@ -148,9 +168,51 @@ async function deliverReset(
   })
 }
 
+/** The number that is to be proven, which has to be typed in the session that asked. */
+async function deliverPhoneChange(
+  deps: DeliverCodeDeps,
+  tx: Transaction,
+  stored: StoredCode,
+): Promise<void> {
+  const { accountId, phone: recipient, locale } = phoneChangeOf(deps.keyring, stored)
+  const owner = await findAccountByIdentifier(tx, { kind: 'phone', canonical: recipient })
+  if (owner && owner.id !== accountId) {
+    return await tellOwner(deps, tx, owner, { channel: 'sms', recipient, locale })
+  }
+  if (!(await deps.mayIssue(recipient))) return
+  const { code } = await makeCode(deps, tx, { id: stored.id, accountId, channel: 'sms' })
+  const fields = { code: grouped(code) }
+  await queueMessage(deps, tx, { kind: 'verify_phone', recipient, accountId, locale, fields })
+}
+
+type Way = { channel: Channel; recipient: string }
+
+/** To what was typed, where codes go there; otherwise to what the account has besides. */
+function wayIn(deps: DeliverCodeDeps, account: Account, typed: IdentifierKind): Way | undefined {
+  const mail = deps.emailSignIn === 'off' ? undefined : mailWay(deps, account)
+  const sms = deps.smsSignIn ? smsWay(deps, account) : undefined
+  return typed === 'phone' ? (sms ?? mail) : (mail ?? sms)
+}
+
 /** Nobody has proven an address that is not verified: who reads it may be somebody else. */
-function mayRecover(account: Account): account is Account & { email: string } {
-  return account.status === 'active' && account.email !== undefined && account.emailVerified
+function mailWay(
+  { channels }: DeliverCodeDeps,
+  { status, email, emailVerified }: Account,
+): Way | undefined {
+  if (!channels.has('email') || status !== 'active') return undefined
+  if (email === undefined || !emailVerified) return undefined
+  return { channel: 'email', recipient: email }
+}
+
+/** A number that is the second factor is not the first one as well: one channel counts once. */
+function smsWay(deps: DeliverCodeDeps, account: Account): Way | undefined {
+  const { status, phone, phoneVerified, phoneFactorSince } = account
+  if (status !== 'active' || phone === undefined || !phoneVerified || phoneFactorSince) {
+    return undefined
+  }
+  return deps.channels.has('sms') && deps.mayText(phone)
+    ? { channel: 'sms', recipient: phone }
+    : undefined
 }
 
 function localeOf({ claims }: Account, asked: string): string {

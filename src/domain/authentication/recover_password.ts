@@ -12,7 +12,6 @@ import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { Account, EndAccess } from '../accounts/account.ts'
 import { findAccountById, lockActiveAccount } from '../accounts/account_store.ts'
-import { classifyIdentifier } from '../accounts/identifier.ts'
 import {
   consumeCode,
   matchCode,
@@ -75,11 +74,6 @@ export async function beginRecovery(
 
 export function recoveryOf(keyring: Keyring, stored: StoredCode): Recovery {
   return payloadOf(keyring, stored, recovery)
-}
-
-/** What the person wrote, in the form under which an account is found; undefined where none could be. */
-export function recoveryIdentifier({ identifier }: Recovery) {
-  return classifyIdentifier(identifier)
 }
 
 export type RecoverInput = {

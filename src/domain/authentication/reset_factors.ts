@@ -9,7 +9,7 @@ import {
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { EndAccess } from '../accounts/account.ts'
-import { lockActiveAccount } from '../accounts/account_store.ts'
+import { lockActiveAccount, updatePhoneFactor } from '../accounts/account_store.ts'
 import {
   type CodeDeps,
   consumeCode,
@@ -82,7 +82,7 @@ export async function resetFactors(
         const { accountId } = payloadOf(keyring, stored, reset)
         if (!(await lockActiveAccount(tx, accountId))) return false
         if (!(await consumeCode(tx, stored))) return false
-        await removeAll(tx, accountId, origin)
+        await removeAll(tx, { accountId, origin, now: deps.clock.now() })
         await deps.endAccess(tx, accountId)
         return true
       })
@@ -92,7 +92,10 @@ export async function resetFactors(
   return { kind: 'refused' }
 }
 
-async function removeAll(tx: Transaction, accountId: string, origin: Origin): Promise<void> {
+async function removeAll(
+  tx: Transaction,
+  { accountId, origin, now }: { accountId: string; origin: Origin; now: Date },
+): Promise<void> {
   const fact = { accountId, by: 'reset_link', ...origin }
   for (const { id } of await listConfirmedTotps(tx, accountId)) {
     await deleteTotp(tx, accountId, id)
@@ -104,6 +107,9 @@ async function removeAll(tx: Transaction, accountId: string, origin: Origin): Pr
   }
   if (await deleteRecoveryCodes(tx, accountId)) {
     await appendEvent(tx, factorRemoved({ ...fact, factor: 'recovery_code' }))
+  }
+  if (await updatePhoneFactor(tx, accountId, { since: undefined, now })) {
+    await appendEvent(tx, factorRemoved({ ...fact, factor: 'sms' }))
   }
   await deletePendingTotps(tx, accountId)
   await deleteTrustedDevicesOfAccount(tx, accountId)

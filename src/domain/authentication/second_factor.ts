@@ -45,6 +45,7 @@ const METHOD_OF: Readonly<Record<SecondFactor, Method>> = {
   webauthn: 'security_key',
   totp: 'totp',
   recovery_code: 'recovery_code',
+  sms: 'sms_code',
 }
 
 /** What is wanting before the sign-in is done; undefined where nothing is. */
@@ -53,8 +54,11 @@ export function wantingFactor(state: FactorState): WantingFactor | undefined {
   const neededAcr = policy === 'phishing_resistant' ? PHISHING_RESISTANT_ACR : state.neededAcr
   const { acr } = assuranceOf(methods)
   const strong = meetsAcr(acr, [MULTI_FACTOR_ACR])
-  const enough = (kind: SecondFactor) =>
-    meetsAcr(assuranceOf([...methods, METHOD_OF[kind]]).acr, [neededAcr ?? MULTI_FACTOR_ACR])
+  const leadsTo = (wanted: string) => (kind: SecondFactor) =>
+    meetsAcr(assuranceOf([...methods, METHOD_OF[kind]]).acr, [wanted])
+  const enough = leadsTo(neededAcr ?? MULTI_FACTOR_ACR)
+  // Codes by SMS add nothing for whoever came with a code from another message.
+  const strengthening = enrolled.filter(leadsTo(MULTI_FACTOR_ACR))
   const ask = (kinds: readonly SecondFactor[]) => ({ step: 'second_factor', kinds }) as const
   const enrol = (kinds: readonly EnrollableFactor[]) => ({ step: 'enrol_factor', kinds }) as const
   const all: EnrollableFactor[] = passkeys ? ['totp', 'webauthn'] : ['totp']
@@ -62,9 +66,9 @@ export function wantingFactor(state: FactorState): WantingFactor | undefined {
     const helpful = enrolled.filter(enough)
     if (helpful.length > 0) return ask(helpful)
     // None of them will do, but a new one is set up by whoever has proven what they have.
-    return enrolled.length > 0 && !strong ? ask(enrolled) : enrol(all.filter(enough))
+    return strengthening.length > 0 && !strong ? ask(strengthening) : enrol(all.filter(enough))
   }
   if (strong || policy === 'never') return undefined
-  if (enrolled.length > 0) return deviceTrusted ? undefined : ask(enrolled)
+  if (strengthening.length > 0) return deviceTrusted ? undefined : ask(strengthening)
   return policy === 'required' ? enrol(all) : undefined
 }

@@ -12,12 +12,13 @@ import {
   requestCode,
 } from '../credentials/one_time_code/one_time_code.ts'
 import type { StoredCode } from '../credentials/one_time_code/one_time_code_store.ts'
+import type { Method } from './assurance.ts'
 import { type ProofDeps, recordProof } from './record_proof.ts'
 
 /**
- * Signing in by a code that goes to the account's mailbox, in the place of a password. It is one
- * factor and no more, and never a second one: who reads the mailbox can set a new password as well
- * (NIST SP 800-63B-4 §3.1.3.1 knows no authenticator in it).
+ * Signing in by a code that goes to the account's mailbox or telephone, in the place of a password. It
+ * is one factor and no more; that of a mail is never a second one, for who reads the mailbox can set a
+ * new password as well (NIST SP 800-63B-4 §3.1.3.1 knows no authenticator in it).
  */
 export type EmailSignInDeps = ProofDeps & { db: Db; jobs: Pick<JobQueue, 'send'> }
 
@@ -70,8 +71,9 @@ export async function completeEmailSignIn(
           if (!(await lockActiveAccount(tx, accountId)) || !(await consumeCode(tx, stored))) {
             return false
           }
+          const method: Method = stored.channel === 'sms' ? 'sms_code' : 'email_code'
           const base = { accountId, methods: [], remember, authenticatedAt: deps.clock.now() }
-          const proof = { interactionUid, clientId, base, method: 'email_code', origin } as const
+          const proof = { interactionUid, clientId, base, method, origin }
           await recordProof(deps, tx, proof)
           return true
         })

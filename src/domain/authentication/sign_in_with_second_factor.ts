@@ -18,9 +18,11 @@ import type { RelyingParty } from '../credentials/webauthn/webauthn.ts'
 import { type Method, webAuthnMethod } from './assurance.ts'
 import { countRefusedFactor, deleteAttempt } from './attempt_store.ts'
 import { type ProofDeps, type Proven, recordProof } from './record_proof.ts'
+import { matchSmsFactorCode, type SmsFactorDeps } from './sms_factor.ts'
 
 export type SecondFactorDeps = ProofDeps & {
   db: Db
+  jobs: SmsFactorDeps['jobs']
   /** Absent where browsers make no keys for this deployment. */
   relyingParty?: RelyingParty | undefined
 }
@@ -91,6 +93,11 @@ async function proofOf(deps: SecondFactorDeps, input: SecondFactorInput): Promis
         consume: async (tx) => !!hash && (await consumeRecoveryCode(tx, { accountId, hash, now })),
       }
     }
+    case 'sms': {
+      const boundTo = smsFactorUse(input.interactionUid, accountId)
+      const consume = await matchSmsFactorCode(deps, { accountId, boundTo, code })
+      return { method: 'sms_code', consume: async (tx) => !!consume && (await consume(tx)) }
+    }
     case 'webauthn':
       return await webAuthnProof(deps, input)
     default:
@@ -110,6 +117,11 @@ async function webAuthnProof(
   const { credential, userVerified, consume } = result
   const { backupEligible } = credential
   return { method: webAuthnMethod({ backupEligible, userVerified }), consume }
+}
+
+/** What a code by SMS is good for where it is the second factor: this sign-in of this account. */
+export function smsFactorUse(interactionUid: string, accountId: string): string {
+  return `${interactionUid}:${accountId}`
 }
 
 /** What a key is asked to sign where it is the second factor. */

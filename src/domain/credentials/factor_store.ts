@@ -1,21 +1,35 @@
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
 
 /** What an account can prove besides a password, across all kinds. */
-export type SecondFactor = 'webauthn' | 'totp' | 'recovery_code'
+export type SecondFactor = 'webauthn' | 'totp' | 'recovery_code' | 'sms'
 
-/** The kinds that the account could use now, strongest first; recovery codes alone are none. */
-export async function listSecondFactors(db: Db, accountId: string): Promise<SecondFactor[]> {
+/** When a code by SMS is a second factor; see `authentication/sms_factor`. */
+export type SmsFactorPolicy = 'off' | 'beside_others' | 'alone'
+
+/**
+ * The kinds that the account could use now, strongest first; recovery codes alone are none, and codes
+ * by SMS alone as the policy says.
+ */
+export async function listSecondFactors(
+  { db, smsFactor }: { db: Db; smsFactor: SmsFactorPolicy },
+  accountId: string,
+): Promise<SecondFactor[]> {
   const row = await queryOne<Record<SecondFactor, boolean>>(
     db,
     `SELECT EXISTS (SELECT 1 FROM webauthn_credential WHERE account_id = $1) AS webauthn,
             EXISTS (SELECT 1 FROM totp_credential
                      WHERE account_id = $1 AND confirmed_at IS NOT NULL) AS totp,
             EXISTS (SELECT 1 FROM recovery_code
-                     WHERE account_id = $1 AND used_at IS NULL) AS recovery_code`,
+                     WHERE account_id = $1 AND used_at IS NULL) AS recovery_code,
+            EXISTS (SELECT 1 FROM account WHERE id = $1 AND phone_verified
+                       AND phone_factor_since IS NOT NULL) AS sms`,
     [accountId],
   )
-  if (!row?.webauthn && !row?.totp) return []
-  return (['webauthn', 'totp', 'recovery_code'] as const).filter((kind) => row[kind])
+  if (!row) return []
+  const sms = row.sms && smsFactor !== 'off'
+  if (!row.webauthn && !row.totp && !(sms && smsFactor === 'alone')) return []
+  const known = { ...row, sms }
+  return (['webauthn', 'totp', 'recovery_code', 'sms'] as const).filter((kind) => known[kind])
 }
 
 /**

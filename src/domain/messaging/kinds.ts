@@ -32,6 +32,8 @@ export const CAPS = {
   stranger: { perHour: 5, perDay: 20 },
   /** What an application may cause; it must not use up the notices that would tell of an intruder. */
   application: { perHour: 20, perDay: 60 },
+  /** What somebody may cause who has proven another factor. */
+  proven: { perHour: 10, perDay: 30 },
   /** What happened to one's own account. */
   owner: { perHour: 30, perDay: 100 },
 } as const satisfies Record<string, Cap>
@@ -76,7 +78,11 @@ export const KINDS = {
     lifetimeS: 10 * minute,
   }),
   /** Somebody signs up with an address that has an account. */
-  already_registered: kind('stranger', { fields: z.strictObject({ link }), lifetimeS: hour }),
+  already_registered: kind('stranger', {
+    fields: z.strictObject({ link }),
+    channels: ['email', 'sms'],
+    lifetimeS: hour,
+  }),
   reset_password: kind('stranger', {
     fields: z.strictObject({ code, link }),
     channels: ['email', 'sms'],
@@ -89,6 +95,12 @@ export const KINDS = {
     channels: ['email', 'sms'],
     secret: true,
     notes: ['secret', 'unasked'],
+    lifetimeS: 10 * minute,
+  }),
+  second_factor_code: kind('proven', {
+    fields: z.strictObject({ code }),
+    channels: ['sms'],
+    secret: true,
     lifetimeS: 10 * minute,
   }),
   magic_link: kind('stranger', {
@@ -126,8 +138,15 @@ export const KINDS = {
   }),
   /** To the old address; the link undoes it, so it is worth as much as a password. */
   email_changed: kind('owner', {
-    fields: z.strictObject({ newEmailMasked: words, link }),
+    fields: z.strictObject({ newEmailMasked: words, link: link.optional() }),
+    channels: ['email', 'sms'],
     secret: true,
+  }),
+  /** Of a number that was taken away nothing is said but that. */
+  phone_changed: kind('owner', {
+    fields: z.strictObject({ newPhoneMasked: words.optional() }),
+    channels: ['email', 'sms'],
+    notes: ['not_you'],
   }),
   recovery_code_used: kind('owner', {
     fields: z.strictObject({ left: z.int().min(0).max(100) }),

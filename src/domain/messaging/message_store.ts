@@ -291,21 +291,40 @@ export async function deleteOldMessages(
   return rows.length
 }
 
-export type Addressee = { email: string; clientName: string; locale: string | undefined }
+export type Addressee = {
+  email: string | undefined
+  /** Where it is proven. */
+  phone: string | undefined
+  clientName: string
+  locale: string | undefined
+}
 
 /** Whom a notice about an account and a client goes to; undefined without an address. */
 export async function findAddressee(
   db: Db,
   { accountId, clientId }: { accountId: string; clientId: string },
 ): Promise<Addressee | undefined> {
-  const row = await queryOne<{ email: string; client_name: string; locale: string | null }>(
+  const row = await queryOne<{
+    email: string | null
+    phone: string | null
+    client_name: string
+    locale: string | null
+  }>(
     db,
-    `SELECT account.email, coalesce(client.name, $2) AS client_name, account.claims->>'locale' AS locale
+    `SELECT account.email, CASE WHEN account.phone_verified THEN account.phone END AS phone,
+            coalesce(client.name, $2) AS client_name, account.claims->>'locale' AS locale
        FROM account LEFT JOIN client ON client.client_id = $2
-      WHERE account.id = $1 AND account.email IS NOT NULL`,
+      WHERE account.id = $1`,
     [accountId, clientId],
   )
-  return row && { email: row.email, clientName: row.client_name, locale: row.locale ?? undefined }
+  return (
+    row && {
+      email: row.email ?? undefined,
+      phone: row.phone ?? undefined,
+      clientName: row.client_name,
+      locale: row.locale ?? undefined,
+    }
+  )
 }
 
 function messageOf(keyring: Opens, row: MessageRow): Message {

@@ -30,6 +30,7 @@ type Deps = {
 const TOLD_IF_THERE: Partial<Record<MessageKind, string>> = {
   verify_email: 'client',
   new_device: 'place',
+  phone_changed: 'newPhoneMasked',
 }
 
 export function createMessageRenderer({

@@ -7,17 +7,27 @@ import {
   factorAdded,
   factorRemoved,
   passwordChanged,
+  phoneChanged,
   recoveryCodeUsed,
   signInSucceeded,
   tokenReuseDetected,
 } from '../../platform/events/catalogue.ts'
 import type { EventSink, StoredEvent } from '../../platform/events/relay.ts'
 import type { Transaction } from '../../platform/persistence/db.ts'
-import { FACTORS, type Factor, type FieldsOf, type MessageKind } from './kinds.ts'
-import { findAddressee } from './message_store.ts'
+import {
+  type Channel,
+  FACTORS,
+  type Factor,
+  type FieldsOf,
+  KINDS,
+  type MessageKind,
+} from './kinds.ts'
+import { type Addressee, findAddressee } from './message_store.ts'
 import { type MessageToQueue, type QueueDeps, queueMessage } from './queue_message.ts'
 
 type Deps = QueueDeps & {
+  /** The ways by which messages leave. */
+  channels: ReadonlySet<Channel>
   /** Where a person answers applications that ask for approval. */
   approvalsUri: string
   /** Where a person looks after their account. */
@@ -85,6 +95,7 @@ const NOTICES: Readonly<
     kind: 'inactive_warning',
     fields: { at: String(at) },
   }),
+  [phoneChanged.type]: () => ({ kind: 'phone_changed', fields: {} }),
   [passwordChanged.type]: () => ({ kind: 'password_changed', fields: {} }),
   [factorAdded.type]: (fact) => aboutFactor('factor_added', fact),
   [factorRemoved.type]: (fact) => aboutFactor('factor_removed', fact),
@@ -123,12 +134,36 @@ async function tell(deps: Deps, tx: Transaction, event: StoredEvent): Promise<vo
   const told = noticeOf(fact, { client, deps, at, day })
   if (!told) return
   const { once, ...notice } = told
-  const { email: recipient, locale } = addressee
-  await queueMessage(deps, tx, {
-    ...notice,
-    recipient,
-    accountId,
-    locale,
-    idempotencyKey: once ?? `event:${event.id}`,
-  } as MessageToQueue<MessageKind>)
+  const { locale } = addressee
+  for (const { channel, recipient } of waysTo(deps, addressee, notice.kind)) {
+    const key = once ?? `event:${event.id}`
+    await queueMessage(deps, tx, {
+      ...notice,
+      channel,
+      recipient,
+      accountId,
+      locale,
+      idempotencyKey: channel === 'email' ? key : `${key}:${channel}`,
+    } as MessageToQueue<MessageKind>)
+  }
+}
+
+/** Of these every address hears: whoever took one of them over should not be the only one to know. */
+const TOLD_EVERYWHERE: ReadonlySet<MessageKind> = new Set(['factor_added', 'factor_removed'])
+
+function waysTo(
+  { channels }: Deps,
+  { email, phone }: Addressee,
+  kind: MessageKind,
+): { channel: Channel; recipient: string }[] {
+  const can = (channel: Channel) =>
+    channels.has(channel) && (KINDS[kind].channels as readonly Channel[]).includes(channel)
+  const mail = email !== undefined && can('email')
+  const ways: { channel: Channel; recipient: string }[] = mail
+    ? [{ channel: 'email', recipient: email }]
+    : []
+  // The old number hears of another one where it is changed.
+  if (phone === undefined || !can('sms') || kind === 'phone_changed') return ways
+  if (!mail || TOLD_EVERYWHERE.has(kind)) ways.push({ channel: 'sms', recipient: phone })
+  return ways
 }

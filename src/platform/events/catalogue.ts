@@ -100,7 +100,7 @@ export const factorAccepted = defineEvent<
   { accountId: string; clientId: string; method: string } & Origin
 >('auth.login.factor_accepted', ({ accountId }) => accountId)
 
-/** `factor`: totp, recovery_code. */
+/** `factor`: totp, passkey, recovery_code, sms. */
 type FactorFact = { accountId: string; factor: string; factorId?: string; by?: string } & Origin
 export const factorAdded = defineEvent<FactorFact>('auth.factor.added', account)
 export const factorRemoved = defineEvent<FactorFact>('auth.factor.removed', account)
@@ -149,6 +149,22 @@ export const emailChangeRequested = defineEvent<AccountFact & Origin>(
 )
 export const emailChangeRefused = defineEvent<AccountFact & { reason: string } & Origin>(
   'auth.email.change_refused',
+  account,
+)
+
+/** The same of a telephone number. */
+export const phoneChanged = defineEvent<AccountFact & Origin>('auth.phone.changed', account)
+export const phoneChangeRequested = defineEvent<AccountFact & Origin>(
+  'auth.phone.change_requested',
+  account,
+)
+export const phoneChangeRefused = defineEvent<AccountFact & { reason: string } & Origin>(
+  'auth.phone.change_refused',
+  account,
+)
+/** To the number of somebody who has proven another factor. */
+export const secondFactorCodeSent = defineEvent<AccountFact & Origin>(
+  'auth.login.second_factor_code_sent',
   account,
 )
 

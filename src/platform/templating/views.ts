@@ -42,6 +42,7 @@ export type Views = {
   'account/profile': ProfileLocals
   'account/delete': DeleteLocals
   'account/email': EmailLocals
+  'account/phone': PhoneLocals
   'account/security': SecurityLocals
   'account/totp': TotpLocals
   'account/passkey': PasskeyLocals
@@ -108,6 +109,10 @@ export type LoginLocals = Form & {
   forgotUri?: string | undefined
   /** Where one signs in by a mail. */
   emailUri?: string | undefined
+  /** The same where an SMS will do as well. */
+  codesUri?: string | undefined
+  /** A telephone number is a name to sign in with here. */
+  withPhone?: true | undefined
 }
 
 /** A page whose script asks the browser for a passkey; see `views/assets/passkey.js`. */
@@ -174,6 +179,7 @@ export type VerifyElsewhereLocals = { code: string }
 /** Posts `login`. */
 export type ForgotPasswordLocals = Form & {
   client?: ClientView | undefined
+  withPhone?: true | undefined
   login: string
   error?: 'missing_login' | 'too_many_attempts' | undefined
   signInUri?: string | undefined
@@ -182,6 +188,8 @@ export type ForgotPasswordLocals = Form & {
 /** Posts `login`. */
 export type EmailSignInLocals = Form & {
   client?: ClientView | undefined
+  by: CodesBy
+  withPhone?: true | undefined
   login: string
   signInUri: string
   error?: 'missing_login' | 'too_many_attempts' | undefined
@@ -190,6 +198,7 @@ export type EmailSignInLocals = Form & {
 /** Posts `code` and maybe `remember=yes`. */
 export type EmailCodeLocals = Form & {
   client?: ClientView | undefined
+  by: CodesBy
   code: string
   remember?: boolean | undefined
   againUri: string
@@ -238,6 +247,8 @@ export type SecondFactorLocals = Form & {
   method: SecondFactorName
   /** JSON, for the browser, where the method is a key. */
   options?: string | undefined
+  /** Of a code by SMS: where one is asked for by POST, and the number it goes to; `sent` once it did. */
+  sms?: { action: string; csrf: string; phone: string; sent: boolean } | undefined
   /** What else would do, by GET. */
   others: readonly { method: SecondFactorName; uri: string }[]
   /** For how many days the browser can be trusted; 0 where that is not offered. */
@@ -250,7 +261,10 @@ export type SecondFactorLocals = Form & {
   cancelCsrf: string
 }
 
-export type SecondFactorName = 'webauthn' | 'totp' | 'recovery_code'
+/** Mail alone, or mail and SMS. */
+export type CodesBy = 'email' | 'message'
+
+export type SecondFactorName = 'webauthn' | 'totp' | 'recovery_code' | 'sms'
 
 /** Posts `credential` and `name`. */
 export type EnrolPasskeyLocals = Form & {
@@ -418,6 +432,8 @@ export type OverviewLocals = AccountPage & {
   username?: string | undefined
   /** Undefined where there is no address. */
   emailVerified?: boolean | undefined
+  /** Undefined where there is no number. */
+  phone?: { number: string; verified: boolean } | undefined
   /** ISO 8601. */
   since: string
   switchUri?: string | undefined
@@ -453,6 +469,8 @@ export type ProfileLocals = AccountPage &
     }[]
     /** Where the address is changed; absent where there is no way to send mail. */
     emailUri?: string | undefined
+    /** The same of the telephone number, and SMS. */
+    phoneUri?: string | undefined
     /** Some field is faulty. */
     error?: 'invalid' | undefined
     saved?: boolean | undefined
@@ -484,6 +502,25 @@ export type EmailLocals = AccountPage &
     waiting?: { email: string; code: string; action: string; anotherUri: string } | undefined
     error?: 'unusable_email' | 'unchanged' | 'wrong_code' | 'too_many' | undefined
     changed?: boolean | undefined
+  }
+
+/** Posts `phone`, and where a change waits for its code, `code` to the action of that. */
+export type PhoneLocals = AccountPage &
+  Form & {
+    phone: string
+    waiting?: { phone: string; action: string; anotherUri: string } | undefined
+    /** The number that the account has, and where it is taken away. */
+    current?: string | undefined
+    removeAction?: string | undefined
+    error?:
+      | 'unusable_phone'
+      | 'other_country'
+      | 'unchanged'
+      | 'wrong_code'
+      | 'too_many'
+      | 'last_name'
+      | undefined
+    done?: 'changed' | 'removed' | undefined
   }
 
 export type PasskeyRow = {
@@ -518,6 +555,16 @@ export type SecurityLocals = AccountPage &
     /** Absent where browsers make none for this deployment. */
     passkeys?: readonly PasskeyRow[] | undefined
     passkeyError?: 'last_way_in' | undefined
+    /** Codes by SMS; absent where they are no factor here. */
+    sms?:
+      | {
+          /** Undefined where none is proven. */
+          phone?: string | undefined
+          on: boolean
+          /** Only beside another factor, which is not there. */
+          wantsAnother: boolean
+        }
+      | undefined
     done?:
       | 'password'
       | 'authenticator'
@@ -526,6 +573,8 @@ export type SecurityLocals = AccountPage &
       | 'passkey_removed'
       | 'passkey_renamed'
       | 'device'
+      | 'sms'
+      | 'sms_removed'
       | undefined
   }
 
@@ -588,6 +637,10 @@ export type ActivityName =
   | 'email_requested'
   | 'email_changed'
   | 'email_reverted'
+  | 'phone_requested'
+  | 'phone_changed'
+  | 'sms_added'
+  | 'sms_removed'
   | 'totp_added'
   | 'totp_removed'
   | 'passkey_added'

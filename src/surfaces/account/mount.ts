@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
 import type { Client } from '../../domain/clients/client.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
+import type { SmsFactorPolicy } from '../../domain/credentials/factor_store.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
 import type { RelyingParty } from '../../domain/credentials/webauthn/webauthn.ts'
@@ -25,6 +26,7 @@ import { showOverview } from './overview.ts'
 import { addPasskey, removePasskey, renamePasskey, showPasskey } from './passkeys.ts'
 import { changePassword } from './password.ts'
 import { comeBack, type Person, requirePerson } from './person.ts'
+import { askForPhone, changeSmsFactor, confirmPhone, showPhone, takePhoneAway } from './phone.ts'
 import { changeOwnProfile, showProfile } from './profile.ts'
 import { distrustDevice, makeRecoveryCodes, showSecurity, signOutEverywhere } from './security.ts'
 import { endSession, showSessions } from './sessions.ts'
@@ -51,6 +53,13 @@ export type AccountDeps = {
   deletionGraceDays: number | undefined
   /** Whether there is a way to send mail. */
   sendsMail: boolean
+  /** Whether there is a way to send SMS. */
+  sendsSms: boolean
+  smsFactor: SmsFactorPolicy
+  /** Whose telephone numbers may be typed as they are dialled there (ISO 3166-1 alpha-2). */
+  phoneCountry: string | undefined
+  /** Whether this deployment writes to the country of the number. */
+  mayText(phone: string): boolean
   recorder: EventRecorder
   /** The name under which an authenticator lists its codes. */
   brandName: string
@@ -115,6 +124,10 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.get('account_email', at('/profile/email'), page(showEmail))
   router.post('account_email_ask', at('/profile/email'), form(askForEmail))
   router.post('account_email_confirm', at('/profile/email/code'), form(confirmEmail))
+  router.get('account_phone', at('/profile/phone'), page(showPhone))
+  router.post('account_phone_ask', at('/profile/phone'), form(askForPhone))
+  router.post('account_phone_confirm', at('/profile/phone/code'), form(confirmPhone))
+  router.post('account_phone_remove', at('/profile/phone/remove'), form(takePhoneAway))
   router.get('account_security', at('/security'), page(showSecurity))
   router.post('account_password', at('/security/password'), form(changePassword))
   router.get('account_totp', at('/security/totp'), page(showTotp))
@@ -125,6 +138,7 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.post('account_passkey_rename', at('/security/passkey/rename'), form(renamePasskey))
   router.post('account_passkey_remove', at('/security/passkey/remove'), form(removePasskey))
   router.post('account_recovery_codes', at('/security/recovery_codes'), form(makeRecoveryCodes))
+  router.post('account_sms_factor', at('/security/sms'), form(changeSmsFactor))
   router.post('account_device_distrust', at('/security/devices'), form(distrustDevice))
   router.get('account_sessions', at('/sessions'), page(showSessions))
   router.post('account_session_end', at('/sessions'), form(endSession))

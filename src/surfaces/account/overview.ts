@@ -13,6 +13,10 @@ export async function showOverview(deps: AccountDeps, ctx: Context, person: Pers
     account: accountViewOf(person.account),
     username: account.username,
     emailVerified: account.email === undefined ? undefined : account.emailVerified,
+    phone:
+      account.phone === undefined
+        ? undefined
+        : { number: account.phone, verified: account.phoneVerified },
     since: account.createdAt.toISOString(),
     deletion: await deletionOf(deps, person),
     switchUri: deps.signInUri({ state: '', prompt: 'select_account' }),

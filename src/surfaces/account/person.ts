@@ -34,7 +34,7 @@ export async function requireFresh(
   person: Person,
   page: string,
 ): Promise<boolean> {
-  const factors = await listSecondFactors(deps.db, person.accountId)
+  const factors = await listSecondFactors(deps, person.accountId)
   const acr = factors.length > 0 ? MULTI_FACTOR_ACR : undefined
   const age = epochSeconds(deps.clock) - (person.authTime ?? 0)
   const strong = acr === undefined || meetsAcr(person.acr, [acr])
@@ -67,7 +67,7 @@ export function comeBack(ctx: Context): void {
 /** The page as `comeBack` takes it; a form is come back to at the page that it stands on. */
 function pageOf({ path }: Context): string {
   const page = path.slice('/account/'.length)
-  const [set] = /^(?:security\/(?:totp|passkey)|profile\/email)/.exec(page) ?? []
+  const [set] = /^(?:security\/(?:totp|passkey)|profile\/(?:email|phone))/.exec(page) ?? []
   return set ?? page.split('/')[0] ?? ''
 }
 

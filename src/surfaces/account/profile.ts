@@ -75,6 +75,7 @@ function send(
     account: accountViewOf(person.account),
     action: '/account/profile',
     emailUri: deps.sendsMail ? '/account/profile/email' : undefined,
+    phoneUri: deps.sendsSms ? '/account/profile/phone' : undefined,
     csrf: csrfOf(deps, person),
     fields: NAMES.map((name) => ({
       claim: name,

@@ -1,5 +1,7 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
+import type { Account } from '../../domain/accounts/account.ts'
+import { getAccountById } from '../../domain/accounts/account_store.ts'
 import { accountViewOf } from '../../domain/accounts/account_view.ts'
 import { findPassword } from '../../domain/credentials/password/password_store.ts'
 import { generateRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
@@ -49,7 +51,8 @@ export async function sendSecurity(
 ): Promise<void> {
   const { db, clock } = deps
   const { accountId } = person
-  const [password, keys, totps, codes, devices] = await Promise.all([
+  const [account, password, keys, totps, codes, devices] = await Promise.all([
+    getAccountById(db, accountId),
     findPassword(db, accountId),
     listWebAuthnCredentials(db, accountId),
     listConfirmedTotps(db, accountId),
@@ -58,7 +61,7 @@ export async function sendSecurity(
   ])
   const locals: SecurityLocals = {
     page: 'security',
-    account: accountViewOf(person.account),
+    account: accountViewOf(account),
     csrf: csrfOf(deps, person),
     minLength: deps.passwordPolicy.minLength,
     passwordChangedAt: password?.changedAt.toISOString(),
@@ -69,6 +72,7 @@ export async function sendSecurity(
       usedAt: lastUsedAt?.toISOString(),
     })),
     passkeys: deps.relyingParty && keys.map(passkeyRowOf),
+    sms: smsOf(deps, account, keys.length + totps.length > 0),
     recoveryCodesLeft: codes?.unused ?? 0,
     devices: devices.map(({ id, userAgent, createdAt }) => ({
       id,
@@ -80,6 +84,21 @@ export async function sendSecurity(
   }
   allowOwnScripts(ctx.res)
   deps.pages.send(ctx, 'account/security', locals, status)
+}
+
+/** Shown where it can be turned on, and to whoever has it on. */
+function smsOf(
+  { smsFactor, sendsSms }: AccountDeps,
+  { phone, phoneVerified, phoneFactorSince }: Account,
+  hasOthers: boolean,
+): SecurityLocals['sms'] {
+  const on = phoneFactorSince !== undefined
+  if (!on && (smsFactor === 'off' || !sendsSms)) return undefined
+  return {
+    phone: phoneVerified ? phone : undefined,
+    on,
+    wantsAnother: smsFactor === 'beside_others' && !hasOthers,
+  }
 }
 
 function passkeyRowOf(key: WebAuthnCredential): PasskeyRow {

@@ -5,7 +5,12 @@ import { ipKeys } from '../../domain/security/ip_key.ts'
 import { originOf } from '../../web/origin.ts'
 import type { InteractionDeps } from './mount.ts'
 
-/** Codes by mail that one address may ask for; what one mailbox gets is limited where it is sent. */
+/** Whether a code from a mail or an SMS signs in. */
+export function offersCodes({ emailSignIn, smsSignIn }: InteractionDeps): boolean {
+  return emailSignIn || smsSignIn
+}
+
+/** Codes by mail or SMS that one address may ask for; what one mailbox gets is limited where it is sent. */
 export async function mayAskForCode(deps: InteractionDeps, ctx: Context): Promise<boolean> {
   return (await consumeOfAddress(deps.rateLimits, 'code_ip', originOf(ctx).ip)).allowed
 }

@@ -9,14 +9,14 @@ import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
-import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
+import { assertMayTryCode, mayAskForCode, offersCodes } from './code_limits.ts'
 import { openCodeLink } from './code_link.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { type Interaction, loadInteraction, loginHint } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
-/** Signing in without a password: who it is, then the code from the mail. */
+/** Signing in without a password: who it is, then the code from the mail or SMS. */
 
 const askForm = z.object({ csrf: z.string().max(200), login: z.string().max(400).default('') })
 const codeForm = z.object({
@@ -27,7 +27,7 @@ const codeForm = z.object({
 
 export async function showEmailSignIn(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
-  if (!deps.emailSignIn) return seeOther(ctx, `/interaction/${interaction.uid}`)
+  if (!offersCodes(deps)) return seeOther(ctx, `/interaction/${interaction.uid}`)
   sendAsk(deps, ctx, interaction, {})
 }
 
@@ -36,7 +36,7 @@ export async function submitEmailSignIn(deps: InteractionDeps, ctx: Context): Pr
   const interaction = await loadInteraction(deps, ctx)
   const { csrf, login } = parseForm(askForm, await readForm(ctx))
   checkForm(deps, interaction, bindingsOf(interaction), csrf)
-  if (!deps.emailSignIn) return seeOther(ctx, `/interaction/${interaction.uid}`)
+  if (!offersCodes(deps)) return seeOther(ctx, `/interaction/${interaction.uid}`)
   if (login.trim() === '') {
     return sendAsk(deps, ctx, interaction, { error: 'missing_login' }, 422)
   }
@@ -67,7 +67,7 @@ export async function submitEmailCode(deps: InteractionDeps, ctx: Context): Prom
   const form = parseForm(codeForm, await readForm(ctx))
   const { uid, client } = interaction
   checkForm(deps, interaction, bindingsOf(interaction), form.csrf)
-  if (!deps.emailSignIn) return seeOther(ctx, `/interaction/${uid}`)
+  if (!offersCodes(deps)) return seeOther(ctx, `/interaction/${uid}`)
   await assertMayTryCode(deps, ctx)
   const remember = form.remember === 'yes'
   const result = await completeEmailSignIn(deps, {
@@ -92,6 +92,7 @@ function sendAsk(
   const locals = {
     ...commonOf(deps, interaction),
     action: `/interaction/${interaction.uid}/email_sign_in`,
+    withPhone: deps.sendsSms || undefined,
     login: loginHint(interaction),
     error,
   }
@@ -121,6 +122,7 @@ function commonOf(deps: InteractionDeps, interaction: Interaction) {
     client: clientViewOf(client),
     signInUri: `/interaction/${uid}/login`,
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
+    by: deps.smsSignIn ? ('message' as const) : ('email' as const),
   }
 }
 

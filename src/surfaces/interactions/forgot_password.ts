@@ -99,6 +99,7 @@ function sendForgot(
     action: `${path}/forgot_password`,
     signInUri: `${path}/login`,
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
+    withPhone: deps.sendsSms || undefined,
     login: loginHint(interaction),
     error,
   }

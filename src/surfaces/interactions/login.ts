@@ -9,6 +9,7 @@ import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { askForPasskey } from './ask_passkey.ts'
+import { offersCodes } from './code_limits.ts'
 import { goOn } from './dispatch.ts'
 import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
 import { knownAccountsOf } from './known_device.ts'
@@ -94,10 +95,13 @@ export async function sendLogin(
       action: `${path}/login`,
       cancelAction: `${path}/cancel`,
       signUpUri: deps.signUp.open ? `${path}/sign_up` : undefined,
-      emailUri: deps.emailSignIn ? `${path}/email_sign_in` : undefined,
+      [deps.smsSignIn ? 'codesUri' : 'emailUri']: offersCodes(deps)
+        ? `${path}/email_sign_in`
+        : undefined,
       forgotUri: deps.recovery ? `${path}/forgot_password` : undefined,
       csrf: issueCsrf(csrfKey(deps), [interaction.uid]),
       passkey: options === undefined ? undefined : { options, action: `${path}/passkey` },
+      withPhone: deps.sendsSms || undefined,
       login: login.slice(0, 320),
       remember,
       error,

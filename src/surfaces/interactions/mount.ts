@@ -11,6 +11,7 @@ import type { SignInLimits } from '../../domain/authentication/sign_in_with_pass
 import type { SignUpPolicy } from '../../domain/authentication/sign_up.ts'
 import type { Terms } from '../../domain/authentication/terms.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
+import type { SmsFactorPolicy } from '../../domain/credentials/factor_store.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
 import type { RelyingParty } from '../../domain/credentials/webauthn/webauthn.ts'
@@ -48,7 +49,7 @@ import {
   submitRevertLink,
 } from './mail_links.ts'
 import { submitPasskey } from './passkey.ts'
-import { showSecondFactor, submitSecondFactor } from './second_factor.ts'
+import { sendSmsCode, showSecondFactor, submitSecondFactor } from './second_factor.ts'
 import { showAccounts, submitAccount } from './select_account.ts'
 import {
   resendCode,
@@ -80,8 +81,12 @@ export type InteractionDeps = {
   terms: Terms | undefined
   /** Whether a forgotten password can be set anew: it takes a way to send mail. */
   recovery: boolean
-  /** Whether a mail signs in instead of a password. */
+  /** Whether a code from a mail, or an SMS, signs in instead of a password. */
   emailSignIn: boolean
+  smsSignIn: boolean
+  smsFactor: SmsFactorPolicy
+  /** Whether there is a way to send SMS. */
+  sendsSms: boolean
   /** Ends the sessions and tokens of an account. */
   endAccess: EndAccess
   limits: SignInLimits
@@ -136,6 +141,7 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.post('interaction_passkey_submit', at('passkey'), form(submitPasskey))
   router.get('interaction_second_factor', at('second_factor'), page(showSecondFactor))
   router.post('interaction_second_factor_submit', at('second_factor'), form(submitSecondFactor))
+  router.post('interaction_second_factor_sms', at('second_factor/sms'), form(sendSmsCode))
   router.get('interaction_enrol_factor', at('enrol_factor'), page(showEnrolment))
   router.post('interaction_enrol_factor_submit', at('enrol_factor'), form(confirmEnrolment))
   router.get('interaction_sign_up', at('sign_up'), page(showSignUp))

@@ -42,7 +42,7 @@ export async function factorState(
   input: { proven: Proven; details: EngineInteraction; client: EngineClient },
 ): Promise<FactorState> {
   const { accountId, methods } = input.proven
-  const enrolled = await listSecondFactors(deps.db, accountId)
+  const enrolled = await listSecondFactors(deps, accountId)
   const tokens = deps.mfa === 'never' ? [] : trustedDeviceTokens(ctx)
   return {
     methods,

@@ -1,10 +1,14 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { unreachable } from '../../core/errors.ts'
+import { findAccountById } from '../../domain/accounts/account_store.ts'
+import { maskedPhone } from '../../domain/accounts/identifier.ts'
 import {
   secondFactorUse,
   signInWithSecondFactor,
+  smsFactorUse,
 } from '../../domain/authentication/sign_in_with_second_factor.ts'
+import { sendSmsFactorCode } from '../../domain/authentication/sms_factor.ts'
 import { CREDENTIAL_JSON_MAX } from '../../domain/credentials/webauthn/webauthn.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
@@ -12,6 +16,7 @@ import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { askForPasskey } from './ask_passkey.ts'
+import { mayAskForCode } from './code_limits.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { type Interaction, loadInteraction } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
@@ -20,16 +25,18 @@ import { trustThisBrowser } from './trusted_device_cookie.ts'
 
 /** The second factor: a code of an authenticator, or one of those on paper. */
 
+const smsForm = z.object({ csrf: z.string().max(200) })
+
 const secondFactorForm = z.object({
   csrf: z.string().max(200),
-  method: z.enum(['webauthn', 'totp', 'recovery_code']),
+  method: z.enum(['webauthn', 'totp', 'recovery_code', 'sms']),
   code: z.string().max(100).default(''),
   credential: z.string().max(CREDENTIAL_JSON_MAX).default(''),
   trust: z.enum(['yes']).optional(),
 })
 
 type SecondFactorLocals = Views['interactions/second_factor']
-type Filled = Pick<SecondFactorLocals, 'method' | 'trust' | 'error'>
+type Filled = Pick<SecondFactorLocals, 'method' | 'trust' | 'error'> & { smsSent?: boolean }
 
 export async function showSecondFactor(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
@@ -47,7 +54,11 @@ export async function submitSecondFactor(deps: InteractionDeps, ctx: Context): P
   if (next.step !== 'second_factor' || !proven || !next.kinds.includes(form.method)) {
     return goOn(deps, ctx, interaction, `/interaction/${uid}`)
   }
-  const filled = { method: form.method, trust: form.trust === 'yes' }
+  const filled = {
+    method: form.method,
+    trust: form.trust === 'yes',
+    smsSent: form.method === 'sms',
+  }
   const isKey = form.method === 'webauthn'
   const code = isKey ? form.credential : form.code
   if (code.trim() === '') {
@@ -93,11 +104,34 @@ export async function submitSecondFactor(deps: InteractionDeps, ctx: Context): P
   }
 }
 
+/** A code to the number of whoever has proven another factor; asked for by a button, never by a link. */
+export async function sendSmsCode(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const { csrf } = parseForm(smsForm, await readForm(ctx))
+  const { uid, proven, next } = interaction
+  checkForm(deps, interaction, bindingsOf(interaction), csrf)
+  const account = proven && (await findAccountById(deps.db, proven.accountId))
+  if (next.step !== 'second_factor' || !next.kinds.includes('sms') || !account?.phone) {
+    return goOn(deps, ctx, interaction, `/interaction/${uid}`)
+  }
+  if (!(await mayAskForCode(deps, ctx))) {
+    const filled = { method: 'sms', error: 'too_many_codes' } as const
+    return await send(deps, ctx, interaction, filled, 429)
+  }
+  await sendSmsFactorCode(deps, {
+    account: { ...account, phone: account.phone },
+    boundTo: smsFactorUse(uid, account.id),
+    locale: deps.pages.localeOf(ctx),
+    origin: originOf(ctx),
+  })
+  await send(deps, ctx, interaction, { method: 'sms', smsSent: true })
+}
+
 async function send(
   deps: InteractionDeps,
   ctx: Context,
   interaction: Interaction,
-  filled: Filled,
+  { smsSent = false, ...filled }: Filled,
   status = 200,
 ): Promise<void> {
   const { uid, client, next, proven } = interaction
@@ -111,6 +145,7 @@ async function send(
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
     cancelCsrf: issueCsrf(csrfKey(deps), [uid]),
     trustDays: deps.trustedDeviceDays,
+    sms: filled.method === 'sms' ? await smsOf(deps, interaction, smsSent) : undefined,
     options:
       filled.method === 'webauthn' && proven
         ? await askForPasskey(deps, ctx, secondFactorUse(uid, proven.accountId))
@@ -124,6 +159,21 @@ async function send(
     ...filled,
   }
   deps.pages.send(ctx, 'interactions/second_factor', locals, status)
+}
+
+async function smsOf(
+  deps: InteractionDeps,
+  interaction: Interaction,
+  sent: boolean,
+): Promise<SecondFactorLocals['sms']> {
+  const { uid, proven } = interaction
+  const account = proven && (await findAccountById(deps.db, proven.accountId))
+  return {
+    action: `/interaction/${uid}/second_factor/sms`,
+    csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
+    phone: maskedPhone(account?.phone ?? ''),
+    sent,
+  }
 }
 
 /** The page is about whoever has proven the first factor: somebody else's is another page. */

@@ -138,6 +138,21 @@ describe('domain/authentication/second_factor', () => {
       ask('webauthn', 'totp'),
     ],
     [
+      'asks whoever came by a message for what no message brings',
+      { methods: ['email_code'], enrolled: ['totp', 'sms'] },
+      { step: 'second_factor', kinds: ['totp'] },
+    ],
+    [
+      'never has a message prove a message',
+      { methods: ['email_code'], enrolled: ['sms'] },
+      undefined,
+    ],
+    [
+      'has somebody with nothing but messages set up something better where it must be',
+      { methods: ['sms_code'], enrolled: ['sms'], neededAcr: MULTI_FACTOR_ACR },
+      { step: 'enrol_factor', kinds: ['totp', 'webauthn'] },
+    ],
+    [
       'asks nobody who came by a passkey',
       { methods: ['passkey'], enrolled: ['webauthn'] },
       undefined,

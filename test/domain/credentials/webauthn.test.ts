@@ -103,7 +103,7 @@ describe('domain/credentials/webauthn', function () {
         signCount: 0,
       })
       expect(await eventTypes(db, ada.id)).to.include('auth.factor.added')
-      expect(await listSecondFactors(db, ada.id)).to.deep.equal(['webauthn'])
+      expect(await listSecondFactors({ db, smsFactor: 'off' }, ada.id)).to.deep.equal(['webauthn'])
     })
 
     it('tells the authenticator nothing that names the account, and the same each time', async () => {

@@ -42,6 +42,7 @@ describe('notices about what happened to an account', function () {
       keyring,
       jobs,
       clock,
+      channels: new Set(['email', 'sms'] as const),
       approvalsUri: 'https://a.example/ciba',
       accountUri: 'https://id.example.com/account',
       sessionsUri: 'https://id.example.com/account/sessions',

@@ -141,7 +141,7 @@ describe('authcore user', function () {
     expect(first.next).to.equal(first.users[2].id)
     const rest = await place.run(`user list --limit 3 --after ${first.next} --json`)
     expect(rest.json()).to.deep.include({ next: null })
-    expect(rest.json().users).to.have.length(1)
+    expect(rest.json().users).to.have.length(2)
     const human = await place.run('user list --limit 1')
     expect(human.stdout).to.match(/There are more: --after \S+\n$/)
   })

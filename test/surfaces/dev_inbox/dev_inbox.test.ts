@@ -39,6 +39,7 @@ describe('The development inbox', function () {
     const approvalsUri = `${server.issuer}/ciba`
     const notices = createSecurityNotices({
       ...server.parts,
+      channels: new Set(['email'] as const),
       approvalsUri,
       accountUri: `${server.issuer}/account`,
       sessionsUri: `${server.issuer}/account/sessions`,

@@ -16,7 +16,7 @@ import {
 } from './one_time_code_store.ts'
 
 /**
- * Codes and links that go to a mailbox and come back once. A code is good in the browser that asked
+ * Codes and links that go to a mailbox or a telephone and come back once. A code is good in the browser that asked
  * for it, a link wherever it is opened; looking at either uses nothing up, because mail scanners look
  * at everything. For what it is, and for whom, is sealed into its row when it is asked for: nothing
  * that comes back with the code decides it.
@@ -31,6 +31,8 @@ export type CodePurpose =
   | 'change_email'
   | 'revert_email'
   | 'reset_factors'
+  | 'change_phone'
+  | 'second_factor'
 
 export type CodeDeps = { keyring: Keyring; clock: Clock }
 
@@ -71,13 +73,18 @@ export async function requestCode(
 export async function makeCode(
   { keyring }: Pick<CodeDeps, 'keyring'>,
   tx: Transaction,
-  { id, accountId }: { id: string; accountId?: string | undefined },
+  {
+    id,
+    accountId,
+    channel = 'email',
+  }: { id: string; accountId?: string | undefined; channel?: 'email' | 'sms' },
 ): Promise<{ code: string; link: string }> {
   const code = String(randomInt(10 ** CODE_DIGITS)).padStart(CODE_DIGITS, '0')
   const link = randomToken()
   await setCode(tx, {
     id,
     accountId,
+    channel,
     codeHash: codeHash(keyring, id, code),
     linkHash: linkHash(keyring, link),
   })

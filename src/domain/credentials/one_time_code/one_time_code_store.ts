@@ -5,6 +5,8 @@ export type StoredCode = {
   purpose: string
   accountId?: string | undefined
   payloadSealed: Buffer
+  /** The way that the message went. */
+  channel: 'email' | 'sms'
   /** Absent until the message that carries it was written. */
   codeHash?: Buffer | undefined
 }
@@ -14,10 +16,11 @@ type CodeRow = {
   purpose: string
   account_id: string | null
   payload_sealed: Buffer
+  channel: 'email' | 'sms'
   code_hash: Buffer | null
 }
 
-const COLUMNS = 'id, purpose, account_id, payload_sealed, code_hash'
+const COLUMNS = 'id, purpose, account_id, payload_sealed, channel, code_hash'
 /** So many wrong codes, and the right one is worth nothing any more. */
 const MAX_TRIES = 5
 
@@ -27,6 +30,7 @@ function codeFromRow(row: CodeRow): StoredCode {
     purpose: row.purpose,
     ...(row.account_id === null ? {} : { accountId: row.account_id }),
     payloadSealed: row.payload_sealed,
+    channel: row.channel,
     ...(row.code_hash === null ? {} : { codeHash: row.code_hash }),
   }
 }
@@ -83,12 +87,19 @@ export async function findPendingCode(
 
 export async function setCode(
   tx: Transaction,
-  code: { id: string; accountId: string | undefined; codeHash: Buffer; linkHash: Buffer },
+  code: {
+    id: string
+    accountId: string | undefined
+    channel: 'email' | 'sms'
+    codeHash: Buffer
+    linkHash: Buffer
+  },
 ): Promise<void> {
   await query(
     tx,
-    'UPDATE one_time_code SET account_id = $2, code_hash = $3, link_hash = $4 WHERE id = $1',
-    [code.id, code.accountId ?? null, code.codeHash, code.linkHash],
+    `UPDATE one_time_code SET account_id = $2, code_hash = $3, link_hash = $4, channel = $5
+      WHERE id = $1`,
+    [code.id, code.accountId ?? null, code.codeHash, code.linkHash, code.channel],
   )
 }
 

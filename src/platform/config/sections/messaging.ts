@@ -71,6 +71,13 @@ export const messagingSection = z.strictObject({
     env: 'AUTHCORE_SMS_FROM',
     doc: 'The sender of SMS: a number such as +4930123456, a name where the country allows one, or a messaging service of Twilio.',
   }),
+  smsCountries: setting(
+    list(z.string().regex(/^[A-Z]{2}$/, { error: 'must be countries such as DE,FR' })).default([]),
+    {
+      env: 'AUTHCORE_SMS_COUNTRIES',
+      doc: 'Countries (ISO 3166-1) whose numbers get SMS; empty for all. Whoever asks for codes to costly numbers by the thousand does it for money.',
+    },
+  ),
   smsHookUrl: setting(z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(), {
     env: 'AUTHCORE_SMS_HOOK_URL',
     doc: 'Where each SMS is posted as JSON, signed as Standard Webhooks are. An address in a private network must be in AUTHCORE_OUTBOUND_ALLOW.',

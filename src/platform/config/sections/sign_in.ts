@@ -27,6 +27,14 @@ export const signInSection = z.strictObject({
     env: 'AUTHCORE_EMAIL_SIGN_IN',
     doc: 'Whether people may sign in by a mail instead of a password: with a `code` to type, or a `link` that fills it in. It is one factor. It needs a way to send mail.',
   }),
+  smsSignIn: setting(z.enum(['off', 'code']).default('off'), {
+    env: 'AUTHCORE_SMS_SIGN_IN',
+    doc: 'Whether people may sign in by a `code` that goes to their proven telephone number, instead of a password. It is one factor. It needs a way to send SMS.',
+  }),
+  smsFactor: setting(z.enum(['off', 'beside_others', 'alone']).default('beside_others'), {
+    env: 'AUTHCORE_SMS_SECOND_FACTOR',
+    doc: 'Whether people may have a code by SMS stand as a second factor: `beside_others` (who has an authenticator or a passkey as well), `alone`, or `off`. Numbers are ported and messages read by others: NIST SP 800-63B-4 calls it restricted. It needs a way to send SMS.',
+  }),
   phoneCountry: setting(
     z
       .string()
