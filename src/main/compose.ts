@@ -28,6 +28,7 @@ import { type ChangeFeed, openChangeFeed } from '../platform/persistence/change_
 import type { Db } from '../platform/persistence/db.ts'
 import { assertSchemaCurrent, migrateUp } from '../platform/persistence/migrate.ts'
 import { openRedis, type RedisClient } from '../platform/persistence/redis.ts'
+import { NO_PLACES, openPlaceDatabase, type Places } from '../platform/places/place_database.ts'
 import { LOCALES } from '../platform/templating/i18n.ts'
 import type { Renderer } from '../platform/templating/strict_eta.ts'
 import { createAdapterFactory } from '../surfaces/oidc/adapters/adapter_for_model.ts'
@@ -62,6 +63,8 @@ export type Parts = {
   outbound: LazyOutbound
   clients: ClientCache
   resourceServers: ResourceServerCache
+  /** Where addresses are, as far as a file tells it. */
+  places: Places
   passwords: TimedPasswordHasher
   /** What a new password must be. */
   passwordPolicy: PasswordPolicy
@@ -95,6 +98,8 @@ export async function compose(input: {
 }): Promise<Parts> {
   const { config, log, metrics, storage, clock = systemClock } = input
   const { db } = storage
+  const { geoDatabase } = config.risk
+  const placeFile = geoDatabase ? await openPlaceDatabase(geoDatabase, { log }) : undefined
   if (storage.kind === 'embedded') await migrateUp(db)
   else await assertSchemaCurrent(db)
   const keyring = createKeyring(config.security)
@@ -179,6 +184,7 @@ export async function compose(input: {
     outbound,
     clients,
     resourceServers,
+    places: placeFile ?? NO_PLACES,
     passwords: createHasher(config),
     passwordPolicy: createPolicy(config, {
       request: outbound.request,
@@ -194,6 +200,7 @@ export async function compose(input: {
     runtime,
     vetUrl,
     async close() {
+      placeFile?.close()
       runtime.stop()
       await recorder.stop()
       await jobs.stop()

@@ -24,6 +24,7 @@ import { countWaitingEvents } from '../platform/events/outbox.ts'
 import { type EventSink, startRelay } from '../platform/events/relay.ts'
 import { startHousekeeping } from '../platform/jobs/housekeeping.ts'
 import { rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
+import { placeWords } from '../platform/places/place.ts'
 import { deleteExpiredRecords } from '../surfaces/oidc/adapters/housekeeping.ts'
 import { deleteRecordsOfClient } from '../surfaces/oidc/adapters/postgres_records.ts'
 import { deliverPing } from '../surfaces/oidc/ciba/ping_delivery.ts'
@@ -130,6 +131,7 @@ function securityNoticesOf(parts: Parts): EventSink {
     accountUri: `${parts.config.server.issuer}/account`,
     sessionsUri: `${parts.config.server.issuer}/account/sessions`,
     deviceName: deviceWordsOf,
+    placeOf: (ip, locale) => placeWords(parts.places.locate(ip), locale),
   })
 }
 

@@ -24,6 +24,7 @@ const RULES: Rules = {
       keys: ['persistence', 'events'],
       // The queue lives in the same PostgreSQL and takes the caller's transaction.
       jobs: ['persistence'],
+      places: ['files'],
     },
     domain: {
       accounts: ['access'],

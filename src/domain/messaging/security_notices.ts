@@ -36,6 +36,8 @@ type Deps = QueueDeps & {
   sessionsUri: string
   /** What a User-Agent header says of itself, in a word or two. */
   deviceName(userAgent: string | undefined): string
+  /** Where an address is, in words. */
+  placeOf(ip: string | undefined, locale: string): string | undefined
 }
 
 /**
@@ -67,7 +69,7 @@ const NOTICES: Readonly<
     string,
     (
       fact: Fact,
-      context: { client: string; deps: Deps; at: Date; day: string },
+      context: { client: string; deps: Deps; at: Date; day: string; locale: string },
     ) => Notice | undefined
   >
 > = {
@@ -76,16 +78,9 @@ const NOTICES: Readonly<
     kind: 'approval_requested',
     fields: { client, link: deps.approvalsUri },
   }),
-  [signInSucceeded.type]: ({ newDevice, userAgent }, { deps, at }) =>
-    newDevice === true
-      ? {
-          kind: 'new_device',
-          fields: {
-            device: deps.deviceName(typeof userAgent === 'string' ? userAgent : undefined),
-            at: at.toISOString(),
-            link: deps.sessionsUri,
-          },
-        }
+  [signInSucceeded.type]: (fact, context) =>
+    fact['newDevice'] === true
+      ? { kind: 'new_device', fields: whereAndWhen(fact, context) }
       : undefined,
   [accountDeletionScheduled.type]: ({ at }, { deps }) => ({
     kind: 'account_deletion_scheduled',
@@ -111,6 +106,23 @@ const NOTICES: Readonly<
   }),
 }
 
+function whereAndWhen(
+  { userAgent, ip }: Fact,
+  { deps, at, locale }: { deps: Deps; at: Date; locale: string },
+) {
+  const place = deps.placeOf(textOf(ip), locale)
+  return {
+    device: deps.deviceName(textOf(userAgent)),
+    ...(place === undefined ? {} : { place }),
+    at: at.toISOString(),
+    link: deps.sessionsUri,
+  }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
 /** A kind of factor that a newer version of this program knows has no words here yet. */
 function aboutFactor(
   kind: 'factor_added' | 'factor_removed',
@@ -131,10 +143,10 @@ async function tell(deps: Deps, tx: Transaction, event: StoredEvent): Promise<vo
   const client = addressee.clientName.slice(0, 200) || 'AuthCore'
   const at = event.occurredAt
   const day = at.toISOString().slice(0, 10)
-  const told = noticeOf(fact, { client, deps, at, day })
+  const { locale } = addressee
+  const told = noticeOf(fact, { client, deps, at, day, locale: locale ?? 'en' })
   if (!told) return
   const { once, ...notice } = told
-  const { locale } = addressee
   for (const { channel, recipient } of waysTo(deps, addressee, notice.kind)) {
     const key = once ?? `event:${event.id}`
     await queueMessage(deps, tx, {

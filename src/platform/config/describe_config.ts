@@ -27,6 +27,7 @@ const SECTION_TITLES: Readonly<Record<keyof typeof configSchema.shape, string>> 
   storage: 'Storage',
   security: 'Keys and security',
   signIn: 'Signing in',
+  risk: 'Places and unusual sign-ins',
   passwords: 'Passwords',
   tokens: 'Lifetimes',
   protocols: 'Protocols',

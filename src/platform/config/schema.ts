@@ -4,6 +4,7 @@ import { mutualTlsSection } from './sections/mutual_tls.ts'
 import { passwordsSection } from './sections/passwords.ts'
 import { brandSection, demoSection } from './sections/presentation.ts'
 import { protocolsSection } from './sections/protocols.ts'
+import { riskSection } from './sections/risk.ts'
 import { securitySection } from './sections/security.ts'
 import { serverSection } from './sections/server.ts'
 import { signInSection } from './sections/sign_in.ts'
@@ -16,6 +17,7 @@ export const configSchema = z.strictObject({
   storage: storageSection.prefault({}),
   security: securitySection.prefault({}),
   signIn: signInSection.prefault({}),
+  risk: riskSection.prefault({}),
   passwords: passwordsSection.prefault({}),
   tokens: tokensSection.prefault({}),
   protocols: protocolsSection.prefault({}),
@@ -41,6 +43,7 @@ export type Config = {
     cookieKeys: Buffer[]
   }
   readonly signIn: Written['signIn'] & { signUp: 'closed' | 'open' }
+  readonly risk: Written['risk']
   readonly passwords: Written['passwords']
   readonly tokens: Written['tokens']
   readonly protocols: Written['protocols']

@@ -604,6 +604,8 @@ export type SessionsLocals = AccountPage & {
     /** The one that looks at the page. */
     current: boolean
     address?: string | undefined
+    /** About where that is, in words. */
+    place?: string | undefined
     /** Begun with more than a password. */
     strong: boolean
     since: string
@@ -621,6 +623,8 @@ export type ActivityLocals = AccountPage & {
     /** Absent where no browser had part in it. */
     device?: { browser?: string | undefined; system?: string | undefined } | undefined
     address?: string | undefined
+    /** About where that is, in words. */
+    place?: string | undefined
     application?: string | undefined
   }[]
   olderUri?: string | undefined

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import { accountViewOf } from '../../domain/accounts/account_view.ts'
 import { type Activity, listActivity } from '../../domain/audit/account_activity.ts'
 import { deviceNameOf } from '../../domain/sessions/device_name.ts'
+import { placeWords } from '../../platform/places/place.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import type { AccountDeps } from './mount.ts'
 import type { Person } from './person.ts'
@@ -17,10 +18,12 @@ export async function showActivity(deps: AccountDeps, ctx: Context, person: Pers
     before: typeof before === 'string' ? before : undefined,
   })
   const names = await namesOf(deps, activities)
+  const locale = deps.pages.localeOf(ctx)
+  const placeOf = (ip: string | undefined) => placeWords(deps.places.locate(ip), locale)
   deps.pages.send(ctx, 'account/activity', {
     page: 'sessions',
     account: accountViewOf(person.account),
-    activities: activities.map((activity) => shownOf(activity, names)),
+    activities: activities.map((activity) => shownOf(activity, { names, placeOf })),
     olderUri: older && `/account/activity?before=${older}`,
     newestUri: before === undefined ? undefined : '/account/activity',
   })
@@ -28,13 +31,20 @@ export async function showActivity(deps: AccountDeps, ctx: Context, person: Pers
 
 function shownOf(
   { kind, at, ip, userAgent, clientId }: Activity,
-  names: ReadonlyMap<string, string>,
+  {
+    names,
+    placeOf,
+  }: {
+    names: ReadonlyMap<string, string>
+    placeOf(ip: string | undefined): string | undefined
+  },
 ): Shown {
   return {
     kind,
     at: at.toISOString(),
     device: userAgent === undefined ? undefined : deviceNameOf(userAgent),
     address: ip,
+    place: placeOf(ip),
     application: clientId === undefined ? undefined : names.get(clientId),
   }
 }

@@ -14,6 +14,7 @@ import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { JobQueue } from '../../platform/jobs/queue.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db, Transaction } from '../../platform/persistence/db.ts'
+import type { Places } from '../../platform/places/place_database.ts'
 import { assertSameOrigin } from '../../web/csrf.ts'
 import type { Pages } from '../../web/pages.ts'
 import { recordForbidden } from '../../web/refusals.ts'
@@ -67,6 +68,8 @@ export type AccountDeps = {
   relyingParty: RelyingParty | undefined
   clients: { find(clientId: string): Promise<Client | undefined> }
   resourceServers: { find(identifier: string): Promise<ResourceServer | undefined> }
+  /** Where addresses are. */
+  places: Places
   sessions: {
     /** Ends one session with its grants and tokens. */
     endByHash(tx: Transaction, uidHash: Buffer): Promise<void>

@@ -6,6 +6,7 @@ import { listSessions, type Session } from '../../domain/sessions/session_store.
 import { sessionEnded } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { inTransaction } from '../../platform/persistence/db.ts'
+import { placeWords } from '../../platform/places/place.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
@@ -55,6 +56,7 @@ async function send(
     sessionsOf(deps, person),
     deps.sessions.listClients(deps.db, person.accountId),
   ])
+  const locale = deps.pages.localeOf(ctx)
   const shown = await Promise.all(
     sessions.map(async (session): Promise<Shown> => {
       const { id, ip, userAgent, createdAt, lastSeenAt, amr } = session
@@ -66,6 +68,7 @@ async function send(
         ...deviceNameOf(userAgent),
         current: isCurrent(deps, person, session),
         address: ip,
+        place: placeWords(deps.places.locate(ip), locale),
         strong: amr.includes('mfa'),
         since: createdAt.toISOString(),
         seenAt: lastSeenAt.toISOString(),

@@ -47,6 +47,7 @@ describe('notices about what happened to an account', function () {
       accountUri: 'https://id.example.com/account',
       sessionsUri: 'https://id.example.com/account/sessions',
       deviceName: deviceWordsOf,
+      placeOf: () => undefined,
     })
     const all = () => listMessages(database.db, keyring, { limit: 100 })
     const before = new Set((await all()).map(({ id }) => id))

@@ -44,6 +44,7 @@ describe('The development inbox', function () {
       accountUri: `${server.issuer}/account`,
       sessionsUri: `${server.issuer}/account/sessions`,
       deviceName: deviceWordsOf,
+      placeOf: () => undefined,
     })
     while ((await relayBatch(server.parts.db, [notices])) > 0);
     const text = await inbox()
