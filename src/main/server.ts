@@ -51,6 +51,7 @@ import { legacySignIn } from './legacy_sign_in.ts'
 import { clientCertificates, serveMutualTls } from './mutual_tls.ts'
 import { meetForeignHashes } from './passwords.ts'
 import { createSignInLimits } from './sign_in_limits.ts'
+import { signInRiskOf } from './sign_in_risk.ts'
 import { mayTextOf, smsFactorOf } from './texting.ts'
 
 /** The web part of a process: one Koa application and the surfaces on it, in this order. */
@@ -155,6 +156,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     smsFactor: smsFactorOf(config),
     endAccess: sessions.endAccess,
     mfa: config.signIn.mfa,
+    risk: signInRiskOf(parts),
     trustedDeviceDays: config.signIn.trustedDeviceDays,
     brandName: config.brand.name,
     neededAcr: (params, client) => neededAcr(params, client, issuer),

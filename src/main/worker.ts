@@ -19,6 +19,7 @@ import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
 import { createStuffingWatch } from '../domain/security/stuffing_watch.ts'
 import { deviceWordsOf } from '../domain/sessions/device_name.ts'
 import { deleteExpiredSessions } from '../domain/sessions/session_store.ts'
+import { deleteExpiredSignInPlaces } from '../domain/sessions/sign_in_place_store.ts'
 import { deleteExpiredTrustedDevices } from '../domain/sessions/trusted_device_store.ts'
 import { countWaitingEvents } from '../platform/events/outbox.ts'
 import { type EventSink, startRelay } from '../platform/events/relay.ts'
@@ -70,6 +71,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       {
         name: 'session',
         run: () => deleteExpiredSessions(db, { now: clock.now(), limit: BATCH }),
+      },
+      {
+        name: 'sign_in_place',
+        run: () => deleteExpiredSignInPlaces(db, { now: clock.now(), limit: BATCH }),
       },
       {
         name: 'webauthn_challenge',
@@ -130,6 +135,7 @@ function securityNoticesOf(parts: Parts): EventSink {
     approvalsUri,
     accountUri: `${parts.config.server.issuer}/account`,
     sessionsUri: `${parts.config.server.issuer}/account/sessions`,
+    tellsOfNewDevices: parts.config.risk.newDevice !== 'off',
     deviceName: deviceWordsOf,
     placeOf: (ip, locale) => placeWords(parts.places.locate(ip), locale),
   })

@@ -10,7 +10,7 @@ import { listWebAuthnCredentials } from '../../src/domain/credentials/webauthn/w
 import { listMessages } from '../../src/domain/messaging/message_store.ts'
 import { queueMessage } from '../../src/domain/messaging/queue_message.ts'
 import { trustDevice } from '../../src/domain/sessions/trusted_device.ts'
-import { inTransaction } from '../../src/platform/persistence/db.ts'
+import { inTransaction, query } from '../../src/platform/persistence/db.ts'
 import {
   API,
   type AuthCore,
@@ -62,6 +62,7 @@ export async function startWorld(): Promise<World> {
       AUTHCORE_SIGN_UP: 'open',
       AUTHCORE_TERMS_URI: 'https://lantern.example/terms',
       AUTHCORE_TERMS_VERSION: '2026-11',
+      AUTHCORE_RISK_NEW_DEVICE: 'factor',
     },
   })
   const siteWithTerms = await startClientSite(strict)
@@ -314,6 +315,29 @@ async function termsPages(
   await look(page, 'terms')
   await page.locator('#cancel').click()
   await page.locator('#sign-in-again').waitFor()
+  await unusualPages({ siteWithTerms: site, strict }, page, look)
+}
+
+/** Signs in with another browser than before, without a second factor: a code is asked for. */
+async function unusualPages(
+  { siteWithTerms: site, strict }: Pick<World, 'siteWithTerms' | 'strict'>,
+  page: Page,
+  look: Look,
+): Promise<void> {
+  const person = await addPerson(strict)
+  const before = 'UPDATE account SET last_signed_in_at = now() WHERE id = $1'
+  await query(strict.parts.db, before, [person.id])
+  await page.goto(site.startUri)
+  await fillInLogin(page, person)
+  await page.locator('#send-code').waitFor()
+  await look(page, 'confirm_sign_in')
+  await page.locator('#send-code').click()
+  await page.locator('#go-on').waitFor()
+  await look(page, 'confirm_sign_in_sent')
+  await page.locator('#code').fill('0000-0000')
+  await page.locator('#go-on').click()
+  await page.locator('#problem').waitFor()
+  await look(page, 'confirm_sign_in_refused')
 }
 
 /** Sets an authenticator up because the request wants two factors, and is asked for it the next time. */

@@ -11,7 +11,8 @@ import {
   startAuthCore,
   statementsOf,
 } from '../support/authcore.ts'
-import type { Browser } from '../support/http.ts'
+import { type Browser, browser } from '../support/http.ts'
+import { placeFile } from '../support/place_file.ts'
 import * as redis from '../support/redis.ts'
 import {
   authorizationRequest,
@@ -128,7 +129,6 @@ for (const [name, start] of [
 
     it('an authorization request of nobody: 1', async () => {
       const { url } = await authorizationRequest(party)
-      const { browser } = await import('../support/http.ts')
       await cost(() => browser().get(url.href), 1)
     })
 
@@ -245,7 +245,6 @@ for (const [name, start] of [
     })
 
     it('the documents: none', async () => {
-      const { browser } = await import('../support/http.ts')
       for (const path of ['/jwks', '/.well-known/openid-configuration']) {
         await cost(() => browser().get(`${server.issuer}${path}`), 0)
       }
@@ -257,3 +256,40 @@ for (const [name, start] of [
     })
   })
 }
+
+describe('what looking for unusual sign-ins costs', function () {
+  this.timeout(60_000)
+
+  /** The statements of the two requests: the password form, and the one that completes. */
+  async function signInCosts(env: Record<string, string>): Promise<number[]> {
+    const server = await startAuthCore({ env })
+    try {
+      const person = await addPerson(server)
+      const party = await relyingParty(server, await addClient(server, { firstParty: true }))
+      const { alice: mind } = await authorize(server, party, person)
+      const { url } = await authorizationRequest(party, { prompt: 'login' })
+      const login = await mind.followAll(await mind.get(url.href))
+      const fields = { login: person.email, password: person.password }
+      const form = await statementsOf(() => mind.submit(login, fields))
+      const end = await statementsOf(() => mind.follow(form.result))
+      expect(new URL(end.result.location!).pathname).to.match(/^\/authorize\/|^\/auth/)
+      return [form, end].map(({ texts }) => texts.length)
+    } finally {
+      await server.stop()
+    }
+  }
+
+  it('is nothing where none are looked for, and one statement where they are', async () => {
+    const places = placeFile()
+    try {
+      const [form = 0, end] = await signInCosts({})
+      const file = { AUTHCORE_GEO_DATABASE: places.path }
+      // Without a file the defaults look at nothing; nor does a file of which nothing follows.
+      const off = { AUTHCORE_RISK_NEW_COUNTRY: 'off', AUTHCORE_RISK_TRAVEL: 'off' }
+      expect(await signInCosts({ ...file, ...off })).to.deep.equal([form, end])
+      expect(await signInCosts(file)).to.deep.equal([form + 1, end])
+    } finally {
+      places.remove()
+    }
+  })
+})

@@ -24,6 +24,7 @@ const LINKED = new Set<ViewName>([
   'account/phone',
   'interactions/email_sign_in',
   'interactions/email_code',
+  'interactions/confirm_sign_in',
 ])
 
 function everyText(

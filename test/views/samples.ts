@@ -119,6 +119,16 @@ const verifyEmail = {
   code: '',
   resendAction: '/interaction/x/verify_email/resend',
 }
+const confirmSignIn = {
+  ...form,
+  client,
+  cancelAction: '/x',
+  cancelCsrf: 'csrf-token-2',
+  signInUri: '/interaction/x/login',
+  mailbox: 'a…a@example.com',
+  sent: false,
+}
+
 const resetPassword = { ...form, code: '', endOthers: true, minLength: 15 }
 
 const byMail = { ...form, by: 'email', signInUri: '/x' } as const
@@ -371,6 +381,14 @@ export const samples: Samples = {
     states: {
       full: { ...byMail, client, code: '12345678', remember: true, againUri: '/x' },
       wrong: { ...byMail, by: 'message', code: '', againUri: '/x', error: 'wrong_code' },
+    },
+  },
+  'interactions/confirm_sign_in': {
+    minimal: confirmSignIn,
+    states: {
+      sent: { ...confirmSignIn, sent: true },
+      wrong: { ...confirmSignIn, sent: true, error: 'wrong_code' },
+      throttled: { ...confirmSignIn, sent: true, error: 'too_many_attempts' },
     },
   },
   'interactions/forgot_password': {

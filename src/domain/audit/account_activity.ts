@@ -18,6 +18,7 @@ import {
   recoveryCodeUsed,
   sessionEnded,
   signInFailed,
+  signInRiskDetected,
   signInSucceeded,
 } from '../../platform/events/catalogue.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
@@ -39,6 +40,7 @@ export type Activity = {
 
 export const ACTIVITY_KINDS = [
   'signed_in',
+  'unusual_sign_in',
   'sign_in_failed',
   'wrong_second_factor',
   'password_changed',
@@ -74,6 +76,7 @@ type Data = EntryOfSubject['data']
 /** By event type; undefined where the words for it are not there yet. */
 const KIND_OF: Record<string, (data: Data) => ActivityKind | undefined> = {
   [signInSucceeded.type]: () => 'signed_in',
+  [signInRiskDetected.type]: () => 'unusual_sign_in',
   // Whoever fails there knows the password: that is for the owner to see.
   [signInFailed.type]: ({ proven }) =>
     Array.isArray(proven) && proven.includes('password') ? 'wrong_second_factor' : 'sign_in_failed',

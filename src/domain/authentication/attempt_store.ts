@@ -1,6 +1,12 @@
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+import {
+  type SignInPlace,
+  signedInCte,
+  signedInParameters,
+} from '../sessions/sign_in_place_store.ts'
 import { assuranceOf, type Method } from './assurance.ts'
+import type { Risk } from './risk/risk.ts'
 
 /**
  * Who has proven to be whom within one interaction. The interaction's id works like a secret, so it
@@ -17,6 +23,8 @@ export type Attempt = {
   remember: boolean
   authenticatedAt: Date
   expiresAt: Date
+  /** What was unusual about it when its first proof was right; absent where nothing was. */
+  risk?: Risk | undefined
 }
 
 export type NewAttempt = Omit<Attempt, 'acr' | 'amr'>
@@ -29,9 +37,11 @@ type AttemptRow = {
   remember: boolean
   authenticated_at: Date
   expires_at: Date
+  risk: Risk | null
 }
 
-const ATTEMPT_COLUMNS = 'account_id, methods, acr, amr, remember, authenticated_at, expires_at'
+const ATTEMPT_COLUMNS =
+  'account_id, methods, acr, amr, remember, authenticated_at, expires_at, risk'
 
 function attemptFromRow(row: AttemptRow): Attempt {
   return {
@@ -42,6 +52,7 @@ function attemptFromRow(row: AttemptRow): Attempt {
     remember: row.remember,
     authenticatedAt: row.authenticated_at,
     expiresAt: row.expires_at,
+    ...(row.risk ? { risk: row.risk } : {}),
   }
 }
 
@@ -60,12 +71,12 @@ export async function upsertAttempt(
   await query(
     tx,
     `INSERT INTO authentication_attempt (interaction_hash, ${ATTEMPT_COLUMNS})
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT (interaction_hash) DO UPDATE SET
        account_id = excluded.account_id, methods = excluded.methods, acr = excluded.acr,
        amr = excluded.amr, remember = excluded.remember,
        authenticated_at = excluded.authenticated_at, expires_at = excluded.expires_at,
-       refused_factors = 0, completed_at = NULL`,
+       risk = excluded.risk, refused_factors = 0, completed_at = NULL`,
     [
       interactionHash(keyring, interactionUid),
       attempt.accountId,
@@ -75,6 +86,7 @@ export async function upsertAttempt(
       attempt.remember,
       attempt.authenticatedAt,
       attempt.expiresAt,
+      attempt.risk ? JSON.stringify(attempt.risk) : null,
     ],
   )
   return { ...attempt, ...assurance }
@@ -110,7 +122,27 @@ export async function deleteAttempt(
 }
 
 /**
- * Notes that the sign-in is done, with the account too.
+ * Notes that the code from the mailbox was right.
+ *
+ * @returns false where the attempt is gone, somebody else's by now, or asks for no such code
+ */
+export async function meetRisk(
+  tx: Db,
+  keyring: Keyring,
+  { interactionUid, accountId }: { interactionUid: string; accountId: string },
+): Promise<boolean> {
+  const rows = await query(
+    tx,
+    `UPDATE authentication_attempt SET risk = risk || '{"asks": "met"}'
+      WHERE interaction_hash = $1 AND account_id = $2 AND risk->>'asks' = 'mailbox'
+      RETURNING account_id`,
+    [interactionHash(keyring, interactionUid), accountId],
+  )
+  return rows.length > 0
+}
+
+/**
+ * Notes that the sign-in is done, with the account too, and where it came from where that is kept.
  *
  * @returns when the account signed in before, null where it never did; undefined for all but one of
  *   several that finish it at once, or once more
@@ -120,6 +152,7 @@ export async function completeAttempt(
   keyring: Keyring,
   interactionUid: string,
   now: Date,
+  from?: { place: SignInPlace; expiresAt: Date },
 ): Promise<Date | null | undefined> {
   const row = await queryOne<{ before: Date | null }>(
     tx,
@@ -128,9 +161,9 @@ export async function completeAttempt(
         WHERE interaction_hash = $1 AND completed_at IS NULL RETURNING account_id
      ), noted AS (
        UPDATE account a SET last_signed_in_at = $2 FROM done WHERE a.id = done.account_id
-     )
+     )${from ? `, ${signedInCte(3, '$2')}` : ''}
      SELECT a.last_signed_in_at AS before FROM done JOIN account a ON a.id = done.account_id`,
-    [interactionHash(keyring, interactionUid), now],
+    [interactionHash(keyring, interactionUid), now, ...(from ? signedInParameters(from) : [])],
   )
   return row?.before
 }

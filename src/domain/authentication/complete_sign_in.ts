@@ -4,6 +4,7 @@ import { appendEvent } from '../../platform/events/outbox.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import { type Attempt, completeAttempt } from './attempt_store.ts'
+import type { SignInRisk } from './risk/risk.ts'
 
 /**
  * Says to the trail, once for each attempt, that somebody is signed in now: everything that was asked
@@ -12,7 +13,12 @@ import { type Attempt, completeAttempt } from './attempt_store.ts'
  * @returns false where that was said before
  */
 export async function completeSignIn(
-  { db, clock, keyring }: { db: Db; clock: Clock; keyring: Keyring },
+  {
+    db,
+    clock,
+    keyring,
+    risk,
+  }: { db: Db; clock: Clock; keyring: Keyring; risk?: SignInRisk | undefined },
   input: {
     interactionUid: string
     clientId: string
@@ -24,12 +30,15 @@ export async function completeSignIn(
 ): Promise<boolean> {
   const { interactionUid, clientId, attempt, knownDevice, origin } = input
   const { accountId, acr, amr } = attempt
+  const signals = attempt.risk?.signals
+  const from = risk?.placeOf(origin, accountId)
   return await inTransaction(db, async (tx) => {
-    const before = await completeAttempt(tx, keyring, interactionUid, clock.now())
+    const before = await completeAttempt(tx, keyring, interactionUid, clock.now(), from)
     if (before === undefined) return false
     // Whoever signs in for the first time has no device yet that could be another one.
     const newDevice = !knownDevice && before !== null
-    await appendEvent(tx, signInSucceeded({ accountId, clientId, acr, amr, newDevice, ...origin }))
+    const fact = { accountId, clientId, acr, amr, newDevice, ...(signals ? { signals } : {}) }
+    await appendEvent(tx, signInSucceeded({ ...fact, ...origin }))
     return true
   })
 }

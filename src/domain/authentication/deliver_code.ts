@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { Account } from '../accounts/account.ts'
-import { findAccountByIdentifier } from '../accounts/account_store.ts'
+import { findAccountById, findAccountByIdentifier } from '../accounts/account_store.ts'
 import { classifyIdentifier, type IdentifierKind } from '../accounts/identifier.ts'
 import { makeCode } from '../credentials/one_time_code/one_time_code.ts'
 import {
@@ -13,6 +13,7 @@ import { type QueueDeps, queueMessage } from '../messaging/queue_message.ts'
 import { emailChangeOf } from './change_email.ts'
 import { phoneChangeOf } from './change_phone.ts'
 import { recoveryOf } from './recover_password.ts'
+import { confirmationOf } from './risk/confirm_by_mail.ts'
 import { emailSignInOf } from './sign_in_by_email.ts'
 import { signUpOf } from './sign_up.ts'
 
@@ -44,13 +45,22 @@ export async function deliverCode(deps: DeliverCodeDeps, codeId: string): Promis
     if (!stored || stored.codeHash) return
     switch (
       z
-        .enum(['sign_up', 'sign_in', 'reset_password', 'change_email', 'change_phone'])
+        .enum([
+          'sign_up',
+          'sign_in',
+          'confirm_sign_in',
+          'reset_password',
+          'change_email',
+          'change_phone',
+        ])
         .parse(stored.purpose)
     ) {
       case 'sign_up':
         return await deliverSignUp(deps, tx, stored)
       case 'sign_in':
         return await deliverSignIn(deps, tx, stored)
+      case 'confirm_sign_in':
+        return await deliverConfirmation(deps, tx, stored)
       case 'reset_password':
         return await deliverReset(deps, tx, stored)
       case 'change_email':
@@ -103,6 +113,27 @@ async function deliverSignIn(
   }
   const link = `${issuer}/interaction/${asked.interactionUid}/email_code?code=${code}`
   await queueMessage(deps, tx, { kind: 'magic_link', ...to, fields: { link } })
+}
+
+/** To whoever owns the account that is being signed in to in an unusual way. */
+async function deliverConfirmation(
+  deps: DeliverCodeDeps,
+  tx: Transaction,
+  stored: StoredCode,
+): Promise<void> {
+  const { accountId, locale } = confirmationOf(deps.keyring, stored)
+  const account = await findAccountById(tx, accountId)
+  const way = account && mailWay(deps, account)
+  // What strangers ask for in the name of the account does not count against whoever proved a factor.
+  if (!account || !way) return
+  const { code } = await makeCode(deps, tx, { id: stored.id, accountId })
+  await queueMessage(deps, tx, {
+    kind: 'second_factor_code',
+    ...way,
+    accountId,
+    locale: localeOf(account, locale),
+    fields: { code: grouped(code) },
+  })
 }
 
 /** To the new address, which has to be read in the session that asked. */

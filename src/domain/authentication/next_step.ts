@@ -1,3 +1,4 @@
+import type { Risk } from './risk/risk.ts'
 import { type FactorState, type WantingFactor, wantingFactor } from './second_factor.ts'
 
 /**
@@ -11,7 +12,7 @@ export type InteractionState = {
   /** What the protocol engine asks for, and why. */
   prompt: { name: PromptName; reasons: readonly string[] }
   /** What has been proven in this interaction. */
-  attempt?: { accountId: string } | undefined
+  attempt?: { accountId: string; risk?: Risk | undefined } | undefined
   /**
    * Of whoever has proven something: in this interaction, or where the engine is content with the
    * sign-in before it but for its strength, in that one.
@@ -35,6 +36,7 @@ type Step =
   | 'select_account'
   | 'login'
   | 'verify_email'
+  | 'confirm_sign_in'
   | 'accept_terms'
   | 'consent'
   | 'finish'
@@ -78,6 +80,8 @@ function stepUp({ factors, signUpPending }: InteractionState): NextStep {
 }
 
 function afterProof(state: InteractionState): NextStep {
+  // Before anything is set up: whoever has no more than a stolen password shall set up nothing.
+  if (state.attempt?.risk?.asks === 'mailbox') return { step: 'confirm_sign_in' }
   const wanting = state.factors && wantingFactor(state.factors)
   return wanting ?? agreeOrFinish(state)
 }

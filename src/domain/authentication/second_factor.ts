@@ -30,6 +30,8 @@ export type FactorState = {
   deviceTrusted: boolean
   /** Browsers make passkeys for this deployment. */
   passkeys: boolean
+  /** The sign-in is unusual, and whoever has a second factor shows it. */
+  riskAsks?: boolean
 }
 
 /** What can be set up within a sign-in. */
@@ -50,7 +52,7 @@ const METHOD_OF: Readonly<Record<SecondFactor, Method>> = {
 
 /** What is wanting before the sign-in is done; undefined where nothing is. */
 export function wantingFactor(state: FactorState): WantingFactor | undefined {
-  const { methods, policy, enrolled, deviceTrusted, passkeys } = state
+  const { methods, policy, enrolled, deviceTrusted, passkeys, riskAsks } = state
   const neededAcr = policy === 'phishing_resistant' ? PHISHING_RESISTANT_ACR : state.neededAcr
   const { acr } = assuranceOf(methods)
   const strong = meetsAcr(acr, [MULTI_FACTOR_ACR])
@@ -68,7 +70,9 @@ export function wantingFactor(state: FactorState): WantingFactor | undefined {
     // None of them will do, but a new one is set up by whoever has proven what they have.
     return strengthening.length > 0 && !strong ? ask(strengthening) : enrol(all.filter(enough))
   }
-  if (strong || policy === 'never') return undefined
+  if (strong) return undefined
+  if (riskAsks && strengthening.length > 0) return ask(strengthening)
+  if (policy === 'never') return undefined
   if (strengthening.length > 0) return deviceTrusted ? undefined : ask(strengthening)
   return policy === 'required' ? enrol(all) : undefined
 }

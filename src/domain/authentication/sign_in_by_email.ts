@@ -55,10 +55,12 @@ export async function completeEmailSignIn(
     clientId: string
     code: string
     remember: boolean
+    /** The accounts that this browser has signed in to before. */
+    deviceKnownFor?: readonly string[]
     origin: Origin
   },
 ): Promise<{ kind: 'signed_in' } | { kind: 'refused' }> {
-  const { interactionUid, clientId, code, remember, origin } = input
+  const { interactionUid, clientId, code, remember, deviceKnownFor, origin } = input
   const stored = await matchCode(deps, deps.db, {
     purpose: 'sign_in',
     boundTo: interactionUid,
@@ -74,7 +76,7 @@ export async function completeEmailSignIn(
           const method: Method = stored.channel === 'sms' ? 'sms_code' : 'email_code'
           const base = { accountId, methods: [], remember, authenticatedAt: deps.clock.now() }
           const proof = { interactionUid, clientId, base, method, origin }
-          await recordProof(deps, tx, proof)
+          await recordProof(deps, tx, { ...proof, deviceKnownFor })
           return true
         })
       : false

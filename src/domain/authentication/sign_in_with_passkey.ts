@@ -13,6 +13,8 @@ export type PasskeySignInInput = {
   interactionUid: string
   clientId: string
   remember: boolean
+  /** The accounts that this browser has signed in to before. */
+  deviceKnownFor?: readonly string[]
   origin: Origin
 }
 
@@ -30,7 +32,7 @@ export function passkeyUse(interactionUid: string): AssertionUse {
  */
 export async function signInWithPasskey(
   deps: WebAuthnDeps & ProofDeps,
-  { response, interactionUid, clientId, remember, origin }: PasskeySignInInput,
+  { response, interactionUid, clientId, remember, deviceKnownFor, origin }: PasskeySignInInput,
 ): Promise<PasskeySignInResult> {
   const { db, clock } = deps
   const result = await verifyAssertion(deps, passkeyUse(interactionUid), response)
@@ -45,7 +47,14 @@ export async function signInWithPasskey(
     if (!(await lockActiveAccount(tx, accountId)) || !(await consume(tx))) return false
     const base = { accountId, methods: [], remember, authenticatedAt: clock.now() }
     const method = webAuthnMethod({ backupEligible, userVerified })
-    await recordProof(deps, tx, { interactionUid, clientId, base, method, origin })
+    await recordProof(deps, tx, {
+      interactionUid,
+      clientId,
+      base,
+      method,
+      deviceKnownFor,
+      origin,
+    })
     return true
   })
   return signedIn ? { kind: 'signed_in', accountId } : await refuse('passkey_not_usable', accountId)

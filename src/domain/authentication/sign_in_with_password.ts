@@ -162,7 +162,7 @@ function reasonOf(candidate: Candidate): FailureReason {
 /** Undefined where account or password were changed while the password was checked. */
 async function recordSignIn(
   deps: SignInDeps,
-  { interactionUid, clientId, remember, origin }: SignInInput,
+  { interactionUid, clientId, remember, deviceTrustedFor: deviceKnownFor, origin }: SignInInput,
   { account, password }: { account: Account; password: PasswordCredential },
 ): Promise<SignInResult | undefined> {
   const authenticatedAt = deps.clock.now()
@@ -172,7 +172,7 @@ async function recordSignIn(
     if (current?.changedAt.getTime() !== password.changedAt.getTime()) return undefined
     const base = { accountId, methods: [], remember, authenticatedAt }
     const proof = { interactionUid, clientId, base, method: 'password', origin } as const
-    const { acr, amr } = await recordProof(deps, tx, proof)
+    const { acr, amr } = await recordProof(deps, tx, { ...proof, deviceKnownFor })
     return { kind: 'signed_in', account, authenticatedAt, acr, amr }
   })
 }
@@ -192,11 +192,12 @@ async function hashAnew(
 }
 
 async function refuse(
-  { db }: SignInDeps,
+  { db, risk }: SignInDeps,
   { clientId, origin }: SignInInput,
   accountId: string | undefined,
   reason: FailureReason,
 ): Promise<SignInResult> {
+  await risk?.noteRefused?.(db, { accountId, origin })
   await appendEvent(db, signInFailed({ accountId, clientId, reason, ...origin }))
   return REFUSED
 }

@@ -99,8 +99,9 @@ export const KINDS = {
   }),
   second_factor_code: kind('proven', {
     fields: z.strictObject({ code }),
-    channels: ['sms'],
+    channels: ['sms', 'email'],
     secret: true,
+    notes: ['secret', 'not_you'],
     lifetimeS: 10 * minute,
   }),
   magic_link: kind('stranger', {
@@ -118,6 +119,18 @@ export const KINDS = {
   token_reuse: kind('owner', { fields: z.strictObject({ client: words }) }),
   new_device: kind('owner', {
     fields: z.strictObject({ device: words, place: words.optional(), at: moment, link }),
+    channels: ['email', 'sms'],
+    notes: ['not_you'],
+  }),
+  /** Something about a sign-in was unusual, and it was done all the same. */
+  unusual_sign_in: kind('owner', {
+    fields: z.strictObject({
+      reason: z.enum(['travel', 'new_country', 'velocity']),
+      device: words,
+      place: words.optional(),
+      at: moment,
+      link,
+    }),
     channels: ['email', 'sms'],
     notes: ['not_you'],
   }),

@@ -31,6 +31,7 @@ const TOLD_IF_THERE: Partial<Record<MessageKind, string>> = {
   verify_email: 'client',
   new_device: 'place',
   phone_changed: 'newPhoneMasked',
+  unusual_sign_in: 'place',
 }
 
 export function createMessageRenderer({
@@ -72,6 +73,7 @@ function paramsOf(fields: Record<string, unknown>, translator: Translator): Mess
   for (const [name, value] of Object.entries(fields)) {
     if (typeof value === 'number') params[name] = value
     else if (name === 'at') params[name] = translator.moment(String(value))
+    else if (name === 'reason') params[name] = translator.text(`message.reason.${value}`)
     else if (name === 'factor') params[name] = factorName(value as Factor, fields, translator)
     else if (value !== undefined) params[name] = String(value)
   }

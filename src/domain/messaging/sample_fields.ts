@@ -17,6 +17,13 @@ const SAMPLES: { readonly [K in MessageKind]: FieldsOf<K> } = {
   approval_requested: { client: 'Lantern Books', link },
   token_reuse: { client: 'Lantern Books' },
   new_device: { device: 'Firefox, Linux', place: 'Lisbon', at, link },
+  unusual_sign_in: {
+    reason: 'new_country',
+    device: 'Firefox, Linux',
+    place: 'Lisbon',
+    at,
+    link,
+  },
   password_changed: {},
   factor_added: { factor: 'passkey', name: 'Laptop' },
   factor_removed: { factor: 'totp' },

@@ -34,6 +34,8 @@ type Deps = QueueDeps & {
   accountUri: string
   /** Where a person sees where they are signed in. */
   sessionsUri: string
+  /** Whether a browser that is new to an account is told of. */
+  tellsOfNewDevices: boolean
   /** What a User-Agent header says of itself, in a word or two. */
   deviceName(userAgent: string | undefined): string
   /** Where an address is, in words. */
@@ -78,10 +80,7 @@ const NOTICES: Readonly<
     kind: 'approval_requested',
     fields: { client, link: deps.approvalsUri },
   }),
-  [signInSucceeded.type]: (fact, context) =>
-    fact['newDevice'] === true
-      ? { kind: 'new_device', fields: whereAndWhen(fact, context) }
-      : undefined,
+  [signInSucceeded.type]: aboutSignIn,
   [accountDeletionScheduled.type]: ({ at }, { deps }) => ({
     kind: 'account_deletion_scheduled',
     fields: { at: String(at), link: deps.accountUri },
@@ -105,6 +104,23 @@ const NOTICES: Readonly<
     once: `account_locked:${String(accountId)}:${day}`,
   }),
 }
+
+/** One mail for each sign-in, about the gravest of what was unusual. */
+function aboutSignIn(
+  fact: Fact,
+  context: { deps: Deps; at: Date; locale: string },
+): Notice | undefined {
+  const { signals, newDevice } = fact
+  const reason = REASONS.find((each) => Array.isArray(signals) && signals.includes(each))
+  if (reason) {
+    return { kind: 'unusual_sign_in', fields: { reason, ...whereAndWhen(fact, context) } }
+  }
+  if (newDevice !== true || !context.deps.tellsOfNewDevices) return undefined
+  return { kind: 'new_device', fields: whereAndWhen(fact, context) }
+}
+
+/** The gravest first. */
+const REASONS = ['travel', 'new_country', 'velocity'] as const
 
 function whereAndWhen(
   { userAgent, ip }: Fact,

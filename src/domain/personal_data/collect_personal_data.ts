@@ -14,6 +14,7 @@ import { passkeySortOf, type WebAuthnCredential } from '../credentials/webauthn/
 import { listWebAuthnCredentials } from '../credentials/webauthn/webauthn_store.ts'
 import { listMessagesOfAccount, type MessageOfAccount } from '../messaging/message_store.ts'
 import { listSessions, type Session } from '../sessions/session_store.ts'
+import { listSignInPlaces } from '../sessions/sign_in_place_store.ts'
 import type { TrustedDevice } from '../sessions/trusted_device.ts'
 import { listTrustedDevices } from '../sessions/trusted_device_store.ts'
 
@@ -54,6 +55,7 @@ export async function collectPersonalData(
     recovery_codes: codes ? { left: codes.unused, created_at: codes.createdAt } : null,
     trusted_browsers: (await listTrustedDevices(tx, { accountId, now })).map(browserPart),
     sessions: (await listSessions(tx, { accountId, now })).map(sessionPart),
+    sign_in_places: (await listSignInPlaces(tx, { accountId, now })).map(placePart),
     consents: await consentParts(tx, await listConsentsOfAccount(tx, accountId)),
     events: events.slice(0, EVENTS_MAX).map(eventPart),
     older_events_left_out: events.length > EVENTS_MAX,
@@ -104,6 +106,14 @@ function sessionPart({ ip, userAgent, acr, amr, createdAt, lastSeenAt }: Session
     created_at: createdAt,
     last_seen_at: lastSeenAt,
   }
+}
+
+function placePart({
+  country,
+  signedInAt,
+  expiresAt,
+}: Awaited<ReturnType<typeof listSignInPlaces>>[number]) {
+  return { country: country ?? null, last_signed_in_at: signedInAt, expires_at: expiresAt }
 }
 
 async function consentParts(tx: Transaction, consents: readonly Consent[]) {

@@ -186,6 +186,13 @@ const RULES: readonly Rule[] = [
       problem: `is ${c.storage.redisMode} without REDIS_URL`,
       remedy: 'Set REDIS_URL to the addresses, comma separated.',
     },
+  (c) =>
+    c.risk.geoDatabase === undefined &&
+    (c.risk.newCountry === 'factor' || c.risk.travel === 'factor') && {
+      key: c.risk.newCountry === 'factor' ? 'AUTHCORE_RISK_NEW_COUNTRY' : 'AUTHCORE_RISK_TRAVEL',
+      problem: 'is factor while no file tells where addresses are',
+      remedy: 'Name one with AUTHCORE_GEO_DATABASE, or leave it at notify.',
+    },
   ...MUTUAL_TLS_RULES,
   ...MESSAGING_RULES,
 ]

@@ -55,6 +55,8 @@ export const signInSucceeded = defineEvent<
     amr: string[]
     /** The account was signed in to before, and never by this browser. */
     newDevice: boolean
+    /** What was unusual about it. */
+    signals?: string[]
   } & Origin
 >('auth.login.success', ({ accountId }) => accountId)
 /** `accountId` is missing where nobody has the identifier; the identifier itself is never kept. */
@@ -77,6 +79,19 @@ export const stuffingDetected = defineEvent<{
   addresses: number
   windowS: number
 }>('auth.login.stuffing_detected', () => undefined)
+/**
+ * A sign-in is unusual, and this was the answer: `notified`, `already_met`, `factor_asked`,
+ * `code_asked`, `let_in`. Where it came from is told by country (ISO 3166-1) at the closest.
+ */
+export const signInRiskDetected = defineEvent<
+  {
+    accountId: string
+    clientId: string
+    signals: string[]
+    result: string
+    country?: string
+  } & Origin
+>('auth.login.risk_detected', ({ accountId }) => accountId)
 /** The password of the account no longer opens it from unknown devices: too many failures in a row. */
 export const accountLocked = defineEvent<{ accountId: string } & Origin>(
   'auth.user_locked',

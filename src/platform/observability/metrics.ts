@@ -29,6 +29,9 @@ export function createMetrics() {
     },
     rateLimited: (limit: string) => instruments.rateLimited.labels(limit).inc(),
     eventRecorded: (type: string) => instruments.events.labels(type).inc(),
+    signInRisk(signals: readonly string[], result: string) {
+      for (const signal of signals) instruments.signInRisks.labels(signal, result).inc()
+    },
     signIn: (outcome: string) => instruments.signIns.labels(outcome).inc(),
     breachCheck: (outcome: string) => instruments.breachChecks.labels(outcome).inc(),
     tokenIssued: (grantType: string) => instruments.tokens.labels(grantType).inc(),
@@ -96,6 +99,12 @@ function registerInstruments(registry: Registry) {
       name: 'authcore_sign_ins_total',
       help: 'Attempts to sign in.',
       labelNames: ['outcome'],
+      registers,
+    }),
+    signInRisks: new Counter({
+      name: 'authcore_sign_in_risks_total',
+      help: 'What was unusual about sign-ins, and the answer.',
+      labelNames: ['signal', 'result'],
       registers,
     }),
     breachChecks: new Counter({

@@ -13,6 +13,7 @@ export type Views = {
   'interactions/verify_elsewhere': VerifyElsewhereLocals
   'interactions/email_sign_in': EmailSignInLocals
   'interactions/email_code': EmailCodeLocals
+  'interactions/confirm_sign_in': ConfirmSignInLocals
   'interactions/forgot_password': ForgotPasswordLocals
   'interactions/reset_password': ResetPasswordLocals
   'interactions/reset_by_link': ResetByLinkLocals
@@ -204,6 +205,18 @@ export type EmailCodeLocals = Form & {
   againUri: string
   signInUri: string
   error?: 'wrong_code' | undefined
+}
+
+/** Posts `send=yes`, or `code` once it was sent. */
+export type ConfirmSignInLocals = Form & {
+  client: ClientView
+  signInUri: string
+  cancelAction: string
+  cancelCsrf: string
+  /** The address the code goes to, so that its owner knows it and nobody else learns it. */
+  mailbox: string
+  sent: boolean
+  error?: 'wrong_code' | 'too_many_attempts' | undefined
 }
 
 /** Posts `code`, `password` and maybe `end_others=yes`. */
@@ -634,6 +647,7 @@ export type ActivityLocals = AccountPage & {
 
 export type ActivityName =
   | 'signed_in'
+  | 'unusual_sign_in'
   | 'sign_in_failed'
   | 'wrong_second_factor'
   | 'password_changed'

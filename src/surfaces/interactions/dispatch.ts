@@ -13,6 +13,7 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
   switch (step) {
     case 'login':
     case 'verify_email':
+    case 'confirm_sign_in':
     case 'second_factor':
     case 'enrol_factor':
     case 'accept_terms':

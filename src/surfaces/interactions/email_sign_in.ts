@@ -13,6 +13,7 @@ import { assertMayTryCode, mayAskForCode, offersCodes } from './code_limits.ts'
 import { openCodeLink } from './code_link.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { type Interaction, loadInteraction, loginHint } from './interaction.ts'
+import { knownAccountsOf } from './known_device.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -75,6 +76,7 @@ export async function submitEmailCode(deps: InteractionDeps, ctx: Context): Prom
     clientId: client.clientId,
     code: form.code,
     remember,
+    deviceKnownFor: knownAccountsOf(deps, ctx),
     origin: originOf(ctx),
   })
   if (result.kind === 'signed_in') return goOn(deps, ctx, interaction, `/interaction/${uid}`)

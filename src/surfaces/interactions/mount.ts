@@ -6,6 +6,7 @@ import type { Client } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
 import type { EndAccess } from '../../domain/accounts/account.ts'
 import type { LegacyMigration } from '../../domain/authentication/migrate_legacy_account.ts'
+import type { SignInRisk } from '../../domain/authentication/risk/risk.ts'
 import type { MfaPolicy } from '../../domain/authentication/second_factor.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
 import type { SignUpPolicy } from '../../domain/authentication/sign_up.ts'
@@ -27,6 +28,7 @@ import { allowOpener } from '../../web/security_headers.ts'
 import { showTerms, submitTerms } from './accept_terms.ts'
 import { type ApprovalsPage, answerApproval, showApprovals } from './approvals.ts'
 import { cancel } from './cancel.ts'
+import { showConfirmation, submitConfirmation } from './confirm_sign_in.ts'
 import { allowConsent, showConsent } from './consent.ts'
 import { dispatch } from './dispatch.ts'
 import {
@@ -95,6 +97,8 @@ export type InteractionDeps = {
   /** Whose telephone numbers may be typed as they are dialled there (ISO 3166-1 alpha-2). */
   phoneCountry: string | undefined
   mfa: MfaPolicy
+  /** Finds sign-ins unusual; absent where nobody looks. */
+  risk: SignInRisk | undefined
   /** Absent where browsers make no passkeys for this deployment. */
   relyingParty: RelyingParty | undefined
   /** 0 where no browser is trusted. */
@@ -153,6 +157,8 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.post('interaction_email_sign_in_submit', at('email_sign_in'), form(submitEmailSignIn))
   router.get('interaction_email_code', at('email_code'), page(showEmailCode))
   router.post('interaction_email_code_submit', at('email_code'), form(submitEmailCode))
+  router.get('interaction_confirm_sign_in', at('confirm_sign_in'), page(showConfirmation))
+  router.post('interaction_confirm_sign_in_submit', at('confirm_sign_in'), form(submitConfirmation))
   router.get('interaction_forgot_password', at('forgot_password'), page(showForgotPassword))
   router.post(
     'interaction_forgot_password_submit',

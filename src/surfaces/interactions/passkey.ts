@@ -7,6 +7,7 @@ import { originOf } from '../../web/origin.ts'
 import { assertMayTryPasskey, refundPasskeyTry } from './code_limits.ts'
 import { goOn } from './dispatch.ts'
 import { loadInteraction, loginHint } from './interaction.ts'
+import { knownAccountsOf } from './known_device.ts'
 import { checkForm, sendLogin } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -37,6 +38,7 @@ export async function submitPasskey(deps: InteractionDeps, ctx: Context): Promis
           interactionUid: uid,
           clientId: client.clientId,
           remember,
+          deviceKnownFor: knownAccountsOf(deps, ctx),
           origin: originOf(ctx),
         },
       )

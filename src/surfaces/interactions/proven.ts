@@ -41,7 +41,7 @@ export async function factorState(
   ctx: Context,
   input: { proven: Proven; details: EngineInteraction; client: EngineClient },
 ): Promise<FactorState> {
-  const { accountId, methods } = input.proven
+  const { accountId, methods, risk } = input.proven
   const enrolled = await listSecondFactors(deps, accountId)
   const tokens = deps.mfa === 'never' ? [] : trustedDeviceTokens(ctx)
   return {
@@ -50,6 +50,7 @@ export async function factorState(
     policy: deps.mfa,
     enrolled,
     passkeys: deps.relyingParty !== undefined,
+    riskAsks: risk?.asks === 'factor',
     deviceTrusted: enrolled.length > 0 && (await isTrustedDevice(deps, { accountId, tokens })),
   }
 }

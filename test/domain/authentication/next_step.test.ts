@@ -14,6 +14,10 @@ import type { FactorState } from '../../../src/domain/authentication/second_fact
 
 const prompt = (name: PromptName) => ({ name, reasons: [] })
 const attempt = { accountId: 'ada' }
+const mailbox = {
+  ...attempt,
+  risk: { signals: ['new_country' as const], asks: 'mailbox' as const },
+}
 const enrolled = (methods: readonly Method[]): FactorState => ({
   methods,
   neededAcr: undefined,
@@ -45,6 +49,48 @@ describe('domain/authentication/next_step', () => {
       [
         'finishes where nothing is missing',
         { prompt: prompt('login'), attempt, consentMissing: false },
+        'finish',
+      ],
+      [
+        'asks for the code of an unusual sign-in before anything is set up, accepted or allowed',
+        {
+          prompt: prompt('login'),
+          attempt: mailbox,
+          factors: { ...enrolled(['password']), enrolled: [], policy: 'required' },
+          termsMissing: true,
+          consentMissing: true,
+        },
+        'confirm_sign_in',
+      ],
+      [
+        'goes on once that code was right',
+        {
+          prompt: prompt('login'),
+          attempt: { ...mailbox, risk: { ...mailbox.risk, asks: 'met' } },
+        },
+        'finish',
+      ],
+      [
+        'asks for a factor of an unusual sign-in whatever the policy says and the browser is trusted for',
+        {
+          prompt: prompt('login'),
+          attempt,
+          factors: {
+            ...enrolled(['password']),
+            policy: 'never',
+            deviceTrusted: true,
+            riskAsks: true,
+          },
+        },
+        'second_factor',
+      ],
+      [
+        'asks nobody for a factor who has none, however unusual the sign-in is',
+        {
+          prompt: prompt('login'),
+          attempt,
+          factors: { ...enrolled(['password']), enrolled: [], policy: 'never', riskAsks: true },
+        },
         'finish',
       ],
       [

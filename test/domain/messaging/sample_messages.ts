@@ -28,6 +28,11 @@ const SAMPLES: { [K in MessageKind]: FieldsOf<K>[] } = {
     { device: 'Firefox on Linux', at, link },
     { device: NASTY, place: 'München', at, link },
   ],
+  unusual_sign_in: [
+    { reason: 'travel', device: 'Firefox on Linux', at, link },
+    { reason: 'new_country', device: NASTY, place: 'München', at, link },
+    { reason: 'velocity', device: 'Firefox on Linux', at, link },
+  ],
   password_changed: [{}],
   factor_added: FACTORS.flatMap((factor) => [{ factor }, { factor, name: NASTY }]),
   factor_removed: FACTORS.flatMap((factor) => [{ factor }, { factor, name: NASTY }]),

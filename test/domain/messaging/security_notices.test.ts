@@ -37,7 +37,8 @@ describe('notices about what happened to an account', function () {
       data,
       occurredAt: new Date(occurredAt),
     }) as StoredEvent
-  const deliver = async (...events: StoredEvent[]) => {
+  const deliver = (...events: StoredEvent[]) => deliverWith({}, ...events)
+  const deliverWith = async (settings: object, ...events: StoredEvent[]) => {
     const sink = createSecurityNotices({
       keyring,
       jobs,
@@ -48,6 +49,8 @@ describe('notices about what happened to an account', function () {
       sessionsUri: 'https://id.example.com/account/sessions',
       deviceName: deviceWordsOf,
       placeOf: () => undefined,
+      tellsOfNewDevices: true,
+      ...settings,
     })
     const all = () => listMessages(database.db, keyring, { limit: 100 })
     const before = new Set((await all()).map(({ id }) => id))
@@ -99,6 +102,20 @@ describe('notices about what happened to an account', function () {
       expect(await deliver(fact), 'delivered again').to.deep.equal([])
     })
   }
+
+  it('tells of an unusual sign-in once, by what was gravest, and not of the device besides', async () => {
+    const signals = ['new_country', 'velocity', 'new_device']
+    const fact = event('auth.login.success', { accountId: ada, newDevice: true, signals })
+    const [told, ...others] = await deliver(fact)
+    expect(others).to.deep.equal([])
+    expect(told).to.include({ kind: 'unusual_sign_in' })
+    expect(told!.fields).to.include({ reason: 'new_country' })
+  })
+
+  it('tells of no new device where the deployment has that off', async () => {
+    const fact = event('auth.login.success', { accountId: ada, newDevice: true })
+    expect(await deliverWith({ tellsOfNewDevices: false }, fact)).to.deep.equal([])
+  })
 
   it('tells of a locked account once a day, however many guesses are refused', async () => {
     const locked = (at: string) => event('auth.user_locked', { accountId: ada }, at)

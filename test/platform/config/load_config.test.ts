@@ -92,6 +92,15 @@ describe('platform/config', () => {
     ).to.have.all.keys('AUTHCORE_TTL_REFRESH_TOKEN_IDLE')
   })
 
+  it('refuses to ask for a factor by places that no file tells', () => {
+    const file = { AUTHCORE_GEO_DATABASE: '/var/lib/places.mmdb' }
+    for (const name of ['AUTHCORE_RISK_NEW_COUNTRY', 'AUTHCORE_RISK_TRAVEL']) {
+      expect(faultsOf({ [name]: 'factor' })).to.have.all.keys(name)
+      expect(faultsOf({ [name]: 'factor', ...file })).to.deep.equal({})
+      expect(faultsOf({ [name]: 'notify' })).to.deep.equal({})
+    }
+  })
+
   it('refuses the hook of a legacy system without its secret, the other way round, and unusable ones', () => {
     const hook = { AUTHCORE_LEGACY_SIGN_IN_HOOK: 'https://old.example.com/sign-in' }
     const secret = { AUTHCORE_LEGACY_SIGN_IN_HOOK_SECRET: `whsec_${KEYS[0]}` }

@@ -45,6 +45,7 @@ describe('The development inbox', function () {
       sessionsUri: `${server.issuer}/account/sessions`,
       deviceName: deviceWordsOf,
       placeOf: () => undefined,
+      tellsOfNewDevices: true,
     })
     while ((await relayBatch(server.parts.db, [notices])) > 0);
     const text = await inbox()

@@ -27,6 +27,7 @@ import {
 export type CodePurpose =
   | 'sign_up'
   | 'sign_in'
+  | 'confirm_sign_in'
   | 'reset_password'
   | 'change_email'
   | 'revert_email'
