@@ -86,7 +86,8 @@ async function send(
     signInUri: `${path}/login`,
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
     cancelCsrf: issueCsrf(csrfKey(deps), [uid]),
-    mailbox: maskedEmail(account.email ?? ''),
+    // Word joiners: no line ends within what is left of the name.
+    mailbox: maskedEmail(account.email ?? '').replace('…', '\u2060…\u2060'),
     ...filled,
   }
   deps.pages.send(ctx, 'interactions/confirm_sign_in', locals, status)

@@ -59,7 +59,8 @@ export function createSignInRisk(
       return { signals, asks }
     },
     placeOf({ ip }, accountId) {
-      if (ip === undefined) return undefined
+      // Whether a browser is new, it says itself.
+      if (ip === undefined || !(placed || counts)) return undefined
       const { country, point } = deps.places.locate(ip) ?? {}
       return {
         place: { networkHash: hashOf(accountId, ip), country, point },
