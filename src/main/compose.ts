@@ -1,5 +1,7 @@
 import Keygrip from 'keygrip'
 import { type Clock, systemClock } from '../core/clock.ts'
+import { loadProfile } from '../domain/accounts/profile/load_profile.ts'
+import type { Profile } from '../domain/accounts/profile/profile.ts'
 import { type ClientCache, createClientCache } from '../domain/clients/client_cache.ts'
 import {
   createClientDocuments,
@@ -66,6 +68,8 @@ export type Parts = {
   /** Where addresses are, as far as a file tells it. */
   places: Places
   passwords: TimedPasswordHasher
+  /** What the deployment keeps and asks of people. */
+  profile: Profile
   /** What a new password must be. */
   passwordPolicy: PasswordPolicy
   limits: RateLimits
@@ -137,6 +141,8 @@ export async function compose(input: {
     config.security.cookieKeys.map((key) => key.toString('base64url')),
     'sha256',
   )
+  const profile = await loadProfile(config)
+  const ownScopes = new Set(profile.scopes.map(({ name }) => name))
   const runtime = await startProviderRuntime({
     config,
     db,
@@ -148,6 +154,7 @@ export async function compose(input: {
     clients,
     resourceServers,
     limits,
+    profile,
     pages,
     locales: LOCALES,
     cookieKeys,
@@ -156,7 +163,11 @@ export async function compose(input: {
       stores,
       codec,
       findClient: async (id) =>
-        engineMetadata(unlessCertificatesLack(await clients.find(id), config), config.protocols),
+        engineMetadata(
+          unlessCertificatesLack(await clients.find(id), config),
+          config.protocols,
+          ownScopes,
+        ),
       refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
     }),
     fetch: outbound.fetch,
@@ -185,6 +196,7 @@ export async function compose(input: {
     clients,
     resourceServers,
     places: placeFile ?? NO_PLACES,
+    profile,
     passwords: createHasher(config),
     passwordPolicy: createPolicy(config, {
       request: outbound.request,

@@ -25,7 +25,7 @@ import type { PingJob } from '../surfaces/oidc/ciba/ping_delivery.ts'
 import { createSessionEnder, type SessionEnder } from '../surfaces/oidc/end_session.ts'
 import { mountLaunch } from '../surfaces/oidc/launch.ts'
 import { mountOidc } from '../surfaces/oidc/mount.ts'
-import { findSignedIn, rotateSession, signInUri } from '../surfaces/oidc/own_client.ts'
+import { findSignedIn, isOwnClient, rotateSession, signInUri } from '../surfaces/oidc/own_client.ts'
 import {
   ACCOUNT_RETURN_PATH,
   APPROVALS_PATH,
@@ -149,6 +149,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     rateLimits: parts.limits,
     signUp: { open: config.signIn.signUp === 'open', domains: config.signIn.signUpDomains },
     terms: termsOf(config),
+    isOwnClient,
     recovery: channelsOf(config).size > 0,
     emailSignIn: config.signIn.email !== 'off' && channelsOf(config).has('email'),
     smsSignIn: config.signIn.smsSignIn !== 'off' && channelsOf(config).has('sms'),

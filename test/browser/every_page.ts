@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client'
 import type { Page } from 'playwright-core'
+import { changeProfile } from '../../src/domain/accounts/change_profile.ts'
 import { MULTI_FACTOR_ACR } from '../../src/domain/authentication/assurance.ts'
 import { createResourceServer } from '../../src/domain/clients/create_resource_server.ts'
 import { removeTotp } from '../../src/domain/credentials/totp/remove_totp.ts'
@@ -29,7 +30,7 @@ import { fillInLogin } from './visitor.ts'
 export type World = {
   server: AuthCore
   site: ClientSite
-  /** Another deployment, which has terms, and a site of its own. */
+  /** Another deployment, which has terms and asks more of people, and a site of its own. */
   strict: AuthCore
   siteWithTerms: ClientSite
   stop(): Promise<void>
@@ -41,6 +42,7 @@ export type World = {
 /** Called at each page, once it is there. It may resize and recolour, and goes nowhere. */
 export type Look = (page: Page, name: string) => Promise<void>
 
+const SCHEMA = new URL('../../docs/examples/profile_schema.json', import.meta.url).pathname
 const LOGO_URI = 'https://lantern.example/logo.svg'
 const FRAME_URI = 'https://lantern.example/signed-out'
 const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
@@ -63,6 +65,8 @@ export async function startWorld(): Promise<World> {
       AUTHCORE_TERMS_URI: 'https://lantern.example/terms',
       AUTHCORE_TERMS_VERSION: '2026-11',
       AUTHCORE_RISK_NEW_DEVICE: 'factor',
+      AUTHCORE_PROFILE_SCHEMA: SCHEMA,
+      AUTHCORE_PROFILE_ASK: 'birthdate?, address',
     },
   })
   const siteWithTerms = await startClientSite(strict)
@@ -316,6 +320,7 @@ async function termsPages(
   await page.locator('#cancel').click()
   await page.locator('#sign-in-again').waitFor()
   await unusualPages({ siteWithTerms: site, strict }, page, look)
+  await profilePages(site, strict, page, look)
 }
 
 /** Signs in with another browser than before, without a second factor: a code is asked for. */
@@ -338,6 +343,39 @@ async function unusualPages(
   await page.locator('#go-on').click()
   await page.locator('#problem').waitFor()
   await look(page, 'confirm_sign_in_refused')
+}
+
+/** What is asked after the sign-in: what is needed, and what can be put off. */
+async function profilePages(
+  site: ClientSite,
+  strict: AuthCore,
+  page: Page,
+  look: Look,
+): Promise<void> {
+  const ada = await addPerson(strict)
+  await page.goto(site.startUri)
+  await fillInLogin(page, ada)
+  await page.locator('#accept-terms').click()
+  await page.locator('#complete-profile').waitFor()
+  await look(page, 'complete_profile')
+  await page.locator('#attribute_department').selectOption('press')
+  await page.evaluate(`document.querySelector('#complete-profile-form').noValidate = true`)
+  await page.locator('#complete-profile').click()
+  await page.locator('#problem').waitFor()
+  await look(page, 'complete_profile_refused')
+  await page.locator('#cancel').click()
+  await page.locator('#sign-in-again').waitFor()
+  const needed = { department: 'press', reader_since: '2020-02-29' }
+  const claims = { address: { locality: 'London' } }
+  await changeProfile(strict.parts, ada.id, { claims, attributes: needed }, {})
+  await page.goto(site.startUri)
+  await fillInLogin(page, ada)
+  await page.locator('#postpone').waitFor()
+  await look(page, 'complete_profile_optional')
+  await page.goto(`${strict.issuer}/account/profile`)
+  await fillInLogin(page, ada)
+  await page.locator('#save').waitFor()
+  await look(page, 'account_profile_attributes')
 }
 
 /** Sets an authenticator up because the request wants two factors, and is asked for it the next time. */

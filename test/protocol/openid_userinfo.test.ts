@@ -57,6 +57,24 @@ describe('UserInfo (OpenID Connect Core §5.3)', function () {
     expect(profile).not.to.have.any.keys('email', 'phone_number')
   })
 
+  it('tells an address and a number as they are kept, each by its scope (Core §5.1.1)', async () => {
+    const address = {
+      formatted: '12 St James’s Square\nLondon SW1Y 4JH',
+      street_address: '12 St James’s Square',
+      locality: 'London',
+      region: 'Greater London',
+      postal_code: 'SW1Y 4JH',
+      country: 'GB',
+    }
+    const phone = { phone_number: '+442079460000', phone_number_verified: false }
+    const grace = await addPerson(server, { claims: { address, ...phone } })
+    const of = async (scope: string) =>
+      (await userinfo(server, (await tokensOf({ scope }, grace)).access_token)).json<object>()
+    expect(await of('openid address')).to.deep.equal({ sub: grace.id, address })
+    expect(await of('openid phone')).to.deep.equal({ sub: grace.id, ...phone })
+    expect(await of('openid profile')).not.to.have.any.keys('address', 'phone_number')
+  })
+
   it('tells single claims that were asked for and allowed', async () => {
     const claims = JSON.stringify({ userinfo: { given_name: null, email: { essential: true } } })
     expect(await infoFor({ scope: 'openid', claims })).to.deep.equal({

@@ -1,5 +1,12 @@
 import { ACTIVITY_KINDS } from '../../src/domain/audit/account_activity.ts'
-import type { ViewName, Views } from '../../src/platform/templating/views.ts'
+import type {
+  AddressFieldName,
+  ProfileFieldView,
+  ProfileProblem,
+  StandardFieldName,
+  ViewName,
+  Views,
+} from '../../src/platform/templating/views.ts'
 import { qrCodeOf } from '../../src/web/qr_code.ts'
 
 /**
@@ -45,12 +52,66 @@ const security = {
   recoveryCodesLeft: 1,
   devices: [],
 } as const
+function fieldOf(claim: StandardFieldName | AddressFieldName, value = ''): ProfileFieldView {
+  return { claim, name: claim, value, control: 'text', required: false }
+}
+const addressFields: ProfileFieldView[] = [
+  { ...fieldOf('street_address', '1 Rue de la Paix\nbis'), control: 'lines' },
+  { ...fieldOf('postal_code', '75002'), autocomplete: 'postal-code' },
+  { ...fieldOf('locality'), required: true, problem: 'required' },
+  fieldOf('region'),
+  fieldOf('country'),
+]
+const ownField = { name: 'attribute_x', title: 'Badge', value: '', required: false }
+const department = [
+  { value: 'engineering', title: 'Engineering', chosen: false },
+  { value: 'press', title: longName, chosen: true },
+]
+const interests = [
+  { value: 'novels', name: 'attribute_interests_0', title: 'Novels', chosen: true },
+  { value: 'maps', name: 'attribute_interests_1', title: longName, chosen: false },
+]
+const ownFields: ProfileFieldView[] = [
+  { ...ownField, name: 'attribute_a', control: 'text', inputMode: 'url' },
+  { ...ownField, name: 'attribute_b', title: longName, description: longName, control: 'date' },
+  { ...ownField, name: 'attribute_c', control: 'number', problem: 'too_large', limit: 5000 },
+  { ...ownField, name: 'attribute_d', control: 'choice', options: department, problem: 'invalid' },
+  { ...ownField, name: 'attribute_e', control: 'yes_no', value: 'false' },
+  {
+    ...ownField,
+    name: 'attribute_interests',
+    control: 'choices',
+    description: 'What we may write to you about.',
+    options: interests,
+    problem: 'required',
+  },
+]
+const everyProblem = (
+  ['required', 'invalid', 'number', 'date', 'email', 'uri'] satisfies ProfileProblem[]
+).map((problem): ProfileFieldView => {
+  return { ...ownField, name: `attribute_${problem}`, control: 'text', problem }
+})
+const everyLimit = (
+  ['too_short', 'too_long', 'too_small', 'too_large'] satisfies ProfileProblem[]
+).map((problem): ProfileFieldView => {
+  return { ...ownField, name: `attribute_${problem}`, control: 'text', problem, limit: 12 }
+})
 const profile = {
   ...form,
   page: 'profile',
   account: { name: 'Amira' },
-  fields: [{ claim: 'name', value: 'Amira' }],
+  fields: [fieldOf('name', 'Amira')],
+  addressFields: [],
+  ownFields: [],
 } as const
+const completeProfile = {
+  ...form,
+  client: bare,
+  fields: [{ ...fieldOf('given_name'), required: true }],
+  addressFields: [],
+  cancelAction: '/interaction/x/cancel',
+  cancelCsrf: 'csrf-token-2',
+}
 const counts = {
   passkeys: 1,
   authenticators: 0,
@@ -204,6 +265,26 @@ export const samples: Samples = {
       },
     },
   },
+  'interactions/complete_profile': {
+    minimal: completeProfile,
+    states: {
+      full: {
+        ...completeProfile,
+        client,
+        restart,
+        fields: [...completeProfile.fields, ...ownFields],
+        addressFields,
+        error: 'invalid',
+      },
+      optional: {
+        ...completeProfile,
+        client,
+        fields: [fieldOf('nickname')],
+        postponeAction: '/interaction/x/complete_profile/postpone',
+      },
+      long: { ...completeProfile, client: { name: longName }, fields: ownFields },
+    },
+  },
   'interactions/consent': {
     minimal: consent,
     states: {
@@ -340,6 +421,7 @@ export const samples: Samples = {
       other_domain: { ...signUp, error: 'other_domain' },
       closed: { ...signUp, error: 'closed' },
       terms: { ...signUp, ...terms },
+      fields: { ...signUp, fields: ownFields, error: 'invalid_fields' },
       terms_ticked: { ...signUp, ...terms, termsAccepted: true, error: 'missing_fields' },
       terms_unticked: { ...signUp, ...terms, error: 'terms_not_accepted' },
       throttled: { ...signUp, error: 'too_many_attempts' },
@@ -637,22 +719,34 @@ export const samples: Samples = {
         phoneUri: '/account/profile/phone',
         saved: true,
         fields: [
-          { claim: 'name', value: longName, autocomplete: 'name' },
-          { claim: 'given_name', value: 'Amira' },
-          { claim: 'family_name', value: 'Haddad' },
-          { claim: 'nickname', value: 'Ami' },
-          { claim: 'website', value: 'https://example.com' },
-          { claim: 'birthdate', value: '1990-12-31', autocomplete: 'bday' },
-          { claim: 'zoneinfo', value: 'Europe/Paris' },
+          { ...fieldOf('name', longName), autocomplete: 'name' },
+          fieldOf('given_name', 'Amira'),
+          fieldOf('middle_name'),
+          fieldOf('family_name', 'Haddad'),
+          fieldOf('nickname', 'Ami'),
+          fieldOf('gender'),
+          { ...fieldOf('birthdate', '1990-12-31'), autocomplete: 'bday' },
+          {
+            ...fieldOf('locale', 'fr'),
+            control: 'choice',
+            options: [{ value: 'fr', title: 'français', chosen: true }],
+          },
+          fieldOf('zoneinfo', 'Europe/Paris'),
+          fieldOf('website', 'https://example.com'),
+          fieldOf('profile'),
+          fieldOf('picture'),
         ],
+        addressFields,
+        ownFields,
       },
       faulty: {
         ...profile,
         error: 'invalid',
         fields: [
-          { claim: 'zoneinfo', value: 'Nowhere', faulty: true },
-          { claim: 'name', value: '', faulty: true },
+          { ...fieldOf('zoneinfo', 'Nowhere'), problem: 'invalid' },
+          { ...fieldOf('name'), problem: 'required' },
         ],
+        ownFields: [...everyProblem, ...everyLimit],
       },
     },
   },

@@ -72,13 +72,14 @@ export async function insertAccounts(
     `WITH given AS (
        SELECT * FROM json_to_recordset($1::json) AS given (
          id uuid, status text, username text, username_canonical text, email text,
-         email_canonical text, email_verified boolean, phone text, phone_verified boolean, claims jsonb, created_at timestamptz,
-         phc text)
+         email_canonical text, email_verified boolean, phone text, phone_verified boolean,
+         claims jsonb, attributes jsonb, created_at timestamptz, phc text)
      ), fresh AS (
        INSERT INTO account (id, status, username, username_canonical, email, email_canonical,
-                            email_verified, phone, phone_verified, claims, created_at, updated_at)
+                            email_verified, phone, phone_verified, claims, attributes, created_at,
+                            updated_at)
        SELECT id, status, username, username_canonical, email, email_canonical, email_verified,
-              phone, phone_verified, claims, created_at, $2 FROM given
+              phone, phone_verified, claims, attributes, created_at, $2 FROM given
        ON CONFLICT DO NOTHING
        RETURNING id
      ), credential AS (
@@ -103,6 +104,7 @@ function rowOf(account: ImportedAccount) {
     phone: account.phone,
     phone_verified: account.phoneVerified,
     claims: account.claims,
+    attributes: account.attributes,
     created_at: account.createdAt,
     phc: account.passwordHash,
   }

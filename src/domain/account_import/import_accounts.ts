@@ -3,6 +3,7 @@ import { DomainError } from '../../core/errors.ts'
 import { accountCreated } from '../../platform/events/catalogue.ts'
 import { appendEvents } from '../../platform/events/outbox.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
+import type { Profile } from '../accounts/profile/profile.ts'
 import type { PasswordHasher } from '../credentials/password/password_hash.ts'
 import {
   advanceImport,
@@ -40,7 +41,13 @@ export type ImportOptions = {
   onRefused?: (refusal: ImportRefusal) => void
 }
 
-export type ImportDeps = { db: Db; clock: Clock; passwords: Pick<PasswordHasher, 'hash'> }
+export type ImportDeps = {
+  db: Db
+  clock: Clock
+  passwords: Pick<PasswordHasher, 'hash'>
+  /** Whose attributes a line may name; none where it is absent. */
+  profile?: Profile
+}
 
 const BATCH_LINES = 500
 const LINE_MAX_BYTES = 65_536
@@ -102,7 +109,7 @@ async function importBatch(
   { dryRun, onRefused }: ImportOptions,
 ): Promise<ImportProgress> {
   const now = deps.clock.now()
-  const { accounts, refusals } = read(batch, now)
+  const { accounts, refusals } = read(batch, now, deps.profile)
   if (!dryRun) await hashPasswords(deps, accounts)
   const last = batch.at(-1)!
   const to = await store(deps, { dryRun }, async (tx) => {
@@ -132,12 +139,12 @@ async function importBatch(
 }
 
 /** By the number of their line. An empty line is nobody. */
-function read(batch: readonly Line[], now: Date) {
+function read(batch: readonly Line[], now: Date, profile: Profile | undefined) {
   const accounts = new Map<number, ImportedAccount>()
   const refusals: ImportRefusal[] = []
   for (const { number, text } of batch) {
     if (text?.trim() === '') continue
-    const reading = readImportedAccount(text, now)
+    const reading = readImportedAccount(text, now, profile)
     if (reading.kind === 'ok') accounts.set(number, reading.account)
     else refusals.push({ line: number, reason: reading.reason, detail: reading.detail })
   }

@@ -8,6 +8,7 @@ import {
   canonicalUsername,
   presentable,
 } from '../accounts/identifier.ts'
+import { PLAIN_PROFILE, type Profile, parseAttributes } from '../accounts/profile/profile.ts'
 import { readForeignHash } from '../credentials/password/foreign/foreign_hash.ts'
 import { passwordText } from '../credentials/password/password_text.ts'
 
@@ -34,6 +35,7 @@ const importedLine = z.strictObject({
   phone: z.string().optional(),
   phone_verified: z.boolean().optional(),
   claims: z.record(z.string(), z.unknown()).optional(),
+  attributes: z.record(z.string(), z.unknown()).optional(),
   password: z
     .union([
       z.string(),
@@ -58,6 +60,7 @@ export type ImportedAccount = {
   phone?: string
   phoneVerified: boolean
   claims: Record<string, unknown>
+  attributes: Record<string, unknown>
   /** As `password_credential` keeps it. */
   passwordHash?: string
   /** To be hashed before the account is stored. */
@@ -70,21 +73,25 @@ export type LineRefusal = { kind: 'refused'; reason: string; detail?: string | u
 export type LineReading = { kind: 'ok'; account: ImportedAccount } | LineRefusal
 
 /** @param text of the line; undefined where it could not be read */
-export function readImportedAccount(text: string | undefined, now: Date): LineReading {
+export function readImportedAccount(
+  text: string | undefined,
+  now: Date,
+  profile: Profile = PLAIN_PROFILE,
+): LineReading {
   if (text === undefined) return refused('unreadable', 'longer than 64 KiB, or no UTF-8')
   const parsed = importedLine.safeParse(json(text))
   if (!parsed.success) return refused('malformed', describe(parsed.error))
   const line = parsed.data
   const password = readPassword(line.password)
   if (password.kind === 'refused') return password
-  const account = accountOf(line, now)
+  const account = accountOf(line, now, profile)
   return account.kind === 'refused'
     ? account
     : { kind: 'ok', account: { ...account.account, ...password.fields } }
 }
 
-function accountOf(line: ImportedLine, now: Date): LineReading {
-  const { username, email, phone: typed, claims = {} } = line
+function accountOf(line: ImportedLine, now: Date, profile: Profile): LineReading {
+  const { username, email, phone: typed, claims = {}, attributes = {} } = line
   const createdAt = line.created_at === undefined ? now : new Date(line.created_at)
   if (username === undefined && email === undefined && typed === undefined) {
     return refused('no_identifier')
@@ -96,8 +103,10 @@ function accountOf(line: ImportedLine, now: Date): LineReading {
   const phone = typed === undefined ? undefined : canonicalPhone(typed)
   if (typed !== undefined && phone === undefined) return refused('phone')
   if (createdAt > now || createdAt.getTime() < 0) return refused('created_at')
-  const checked = checkClaims(claims)
+  const checked = check('claims', () => parseStandardClaims(claims))
   if (checked.kind === 'refused') return checked
+  const own = check('attributes', () => parseAttributes(profile, attributes))
+  if (own.kind === 'refused') return own
   return {
     kind: 'ok',
     account: {
@@ -108,7 +117,8 @@ function accountOf(line: ImportedLine, now: Date): LineReading {
       emailVerified: email !== undefined && line.email_verified === true,
       ...(phone === undefined ? {} : { phone }),
       phoneVerified: phone !== undefined && line.phone_verified === true,
-      claims: checked.claims,
+      claims: checked.values,
+      attributes: own.values,
       createdAt,
     },
   }
@@ -119,14 +129,15 @@ function identifier(name: string, text: string | undefined, canonical: string | 
   return shown === undefined ? {} : { [name]: shown, [`${name}Canonical`]: canonical }
 }
 
-function checkClaims(
-  claims: Record<string, unknown>,
-): { kind: 'ok'; claims: Record<string, unknown> } | LineRefusal {
+function check(
+  member: 'claims' | 'attributes',
+  parse: () => Record<string, unknown>,
+): { kind: 'ok'; values: Record<string, unknown> } | LineRefusal {
   try {
-    return { kind: 'ok', claims: parseStandardClaims(claims) }
+    return { kind: 'ok', values: parse() }
   } catch (error) {
     if (!(error instanceof DomainError)) throw error
-    return refused('claims', error.hint ?? error.message)
+    return refused(member, error.hint ?? error.message)
   }
 }
 

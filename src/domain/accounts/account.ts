@@ -23,6 +23,10 @@ export type Account = {
    * phone_number among them is one to be reached at; that of the account takes its place.
    */
   claims: Record<string, unknown>
+  /** What the deployment keeps besides, by the names of its own schema (`profile/attribute.ts`). */
+  attributes: Record<string, unknown>
+  /** When its owner last put off what was asked; undefined where they never did. */
+  profilePostponedAt?: Date
   createdAt: Date
   updatedAt: Date
 }

@@ -7,7 +7,8 @@ import type { Identifier } from './identifier.ts'
 /** The columns of an account as `accountFromRow` reads them; for joins, qualified with `account.`. */
 export const ACCOUNT_COLUMNS = `
   account.id, account.status, account.username, account.email, account.email_verified,
-  account.phone, account.phone_verified, account.phone_factor_since, account.claims, account.created_at, account.updated_at`
+  account.phone, account.phone_verified, account.phone_factor_since, account.claims,
+  account.attributes, account.profile_postponed_at, account.created_at, account.updated_at`
 
 export type AccountRow = {
   id: string
@@ -19,6 +20,8 @@ export type AccountRow = {
   phone_verified: boolean
   phone_factor_since: Date | null
   claims: Record<string, unknown>
+  attributes: Record<string, unknown>
+  profile_postponed_at: Date | null
   created_at: Date
   updated_at: Date
 }
@@ -34,6 +37,8 @@ export function accountFromRow(row: AccountRow): Account {
     phoneVerified: row.phone_verified,
     ...(row.phone_factor_since === null ? {} : { phoneFactorSince: row.phone_factor_since }),
     claims: row.claims,
+    attributes: row.attributes,
+    ...(row.profile_postponed_at === null ? {} : { profilePostponedAt: row.profile_postponed_at }),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }
@@ -115,8 +120,9 @@ export async function insertAccount(tx: Db, fresh: NewAccount): Promise<void> {
     tx,
     `WITH fresh AS (
        INSERT INTO account (id, status, username, username_canonical, email, email_canonical,
-                            email_verified, phone, phone_verified, claims, created_at, updated_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                            email_verified, phone, phone_verified, claims, created_at, updated_at,
+                            attributes)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14)
        RETURNING id, created_at
      )
      INSERT INTO password_credential (account_id, phc, changed_at)
@@ -135,6 +141,7 @@ export async function insertAccount(tx: Db, fresh: NewAccount): Promise<void> {
       account.createdAt,
       account.updatedAt,
       fresh.passwordHash ?? null,
+      JSON.stringify(account.attributes),
     ],
   )
 }
@@ -170,6 +177,25 @@ export async function updateAccountClaims(
     [id, JSON.stringify(claims), now],
   )
   return row && accountFromRow(row)
+}
+
+/** Replaces claims and attributes as a whole. */
+export async function updateAccountProfile(
+  tx: Transaction,
+  id: string,
+  { claims, attributes }: { claims: Record<string, unknown>; attributes: Record<string, unknown> },
+  now: Date,
+): Promise<void> {
+  await query(
+    tx,
+    'UPDATE account SET claims = $2, attributes = $3, updated_at = $4 WHERE id = $1',
+    [id, JSON.stringify(claims), JSON.stringify(attributes), now],
+  )
+}
+
+/** It says nothing about the person, so `updated_at` stays. */
+export async function postponeProfile(tx: Transaction, id: string, now: Date): Promise<void> {
+  await query(tx, 'UPDATE account SET profile_postponed_at = $2 WHERE id = $1', [id, now])
 }
 
 /**

@@ -124,9 +124,17 @@ export function parseStandardClaims(claims: Record<string, unknown>): StandardCl
   return result.data
 }
 
-/** Everything we can say about the account, under the claim names of OpenID Connect Core §5.1. */
-export function claimsOf(account: Account): Record<string, unknown> & { sub: string } {
+/**
+ * Everything we can say about the account, under the claim names of OpenID Connect Core §5.1.
+ *
+ * @param attributes claims of the deployment's own, which none of these names takes
+ */
+export function claimsOf(
+  account: Account,
+  attributes: Record<string, unknown> = {},
+): Record<string, unknown> & { sub: string } {
   return {
+    ...attributes,
     ...account.claims,
     ...(account.username === undefined ? {} : { preferred_username: account.username }),
     ...(account.email === undefined

@@ -23,6 +23,8 @@ export type AccountToCreate = {
   phone?: string | undefined
   phoneVerified?: boolean | undefined
   claims?: Record<string, unknown> | undefined
+  /** They fit the schema of the deployment: `parseAttributes`, or the form, has checked them. */
+  attributes?: Record<string, unknown> | undefined
   /** A PHC string of the password hasher. */
   passwordHash?: string | undefined
   by?: string | undefined
@@ -75,6 +77,7 @@ function newAccount(now: Date, input: AccountToCreate): Account {
     ...(input.phone === undefined ? {} : { phone: input.phone }),
     phoneVerified: input.phone !== undefined && input.phoneVerified === true,
     claims: parseStandardClaims(input.claims ?? {}),
+    attributes: input.attributes ?? {},
     createdAt: now,
     updatedAt: now,
   }

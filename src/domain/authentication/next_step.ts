@@ -26,6 +26,8 @@ export type InteractionState = {
   consentMissing?: boolean | undefined
   /** The terms of the deployment wait to be accepted by the person in question. */
   termsMissing?: boolean | undefined
+  /** Something is to be asked about the person in question. */
+  profileMissing?: boolean | undefined
   /** A sign-up waits for the code that went to its address. */
   signUpPending?: boolean | undefined
   /** The client belongs to the house. */
@@ -38,6 +40,7 @@ type Step =
   | 'verify_email'
   | 'confirm_sign_in'
   | 'accept_terms'
+  | 'complete_profile'
   | 'consent'
   | 'finish'
   | 'restart'
@@ -87,7 +90,10 @@ function afterProof(state: InteractionState): NextStep {
 }
 
 /** Whose application it is makes no difference to the terms: they are about the account. */
-function agreeOrFinish({ termsMissing, consentMissing, firstParty }: InteractionState): NextStep {
+function agreeOrFinish(state: InteractionState): NextStep {
+  const { termsMissing, profileMissing, consentMissing, firstParty } = state
   if (termsMissing) return { step: 'accept_terms' }
+  // Nobody consents to tell what is not there yet, and nobody tells anything before the terms.
+  if (profileMissing) return { step: 'complete_profile' }
   return { step: consentMissing && !firstParty ? 'consent' : 'finish' }
 }

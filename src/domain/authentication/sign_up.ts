@@ -46,6 +46,8 @@ const pendingSignUp = z.object({
   email: z.string(),
   canonical: z.string(),
   name: z.string().optional(),
+  /** What the deployment asks besides; it fits the schema. */
+  attributes: z.record(z.string(), z.unknown()).optional(),
   phc: z.string(),
   locale: z.string(),
   /** The version of the terms that was accepted with it. */
@@ -60,6 +62,8 @@ export type SignUpInput = {
   email: string
   name: string
   password: string
+  /** As the form has checked them. */
+  attributes?: Record<string, unknown> | undefined
   /** The version of the terms that is accepted; undefined where none is. */
   terms?: string | undefined
   locale: string
@@ -120,6 +124,7 @@ async function store(
     email,
     canonical,
     ...(name === '' ? {} : { name }),
+    attributes: input.attributes,
     phc: await deps.passwords.hash(input.password),
     locale,
     ...(deps.terms ? { terms: deps.terms.version } : {}),
@@ -196,11 +201,18 @@ async function makeAccount(
 ): Promise<SignUpCompleted> {
   const { db, keyring } = deps
   const { interactionUid, clientId, stored, origin } = input
-  const { email, name, phc, locale, terms } = signUpOf(keyring, stored)
+  const { email, name, attributes, phc, locale, terms } = signUpOf(keyring, stored)
   return await inTransaction(db, async (tx) => {
     if (!(await consumeCode(tx, stored))) return { kind: 'refused' }
     const claims = { locale, ...(name === undefined ? {} : { name }) }
-    const account = { email, emailVerified: true, claims, passwordHash: phc, by: 'sign_up' }
+    const account = {
+      email,
+      emailVerified: true,
+      claims,
+      attributes,
+      passwordHash: phc,
+      by: 'sign_up',
+    }
     const { id: accountId } = await createAccount(deps, account, tx)
     if (terms !== undefined) await acceptTerms(deps, { accountId, version: terms, origin }, tx)
     const base = { accountId, methods: [], remember: false, authenticatedAt: deps.clock.now() }

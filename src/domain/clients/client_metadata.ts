@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isOwnScope } from '../../core/own_scope.ts'
 import { publicJwkFault } from './client_jwks.ts'
 import { clientUriFault, requestUriFault } from './client_uri.ts'
 import { OPENID_SCOPES } from './openid_scopes.ts'
@@ -82,7 +83,7 @@ const httpsUri = webUri.refine((uri) => uri.startsWith('https:'), {
 const redirectUris = distinct(z.string(), MAX_URIS).default([])
 
 const scope = checked((text) => {
-  const foreign = text.split(' ').find((name) => !OPENID_SCOPES.has(name))
+  const foreign = text.split(' ').find((name) => !OPENID_SCOPES.has(name) && !isOwnScope(name))
   return foreign === undefined
     ? undefined
     : `can name ${[...OPENID_SCOPES].join(', ')} only: the scopes of an API belong to its resource server`

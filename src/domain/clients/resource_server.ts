@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DomainError } from '../../core/errors.ts'
+import { isOwnScope } from '../../core/own_scope.ts'
 import {
   type AuthorizationDetailsType,
   authorizationDetailsTypeSchema,
@@ -40,7 +41,9 @@ const scopeSchema = z.strictObject({
   name: z
     .string()
     .regex(SCOPE_TOKEN, { error: 'must be printable ASCII without spaces, quotes or backslashes' })
-    .refine((name) => !OPENID_SCOPES.has(name), { error: 'is a scope of the server itself' }),
+    .refine((name) => !OPENID_SCOPES.has(name) && !isOwnScope(name), {
+      error: 'is a scope of the server itself',
+    }),
   description: z.string().min(1).max(500).optional(),
 })
 

@@ -74,6 +74,8 @@ function accountPart(account: Account) {
     phone_verified: account.phoneVerified,
     phone_is_a_factor_since: account.phoneFactorSince ?? null,
     claims: account.claims,
+    attributes: account.attributes,
+    profile_postponed_at: account.profilePostponedAt ?? null,
     created_at: account.createdAt,
     updated_at: account.updatedAt,
   }

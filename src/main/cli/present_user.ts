@@ -62,6 +62,7 @@ function userData(account: Account) {
     phone: account.phone ?? null,
     phone_verified: account.phoneVerified,
     claims: account.claims,
+    attributes: account.attributes,
     created_at: account.createdAt,
     updated_at: account.updatedAt,
   }
@@ -77,6 +78,9 @@ function userText(account: Account): string {
     ['phone', account.phone],
     ['phone_verified', account.phone === undefined ? undefined : account.phoneVerified],
     ...Object.entries(account.claims),
+    ...Object.entries(account.attributes).map(
+      ([name, value]) => [`attribute ${name}`, value] as const,
+    ),
     ['created', account.createdAt],
     ['updated', account.updatedAt],
   ])

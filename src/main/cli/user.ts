@@ -11,6 +11,7 @@ import { disableAccount, enableAccount } from '../../domain/accounts/block_accou
 import { createAccount } from '../../domain/accounts/create_account.ts'
 import { deleteAccount } from '../../domain/accounts/delete_account.ts'
 import { classifyIdentifier, type IdentifierKind } from '../../domain/accounts/identifier.ts'
+import { loadProfile } from '../../domain/accounts/profile/load_profile.ts'
 import { issueFactorReset } from '../../domain/authentication/reset_factors.ts'
 import {
   assertAcceptablePassword,
@@ -23,6 +24,7 @@ import { deleteTrustedDevicesOfAccount } from '../../domain/sessions/trusted_dev
 import type { Db } from '../../platform/persistence/db.ts'
 import { deleteRecordsOfAccount } from '../../surfaces/oidc/adapters/postgres_records.ts'
 import { createHasher, createPolicy } from '../passwords.ts'
+import { attribute, type GivenAttributes, readAttributes } from './attribute_option.ts'
 import { claim } from './claim_option.ts'
 import type { CliCommand } from './cli_command.ts'
 import { BY, type Workplace, withDatabase } from './command_database.ts'
@@ -37,11 +39,13 @@ import {
 } from './password_source.ts'
 import { userAnswer, userDetails, userListAnswer } from './present_user.ts'
 import { defineImport } from './user_import.ts'
+import { type UpdateOptions, updateUser } from './user_update.ts'
 
 /** `authcore user`: the accounts of people. Each is named by its id, e-mail address, telephone number or username. */
 
 const USER = '<user>'
 const WHO = 'A user is named by id, e-mail address, telephone number or username.'
+const ATTRIBUTE = 'an attribute of the schema of this deployment; may be repeated'
 const LIMIT = 50
 const LIMIT_MAX = 1_000
 
@@ -50,6 +54,7 @@ export function defineUserCommands(group: CliCommand): void {
   defineCreate(group)
   defineImport(group)
   defineRead(group)
+  defineUpdate(group)
   defineSetPassword(group)
   defineAccess(group)
 }
@@ -68,7 +73,8 @@ function defineCreate(group: CliCommand): void {
       .option('--phone-verified', 'the number is known to be theirs')
       .option('--username <username>', 'another name to sign in with')
       .option('--name <name>', 'the full name: the claim name')
-      .option('--claim <name=value>', 'a standard claim; may be repeated', claim),
+      .option('--claim <name=value>', 'a standard claim; may be repeated', claim)
+      .option('--attribute <name=value>', ATTRIBUTE, attribute),
   )
     .examples(
       'authcore user create --email ada@example.com --email-verified --name "Ada Lovelace" --generate-password',
@@ -114,6 +120,24 @@ function defineRead(group: CliCommand): void {
         )
         return { data, text: JSON.stringify(data, null, 2) }
       }),
+    )
+}
+
+function defineUpdate(group: CliCommand): void {
+  group
+    .command(`update ${USER}`)
+    .summary('change what is known about a person')
+    .description(
+      `Changes standard claims and attributes and leaves the others as they are; nothing behind the = takes one away. ${WHO}`,
+    )
+    .option('--claim <name=value>', 'a standard claim; may be repeated', claim)
+    .option('--attribute <name=value>', ATTRIBUTE, attribute)
+    .examples(
+      'authcore user update ada@example.com --claim nickname=Countess --claim address.country=GB',
+      'authcore user update ada@example.com --claim website=',
+    )
+    .answers(([who], options: UpdateOptions) =>
+      onUser(who!, (place, account) => updateUser(place, account, options)),
     )
 }
 
@@ -195,6 +219,7 @@ type CreateOptions = PasswordOptions & {
   username?: string
   name?: string
   claim?: Record<string, unknown>
+  attribute?: GivenAttributes
 }
 
 async function create(options: CreateOptions): Promise<Answer> {
@@ -204,7 +229,8 @@ async function create(options: CreateOptions): Promise<Answer> {
   return await withDatabase(async (place) => {
     const passwordHash = password && (await hash(place, password, { email, phone, username }))
     const names = { email, emailVerified, phone, phoneVerified, username }
-    const input = { ...names, claims, passwordHash, by: BY }
+    const attributes = readAttributes(await loadProfile(place.config), options.attribute)
+    const input = { ...names, claims, attributes, passwordHash, by: BY }
     return answerWith(await createAccount(place, input), password)
   })
 }

@@ -12,6 +12,7 @@ import {
   listImportRefusals,
 } from '../../domain/account_import/account_import_store.ts'
 import { type ImportFile, importAccounts } from '../../domain/account_import/import_accounts.ts'
+import { loadProfile } from '../../domain/accounts/profile/load_profile.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { createHasher } from '../passwords.ts'
 import type { CliCommand } from './cli_command.ts'
@@ -50,9 +51,11 @@ async function importFile(path: string, options: Options): Promise<Answer> {
   const file = { digest: await digestOf(path), read: (start: number) => bytesOf(path, start) }
   const report = options.report === undefined ? undefined : await openReport(options.report)
   return await withDatabase(async ({ db, clock, config }) => {
+    const profile = await loadProfile(config)
+    const deps = { db, clock, profile, passwords: createHasher(config) }
     const bar = progressBar(sizeBytes)
     try {
-      const result = await importAccounts({ db, clock, passwords: createHasher(config) }, file, {
+      const result = await importAccounts(deps, file, {
         ...options,
         onProgress: ({ position, imported, refused }) =>
           bar?.update(position, { imported, refused }),

@@ -25,6 +25,7 @@ export type Views = {
   'interactions/enrol_passkey': EnrolPasskeyLocals
   'interactions/recovery_codes': RecoveryCodesLocals
   'interactions/terms': TermsLocals
+  'interactions/complete_profile': CompleteProfileLocals
   'interactions/consent': ConsentLocals
   'interactions/select_account': SelectAccountLocals
   'interactions/device_code': DeviceCodeLocals
@@ -150,8 +151,11 @@ export type SignUpLocals = Form &
       | 'other_domain'
       | 'closed'
       | 'terms_not_accepted'
+      | 'invalid_fields'
       | 'too_many_attempts'
       | undefined
+    /** What the deployment asks besides. */
+    fields?: readonly ProfileFieldView[] | undefined
     /** The terms to be accepted; absent where there are none. */
     termsUri?: string | undefined
     termsVersion?: string | undefined
@@ -474,12 +478,11 @@ export type DataLocals = AccountPage &
 /** Posts each field by its name; what is empty is taken away. */
 export type ProfileLocals = AccountPage &
   Form & {
-    fields: readonly {
-      claim: ProfileFieldName
-      value: string
-      faulty?: boolean | undefined
-      autocomplete?: string | undefined
-    }[]
+    fields: readonly ProfileFieldView[]
+    /** The parts of the postal address; a group of their own. */
+    addressFields: readonly ProfileFieldView[]
+    /** What the deployment keeps besides. */
+    ownFields: readonly ProfileFieldView[]
     /** Where the address is changed; absent where there is no way to send mail. */
     emailUri?: string | undefined
     /** The same of the telephone number, and SMS. */
@@ -489,14 +492,63 @@ export type ProfileLocals = AccountPage &
     saved?: boolean | undefined
   }
 
-export type ProfileFieldName =
+/** Its words are in the locale under `claim`, or come with it. */
+export type ProfileFieldView = {
+  /** In the form; fields of several choices have one for each of `options`. */
+  name: string
+  claim?: StandardFieldName | AddressFieldName | undefined
+  title?: string | undefined
+  description?: string | undefined
+  control: 'text' | 'lines' | 'date' | 'number' | 'choice' | 'yes_no' | 'choices'
+  value: string
+  options?: readonly { value: string; name?: string; title: string; chosen: boolean }[] | undefined
+  required: boolean
+  problem?: ProfileProblem | undefined
+  /** The bound that was not kept. */
+  limit?: number | undefined
+  autocomplete?: string | undefined
+  inputMode?: 'numeric' | 'decimal' | 'email' | 'url' | undefined
+}
+
+export type ProfileProblem =
+  | 'required'
+  | 'invalid'
+  | 'too_short'
+  | 'too_long'
+  | 'too_small'
+  | 'too_large'
+  | 'number'
+  | 'date'
+  | 'email'
+  | 'uri'
+
+export type StandardFieldName =
   | 'name'
   | 'given_name'
+  | 'middle_name'
   | 'family_name'
   | 'nickname'
-  | 'website'
+  | 'gender'
   | 'birthdate'
+  | 'locale'
   | 'zoneinfo'
+  | 'website'
+  | 'profile'
+  | 'picture'
+
+export type AddressFieldName = 'street_address' | 'postal_code' | 'locality' | 'region' | 'country'
+
+/** Posts the fields; nothing but the proof where it is put off. */
+export type CompleteProfileLocals = Form & {
+  client: ClientView
+  fields: readonly ProfileFieldView[]
+  addressFields: readonly ProfileFieldView[]
+  error?: 'invalid' | undefined
+  /** Absent where something of it is needed. */
+  postponeAction?: string | undefined
+  cancelAction: string
+  cancelCsrf: string
+}
 
 /** Posts to addresses below /account/security, each form with `csrf`. */
 /** Posts nothing but the proof that it was this page. */

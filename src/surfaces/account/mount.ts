@@ -2,6 +2,7 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import type { Clock } from '../../core/clock.ts'
+import type { Profile } from '../../domain/accounts/profile/profile.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
 import type { Client } from '../../domain/clients/client.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
@@ -50,6 +51,8 @@ export type AccountDeps = {
   limits: SignInLimits
   rateLimits: RateLimits
   jobs: JobQueue
+  /** What the deployment keeps and asks of people. */
+  profile: Profile
   /** Days in which a deletion can be taken back; undefined where people do not delete accounts. */
   deletionGraceDays: number | undefined
   /** Whether there is a way to send mail. */

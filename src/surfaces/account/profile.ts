@@ -1,45 +1,27 @@
 import type { Context } from 'koa'
-import { z } from 'zod'
 import { accountViewOf } from '../../domain/accounts/account_view.ts'
-import { changeProfile, type ProfileChange } from '../../domain/accounts/change_profile.ts'
-import { standardClaims } from '../../domain/accounts/claims.ts'
-import type { ProfileFieldName } from '../../platform/templating/views.ts'
+import { changeProfile } from '../../domain/accounts/change_profile.ts'
+import type { Fault } from '../../domain/accounts/profile/attribute.ts'
+import { viewsOf } from '../../domain/accounts/profile/profile_field_views.ts'
+import {
+  namesOf,
+  ownFields,
+  readFields,
+  type Typed,
+  typedOf,
+} from '../../domain/accounts/profile/profile_fields.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { PROFILE_FORM_FIELDS, profileForm } from '../../web/profile_form.ts'
 import type { AccountDeps } from './mount.ts'
 import { checkCsrfOf, csrfOf, type Person, requireFresh } from './person.ts'
 
-/** The standard claims that people change themselves (OpenID Connect Core §5.1). */
+/** The standard claims that people change themselves, and the attributes of the deployment. */
 
-/** Each with the word under which browsers know it, where they do. */
-const FIELDS = {
-  name: 'name',
-  given_name: 'given-name',
-  family_name: 'family-name',
-  nickname: 'nickname',
-  website: 'url',
-  birthdate: 'bday',
-  zoneinfo: undefined,
-} as const satisfies Record<ProfileFieldName, string | undefined>
-
-const NAMES = Object.keys(FIELDS) as ProfileFieldName[]
-
-const typed = z.string().max(4_000)
-const profileForm = z.object({
-  csrf: z.string().max(200),
-  name: typed,
-  given_name: typed,
-  family_name: typed,
-  nickname: typed,
-  website: typed,
-  birthdate: typed,
-  zoneinfo: typed,
-})
-
-type State = { values: ProfileChange; faulty?: ReadonlySet<unknown>; saved?: boolean }
+type State = { typed: Typed; faults?: ReadonlyMap<string, Fault>; saved?: boolean }
 
 export async function showProfile(deps: AccountDeps, ctx: Context, person: Person): Promise<void> {
-  send(deps, ctx, person, { values: person.account.claims as ProfileChange })
+  send(deps, ctx, person, { typed: typedOf(ownFields(deps.profile), person.account) })
 }
 
 export async function changeOwnProfile(
@@ -47,29 +29,30 @@ export async function changeOwnProfile(
   ctx: Context,
   person: Person,
 ): Promise<void> {
-  const { csrf, ...fields } = parseForm(profileForm, await readForm(ctx))
+  const fields = ownFields(deps.profile)
+  const form = profileForm(namesOf(fields))
+  const { csrf, ...typed } = parseForm(form, await readForm(ctx, PROFILE_FORM_FIELDS))
   checkCsrfOf(deps, person, csrf)
   if (!(await requireFresh(deps, ctx, person, 'profile'))) return
-  const values: ProfileChange = Object.fromEntries(
-    NAMES.map((name) => [name, fields[name].trim() || undefined]),
-  )
-  const faulty = faultsOf(values)
-  if (faulty.size > 0) return send(deps, ctx, person, { values, faulty })
-  await changeProfile(deps, person.accountId, values, originOf(ctx))
-  send(deps, ctx, person, { values, saved: true })
-}
-
-function faultsOf(values: ProfileChange): Set<unknown> {
-  const { error } = standardClaims.safeParse(values)
-  return new Set(error?.issues.map(({ path }) => path[0]))
+  const { change, faults } = readFields(deps.profile, fields, typed, person.account.claims)
+  if (faults.size > 0) return send(deps, ctx, person, { typed, faults })
+  await changeProfile(deps, person.accountId, change, originOf(ctx))
+  send(deps, ctx, person, { typed, saved: true })
 }
 
 function send(
   deps: AccountDeps,
   ctx: Context,
   person: Person,
-  { values, faulty, saved }: State,
+  { typed, faults, saved }: State,
 ): void {
+  const look = { typed, locale: deps.pages.localeOf(ctx), ...(faults ? { faults } : {}) }
+  const fields = ownFields(deps.profile)
+  const of = (kind: string) =>
+    viewsOf(
+      fields.filter((field) => field.kind === kind),
+      look,
+    )
   const locals = {
     page: 'profile' as const,
     account: accountViewOf(person.account),
@@ -77,14 +60,11 @@ function send(
     emailUri: deps.sendsMail ? '/account/profile/email' : undefined,
     phoneUri: deps.sendsSms ? '/account/profile/phone' : undefined,
     csrf: csrfOf(deps, person),
-    fields: NAMES.map((name) => ({
-      claim: name,
-      value: values[name] ?? '',
-      faulty: faulty?.has(name),
-      autocomplete: FIELDS[name],
-    })),
+    fields: of('claim'),
+    addressFields: of('address'),
+    ownFields: of('attribute'),
     saved,
-    error: faulty && ('invalid' as const),
+    error: faults && ('invalid' as const),
   }
-  deps.pages.send(ctx, 'account/profile', locals, faulty ? 422 : 200)
+  deps.pages.send(ctx, 'account/profile', locals, faults ? 422 : 200)
 }

@@ -91,7 +91,7 @@ async function answerOf(
 ): Promise<Answer> {
   if (answer === 'deny') return { kind: 'denied' }
   const client = pending && (await deps.provider().Client.find(pending.clientId))
-  const granted = client && (await requestedOf(pending.params, client, deps.resourceServers))
+  const granted = client && (await requestedOf(pending.params, client, deps))
   return { kind: 'approved', granted }
 }
 
@@ -103,7 +103,7 @@ async function shownOf(
 ): Promise<Shown | undefined> {
   const client = await deps.provider().Client.find(clientId)
   if (!client) return undefined
-  const requested = await requestedOf(params, client, deps.resourceServers)
+  const requested = await requestedOf(params, client, deps)
   const asked = await askedOf(deps, requested, detailsOf(params), locale)
   const message = params['binding_message']
   return (

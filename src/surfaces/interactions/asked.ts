@@ -1,8 +1,10 @@
+import { wordsIn } from '../../domain/accounts/profile/attribute.ts'
+import { type Profile, scopeOfClaim } from '../../domain/accounts/profile/profile.ts'
 import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
 import type { Requested } from '../../domain/clients/consent.ts'
 import { showDetail } from '../../domain/clients/details_shown.ts'
 import { listAuthorizationDetailsTypes } from '../../domain/clients/resource_server_store.ts'
-import type { ConsentLocals } from '../../platform/templating/views.ts'
+import type { ConsentLocals, ScopeView } from '../../platform/templating/views.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** What is asked of a person, in words. */
@@ -18,7 +20,9 @@ export async function askedOf(
   const details = await shownDetails(deps, authorizationDetails, locale)
   return (
     details && {
-      scopes: scopesToName(requested).map((name) => ({ name })),
+      scopes: scopesToName(requested, deps.profile).map((name) =>
+        scopeViewOf(name, deps.profile, locale),
+      ),
       resources: await resourcesOf(deps, requested.resourceScopes),
       details,
     }
@@ -47,9 +51,19 @@ async function shownDetails(
   return readable.length === details.length ? readable : undefined
 }
 
+/** The words of a scope of the deployment's own are in its schema. */
+function scopeViewOf(name: string, { scopes }: Profile, locale: string): ScopeView {
+  const own = scopes.find((scope) => scope.name === name)
+  if (!own) return { name }
+  const description = wordsIn(own.descriptions, locale)
+  return { name, title: wordsIn(own.titles, locale), description }
+}
+
 /** A claim that is asked for by itself is told as the scope that would release it. */
-function scopesToName({ openidScopes, openidClaims }: Requested): string[] {
-  const ofClaims = openidClaims.map((name) => /^(email|phone|address)/.exec(name)?.[1] ?? 'profile')
+function scopesToName({ openidScopes, openidClaims }: Requested, profile: Profile): string[] {
+  const ofClaims = openidClaims.map(
+    (name) => scopeOfClaim(profile, name) ?? /^(email|phone|address)/.exec(name)?.[1] ?? 'profile',
+  )
   const all = [...new Set([...openidScopes, ...ofClaims])]
   return all.filter((name) => name !== 'openid' || all.length === 1)
 }

@@ -17,6 +17,7 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
     case 'second_factor':
     case 'enrol_factor':
     case 'accept_terms':
+    case 'complete_profile':
     case 'consent':
     case 'select_account':
       return seeOther(ctx, `/interaction/${interaction.uid}/${step}`)

@@ -2,6 +2,10 @@ import type { Context } from 'koa'
 import type Provider from 'oidc-provider'
 import { type Client as EngineClient, errors, type Grant } from 'oidc-provider'
 import { epochSeconds } from '../../core/clock.ts'
+import type { Account } from '../../domain/accounts/account.ts'
+import { findAccountById } from '../../domain/accounts/account_store.ts'
+import type { Field } from '../../domain/accounts/profile/profile_fields.ts'
+import { asksForProfile, missingFields } from '../../domain/authentication/ask_profile.ts'
 import type { Attempt } from '../../domain/authentication/attempt_store.ts'
 import { findAttempt } from '../../domain/authentication/attempt_store.ts'
 import { completeSignIn } from '../../domain/authentication/complete_sign_in.ts'
@@ -40,8 +44,12 @@ export type Interaction = {
   proven: Proven | undefined
   /** Whose sign-up waits for its code, where nobody has proven anything yet. */
   signUp: PendingSignUp | undefined
+  /** Who is signed in, and what is to be asked of them; undefined where nobody is asked anything. */
+  person: AskedPerson | undefined
   next: NextStep
 }
+
+export type AskedPerson = { account: Account; missing: Field[] }
 
 export type EngineInteraction = Awaited<ReturnType<Provider['interactionDetails']>> & {
   save(ttlS: number): Promise<unknown>
@@ -69,7 +77,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
   if (!client) throw new InteractionLost(uid)
   const attempt = await findAttempt(deps.db, deps.keyring, uid, deps.clock.now())
   const accountId = attempt?.accountId ?? details.session?.accountId
-  const requested = await requestedOf(details.params, client, deps.resourceServers)
+  const requested = await requestedOf(details.params, client, deps)
   const missing = accountId
     ? await missingOf(deps, { accountId, client, requested, details })
     : undefined
@@ -78,6 +86,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
   const proven = await provenBefore(deps, details, attempt)
   const factors = proven && (await factorState(deps, ctx, { proven, details, client }))
   const signUp = attempt ? undefined : await pendingSignUp(deps, details)
+  const person = await askedPerson(deps, client, accountId)
   const next = nextStep({
     prompt: { name: details.prompt.name as 'login', reasons: details.prompt.reasons },
     attempt,
@@ -85,6 +94,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     signUpPending: signUp !== undefined,
     sessionAccountId: details.session?.accountId,
     termsMissing: await lacksAcceptance(deps.db, deps.terms, accountId),
+    profileMissing: person !== undefined && person.missing.length > 0,
     consentMissing: asksAnew || authorizationDetails.length > 0,
     firstParty: isFirstParty(client),
   })
@@ -99,6 +109,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     authorizationDetails,
     proven,
     signUp,
+    person,
     next,
   }
 }
@@ -110,6 +121,17 @@ async function pendingSignUp(
 ): Promise<PendingSignUp | undefined> {
   if (!deps.signUp.open || prompt.name === 'consent') return undefined
   return await findPendingSignUp(deps, uid)
+}
+
+/** Where nobody is asked for anything it costs nothing. */
+async function askedPerson(
+  { db, clock, profile, isOwnClient }: InteractionDeps,
+  { clientId }: EngineClient,
+  accountId: string | undefined,
+): Promise<AskedPerson | undefined> {
+  if (!accountId || !asksForProfile(profile) || isOwnClient(clientId)) return undefined
+  const account = await findAccountById(db, accountId)
+  return account && { account, missing: missingFields(profile, account, clock.now()) }
 }
 
 /** The `login_hint` of the request, where it can be shown. */

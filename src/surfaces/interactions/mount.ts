@@ -5,6 +5,7 @@ import type Provider from 'oidc-provider'
 import type { Client } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
 import type { EndAccess } from '../../domain/accounts/account.ts'
+import type { Profile } from '../../domain/accounts/profile/profile.ts'
 import type { LegacyMigration } from '../../domain/authentication/migrate_legacy_account.ts'
 import type { SignInRisk } from '../../domain/authentication/risk/risk.ts'
 import type { MfaPolicy } from '../../domain/authentication/second_factor.ts'
@@ -28,6 +29,7 @@ import { allowOpener } from '../../web/security_headers.ts'
 import { showTerms, submitTerms } from './accept_terms.ts'
 import { type ApprovalsPage, answerApproval, showApprovals } from './approvals.ts'
 import { cancel } from './cancel.ts'
+import { postponeProfileStep, showProfileStep, submitProfileStep } from './complete_profile.ts'
 import { showConfirmation, submitConfirmation } from './confirm_sign_in.ts'
 import { allowConsent, showConsent } from './consent.ts'
 import { dispatch } from './dispatch.ts'
@@ -81,6 +83,10 @@ export type InteractionDeps = {
   signUp: SignUpPolicy
   /** What people accept before they go on; undefined where there is nothing. */
   terms: Terms | undefined
+  /** What the deployment keeps and asks of people. */
+  profile: Profile
+  /** Whether it is the account pages that somebody signs in to. */
+  isOwnClient(clientId: string): boolean
   /** Whether a forgotten password can be set anew: it takes a way to send mail. */
   recovery: boolean
   /** Whether a code from a mail, or an SMS, signs in instead of a password. */
@@ -174,6 +180,17 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.post('reset_factors_submit', '/reset_factors', form(submitFactorLink))
   router.get('interaction_accept_terms', at('accept_terms'), page(showTerms))
   router.post('interaction_accept_terms_submit', at('accept_terms'), form(submitTerms))
+  router.get('interaction_complete_profile', at('complete_profile'), page(showProfileStep))
+  router.post(
+    'interaction_complete_profile_submit',
+    at('complete_profile'),
+    form(submitProfileStep),
+  )
+  router.post(
+    'interaction_complete_profile_postpone',
+    at('complete_profile/postpone'),
+    form(postponeProfileStep),
+  )
   router.get('interaction_consent', at('consent'), page(showConsent))
   router.post('interaction_consent_submit', at('consent'), form(allowConsent))
   router.get('interaction_select_account', at('select_account'), page(showAccounts))

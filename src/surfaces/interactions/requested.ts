@@ -1,4 +1,5 @@
 import type { Client as EngineClient } from 'oidc-provider'
+import type { Profile } from '../../domain/accounts/profile/profile.ts'
 import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
 import type { Requested } from '../../domain/clients/consent.ts'
 import { OPENID_SCOPES } from '../../domain/clients/openid_scopes.ts'
@@ -6,6 +7,7 @@ import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 
 /** What an authorization request asks a person to allow, read from its stored parameters. */
 
+type Deps = { resourceServers: Lookup; profile: Pick<Profile, 'scopes'> }
 type Lookup = { find(identifier: string): Promise<ResourceServer | undefined> }
 
 /** Facts about the sign-in itself: told, never asked about. */
@@ -14,13 +16,15 @@ const NEVER_ASKED = new Set(['sub', 'sid', 'auth_time', 'acr', 'amr', 'iss'])
 export async function requestedOf(
   params: Record<string, unknown>,
   client: EngineClient,
-  resourceServers: Lookup,
+  { resourceServers, profile }: Deps,
 ): Promise<Requested> {
   const scopes = [...new Set(String(params['scope'] ?? '').split(' '))].filter(
     (name) => name !== '',
   )
   return {
-    openidScopes: scopes.filter((name) => OPENID_SCOPES.has(name)),
+    openidScopes: scopes.filter(
+      (name) => OPENID_SCOPES.has(name) || profile.scopes.some((own) => own.name === name),
+    ),
     openidClaims: claimNames(params['claims']).filter((name) => !NEVER_ASKED.has(name)),
     resourceScopes: Object.fromEntries(
       await Promise.all(

@@ -1,6 +1,13 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { unreachable } from '../../core/errors.ts'
+import type { Fault } from '../../domain/accounts/profile/attribute.ts'
+import { viewsOf } from '../../domain/accounts/profile/profile_field_views.ts'
+import {
+  readFields,
+  signUpFields,
+  type Typed,
+} from '../../domain/accounts/profile/profile_fields.ts'
 import {
   beginSignUp,
   completeSignUp,
@@ -11,6 +18,7 @@ import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { PROFILE_FORM_FIELDS } from '../../web/profile_form.ts'
 import { allowOwnScripts } from '../../web/security_headers.ts'
 import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
 import { openCodeLink } from './code_link.ts'
@@ -21,13 +29,16 @@ import type { InteractionDeps } from './mount.ts'
 
 /** Making an account on the way: the same pages and words whether the address has one or not. */
 
-const signUpForm = z.object({
-  csrf: z.string().max(200),
-  email: z.string().max(400).default(''),
-  name: z.string().max(400).default(''),
-  password: z.string().max(4096).default(''),
-  terms: z.string().max(100).optional(),
-})
+const signUpForm = z
+  .object({
+    csrf: z.string().max(200),
+    email: z.string().max(400).default(''),
+    name: z.string().max(400).default(''),
+    password: z.string().max(4096).default(''),
+    terms: z.string().max(100).optional(),
+  })
+  // What the deployment asks besides: `readFields` knows which of the other fields are any.
+  .catchall(z.string().max(4_000))
 
 const codeForm = z.object({ csrf: z.string().max(200), code: z.string().max(40).default('') })
 const csrfForm = z.object({ csrf: z.string().max(200) })
@@ -35,7 +46,7 @@ const csrfForm = z.object({ csrf: z.string().max(200) })
 type SignUpFilled = Pick<
   Views['interactions/sign_up'],
   'email' | 'name' | 'termsAccepted' | 'error' | 'password'
->
+> & { typed?: Typed; faults?: ReadonlyMap<string, Fault> }
 
 export async function showSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
@@ -47,21 +58,28 @@ export async function showSignUp(deps: InteractionDeps, ctx: Context): Promise<v
 
 export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
-  const form = parseForm(signUpForm, await readForm(ctx))
+  const form = parseForm(signUpForm, await readForm(ctx, PROFILE_FORM_FIELDS))
   checkForm(deps, interaction, bindingsOf(interaction), form.csrf)
   const filled = {
     email: form.email.slice(0, 320),
     name: form.name.slice(0, 320),
     termsAccepted: form.terms === deps.terms?.version,
+    typed: form as Typed,
   }
   if (form.email.trim() === '' || form.password === '') {
     return sendSignUp(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
+  }
+  const { change, faults } = readFields(deps.profile, signUpFields(deps.profile), filled.typed)
+  if (faults.size > 0) {
+    const problem = { ...filled, error: 'invalid_fields' as const, faults }
+    return sendSignUp(deps, ctx, interaction, problem, 422)
   }
   if (!(await mayAskForCode(deps, ctx))) {
     return sendSignUp(deps, ctx, interaction, { ...filled, error: 'too_many_attempts' }, 429)
   }
   const result = await beginSignUp(deps, {
     ...form,
+    attributes: change.attributes,
     locale: deps.pages.localeOf(ctx),
     interactionUid: interaction.uid,
     clientId: interaction.client.clientId,
@@ -138,6 +156,8 @@ function sendSignUp(
     termsAccepted,
     error,
     password,
+    typed = {},
+    faults = new Map(),
   }: Omit<SignUpFilled, 'password'> & { password?: PasswordProblem },
   status = 200,
 ): void {
@@ -154,6 +174,11 @@ function sendSignUp(
     termsAccepted,
     email,
     name,
+    fields: viewsOf(signUpFields(deps.profile), {
+      typed,
+      faults,
+      locale: deps.pages.localeOf(ctx),
+    }),
     error,
     password,
   }

@@ -1,3 +1,5 @@
+import type { Profile } from '../../domain/accounts/profile/profile.ts'
+
 /** Which claims each scope releases (OpenID Connect Core §5.4). */
 export const CLAIMS_BY_SCOPE = {
   openid: ['sub'],
@@ -26,3 +28,14 @@ export const CLAIMS_BY_SCOPE = {
   iss: null,
   sid: null,
 } as const
+
+/** With the claims of the deployment's own, and the scopes it made for them. */
+export function claimsByScope({ attributes, scopes }: Profile): Record<string, unknown> {
+  const released = (scope: string) =>
+    attributes.flatMap(({ claim }) => (claim?.scope === scope ? [claim.name] : []))
+  return {
+    ...CLAIMS_BY_SCOPE,
+    profile: [...CLAIMS_BY_SCOPE.profile, ...released('profile')],
+    ...Object.fromEntries(scopes.map(({ name }) => [name, released(name)])),
+  }
+}

@@ -1,3 +1,4 @@
+import { isOwnScope } from '../../core/own_scope.ts'
 import type { Client } from '../../domain/clients/client.ts'
 import {
   CIBA_GRANT,
@@ -39,6 +40,7 @@ const KEPT_AS_HASH = 'kept as a hash'
 export function engineMetadata(
   client: Client | undefined,
   protocols: Config['protocols'],
+  ownScopes: ReadonlySet<string> = new Set(),
 ): Payload | undefined {
   if (client?.status !== 'active' || lacksProtection(client.metadata, protocols)) return undefined
   const method = client.metadata.token_endpoint_auth_method ?? 'client_secret_basic'
@@ -48,6 +50,7 @@ export function engineMetadata(
     response_types: client.metadata.response_types.filter(
       (type) => type === 'code' || protocols.legacyClients,
     ),
+    ...scopeOf(client.metadata.scope, ownScopes),
     client_id: client.clientId,
     client_name: client.name,
     first_party: client.firstParty,
@@ -55,6 +58,13 @@ export function engineMetadata(
     origin: client.origin,
     ...(method.startsWith('client_secret') ? { client_secret: KEPT_AS_HASH } : {}),
   } as Payload
+}
+
+/** A scope of the deployment's own goes with the schema that made it; the client does not. */
+function scopeOf(scope: string | undefined, ownScopes: ReadonlySet<string>) {
+  if (scope === undefined) return {}
+  const known = scope.split(' ').filter((name) => !isOwnScope(name) || ownScopes.has(name))
+  return { scope: known.join(' ') || 'openid' }
 }
 
 /** What members of the metadata promise, and what it depends on. */

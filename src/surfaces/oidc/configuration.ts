@@ -5,7 +5,7 @@ import {
   KEY_ENCRYPTION_ALGS,
   RESPONSE_TYPES,
 } from '../../domain/clients/client_metadata.ts'
-import { CLAIMS_BY_SCOPE } from './claims.ts'
+import { claimsByScope } from './claims.ts'
 import { createAssertionPolicy } from './client_authentication.ts'
 import { EXTRA_CLIENT_METADATA } from './client_metadata.ts'
 import type { ProviderDeps } from './create_provider.ts'
@@ -55,7 +55,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
     assertJwtClientAuthClaimsAndHeader: createAssertionPolicy(clock),
-    claims: CLAIMS_BY_SCOPE as unknown as NonNullable<Configuration['claims']>,
+    claims: claimsByScope(deps.profile) as NonNullable<Configuration['claims']>,
     clientAuthMethods: [
       'client_secret_basic',
       'client_secret_post',
@@ -116,7 +116,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     features: engineFeatures(deps),
     fetch: deps.fetch as never,
     fetchResponseBodyLimits: { jwks_uri: 65_536, sector_identifier_uri: 65_536 },
-    findAccount: createFindAccount(db),
+    findAccount: createFindAccount(deps),
     interactions: {
       policy: createInteractionPolicy({ db, terms: termsOf(config) }),
       url: (_ctx, interaction) => `${INTERACTION_PATH}/${interaction.uid}`,

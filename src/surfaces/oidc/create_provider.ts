@@ -1,5 +1,6 @@
 import Provider, { type Adapter } from 'oidc-provider'
 import type { Clock } from '../../core/clock.ts'
+import type { Profile } from '../../domain/accounts/profile/profile.ts'
 import type { OwnedDetailsType } from '../../domain/clients/authorization_details.ts'
 import type { ClientCache } from '../../domain/clients/client_cache.ts'
 import type { RateLimits } from '../../domain/security/rate_limit.ts'
@@ -40,6 +41,8 @@ export type ProviderDeps = {
   clients: ClientCache
   resourceServers: ResourceServerLookup
   limits: RateLimits
+  /** What the deployment keeps and asks of people. */
+  profile: Profile
   pages: Pages
   locales: readonly string[]
   adapterFactory: (model: string) => Adapter

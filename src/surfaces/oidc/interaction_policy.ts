@@ -1,6 +1,8 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import { lacksAcceptance, type Terms } from '../../domain/authentication/terms.ts'
 import type { Db } from '../../platform/persistence/db.ts'
+import type { KnownAccount } from './find_account.ts'
+import { isOwnClient } from './own_client.ts'
 import { needsStepUp, reportRequestedAcr } from './step_up.ts'
 
 /**
@@ -51,6 +53,15 @@ export function createInteractionPolicy({ db, terms }: { db: Db; terms: Terms | 
   )
   consentChecks.add(
     new interactionPolicy.Check(
+      'profile_incomplete',
+      'the End-User has yet to complete the profile',
+      'interaction_required',
+      lacksProfile,
+    ),
+    1,
+  )
+  consentChecks.add(
+    new interactionPolicy.Check(
       'details_asked',
       'authorization_details were requested',
       'consent_required',
@@ -75,6 +86,12 @@ export function createInteractionPolicy({ db, terms }: { db: Db; terms: Terms | 
       ),
     )
   return policy
+}
+
+/** On the way to the account pages nobody is asked: what is missing is filled in there. */
+function lacksProfile({ oidc }: KoaContextWithOIDC): boolean {
+  if (isOwnClient(oidc.client?.clientId)) return false
+  return (oidc.account as KnownAccount | undefined)?.lacksProfile() === true
 }
 
 /** What was allowed to a client_id that is an address was allowed to what stood there at that time. */

@@ -16,6 +16,10 @@ import { ACCOUNT_RETURN_PATH, APPROVALS_PATH, PATHS } from './paths.ts'
  */
 const OWN_CLIENT_ID = 'authcore-account'
 
+export function isOwnClient(clientId: string | undefined): boolean {
+  return clientId === OWN_CLIENT_ID
+}
+
 export function ownClients({ server, brand }: Config): NonNullable<Configuration['clients']> {
   return [
     {

@@ -6,6 +6,7 @@ import {
   importAccounts,
 } from '../../../src/domain/account_import/import_accounts.ts'
 import { findAccountByIdentifier } from '../../../src/domain/accounts/account_store.ts'
+import { loadProfile } from '../../../src/domain/accounts/profile/load_profile.ts'
 import { createPasswordHasher } from '../../../src/domain/credentials/password/password_hash.ts'
 import {
   findPassword,
@@ -23,6 +24,7 @@ import {
 } from '../domain_database.ts'
 
 const passwords = createPasswordHasher({ memoryKib: 1024, passes: 1, parallelism: 1 })
+const SCHEMA = new URL('../../../docs/examples/profile_schema.json', import.meta.url).pathname
 const SSHA = '{SSHA}NvEhBA/c17Lgg4e/s1UOvquClwsBwwLO'
 
 describe('domain/account_import', function () {
@@ -85,6 +87,7 @@ describe('domain/account_import', function () {
       phone: '+4930123456',
       phoneVerified: true,
       claims: { name: 'Ada Lovelace', address: { country: 'GB' } },
+      attributes: {},
       createdAt: new Date('2019-05-06T05:08:09Z'),
       updatedAt: clock.now(),
     })
@@ -105,6 +108,33 @@ describe('domain/account_import', function () {
     })
     expect(old).to.include({ status: 'disabled', emailVerified: false })
     expect(await findPassword(database.db, old!.id)).to.equal(undefined)
+  })
+
+  it('takes the attributes that the schema of the deployment knows, and no others', async () => {
+    const profile = await loadProfile({ signIn: { profileSchema: SCHEMA, profileAsk: [] } })
+    const file = fileOf([
+      { username: 'with.badge', attributes: { badge: 'AB-17', interests: ['maps'] } },
+      { username: 'without', attributes: {} },
+      { username: 'bad.badge', attributes: { badge: 'seventeen' } },
+      { username: 'bad.name', attributes: { colour: 'green' } },
+      { username: 'bad.list', attributes: ['AB-17'] },
+    ])
+    const result = await importAccounts({ ...deps(), profile }, file)
+    expect(result).to.include({ imported: 2, refused: 3 })
+    const found = await findAccountByIdentifier(database.db, {
+      kind: 'username',
+      canonical: 'with.badge',
+    })
+    expect(found!.attributes).to.deep.equal({ badge: 'AB-17', interests: ['maps'] })
+    const refusals = await listImportRefusals(database.db, file.digest, { after: 0, limit: 9 })
+    expect(refusals.map(({ line, reason }) => [line, reason])).to.deep.equal([
+      [3, 'attributes'],
+      [4, 'attributes'],
+      [5, 'malformed'],
+    ])
+    expect(JSON.stringify(refusals)).not.to.match(/seventeen|green/)
+    const none = await run([{ username: 'no.schema', attributes: { badge: 'AB-17' } }])
+    expect(none, 'where there is no schema').to.include({ imported: 0, refused: 1 })
   })
 
   it('reports what cannot be imported by line and reason, and never a value', async () => {

@@ -187,6 +187,7 @@ describe('domain/accounts/claims', () => {
     emailVerified: true,
     phoneVerified: true,
     claims: { name: 'Ada', sub: 'somebody else', phone_number: '+442071234567' },
+    attributes: {},
     createdAt: new Date(0),
     updatedAt: new Date(1_700_000_000_999),
   }
@@ -200,6 +201,16 @@ describe('domain/accounts/claims', () => {
       email: 'a@example.com',
       email_verified: true,
       updated_at: 1_700_000_000,
+    })
+  })
+
+  it('lets no claim of the deployment take the place of a standard one', () => {
+    const own = { sub: 'mallory', name: 'Eve', email: 'e@example.com', badge: 'AB-17' }
+    expect(claimsOf({ ...account, email: 'a@example.com' }, own)).to.include({
+      sub: account.id,
+      name: 'Ada',
+      email: 'a@example.com',
+      badge: 'AB-17',
     })
   })
 

@@ -99,6 +99,31 @@ describe('domain/authentication/next_step', () => {
         'accept_terms',
       ],
       [
+        'asks for what is missing in the profile after the terms',
+        { prompt: prompt('login'), attempt, termsMissing: true, profileMissing: true },
+        'accept_terms',
+      ],
+      [
+        'asks for what is missing in the profile before consent',
+        { prompt: prompt('login'), attempt, profileMissing: true, consentMissing: true },
+        'complete_profile',
+      ],
+      [
+        'asks for it on the way to the house, too, and of a session that stands',
+        {
+          prompt: prompt('consent'),
+          sessionAccountId: 'ada',
+          profileMissing: true,
+          firstParty: true,
+        },
+        'complete_profile',
+      ],
+      [
+        'asks nobody for a profile who has not proven anything',
+        { prompt: prompt('login'), sessionAccountId: 'ada', profileMissing: true },
+        'login',
+      ],
+      [
         'asks for the terms on the way to the house, too',
         { prompt: prompt('login'), attempt, termsMissing: true, firstParty: true },
         'accept_terms',

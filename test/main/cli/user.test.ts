@@ -6,6 +6,8 @@ import { createPasswordHasher } from '../../../src/domain/credentials/password/p
 import { temporaryFolder } from '../../support/leash.ts'
 import { type Deployment, deployment } from './run_cli.ts'
 
+const SCHEMA = new URL('../../../docs/examples/profile_schema.json', import.meta.url).pathname
+
 describe('authcore user', function () {
   this.timeout(120_000)
   let place: Deployment
@@ -218,5 +220,50 @@ describe('authcore user', function () {
       'auth.account.deleted',
     ])
     for (const { data } of rows) expect(data).to.deep.equal({ accountId: ada.id, by: 'cli' })
+  })
+
+  it('takes attributes of the schema, and changes them with the claims', async () => {
+    const env = { AUTHCORE_PROFILE_SCHEMA: SCHEMA }
+    const created = await place.run(
+      'user create --username hedy --claim nickname=Jo --claim address.country=GB --claim address.formatted=Leeds --attribute badge=AB-17 --attribute interests=maps,novels --attribute shelf_metres=2.5 --json',
+      { env },
+    )
+    expect(created.stderr).to.equal('')
+    expect(created.json()).to.deep.include({
+      attributes: { badge: 'AB-17', interests: ['maps', 'novels'], shelf_metres: 2.5 },
+    })
+    const updated = await place.run(
+      'user update hedy --claim nickname= --claim address.locality=Leeds --attribute badge=CD-18 --attribute interests= --attribute newsletter=true --json',
+      { env },
+    )
+    expect(updated.json()).to.deep.include({
+      claims: { address: { country: 'GB', locality: 'Leeds' } },
+      attributes: { badge: 'CD-18', shelf_metres: 2.5, newsletter: true },
+    })
+    const { rows } = await db.query(
+      `SELECT data FROM event_outbox WHERE type = 'auth.profile.changed' AND subject = $1`,
+      [created.json().id],
+    )
+    expect(rows).to.have.length(1)
+    expect(JSON.stringify(rows)).to.include('badge').and.not.include('CD-18')
+    const shown = await place.run('user show hedy', { env })
+    expect(shown.stdout).to.match(/attribute badge: +CD-18/)
+    for (const [line, options] of [
+      ['update hedy --attribute badge=seventeen', { env }],
+      ['update hedy --attribute colour=green', { env }],
+      ['update hedy --claim birthdate=soon', { env }],
+      ['update hedy --attribute badge=AB-17', {}],
+      ['create --username hela --attribute shelf_metres=many', { env }],
+    ] as const) {
+      const { code, json } = await place.run(`user ${line} --json`, options)
+      expect(code, line).to.equal(1)
+      expect(json().error.code, line).to.equal('invalid_input')
+    }
+    const bad = { AUTHCORE_PROFILE_SCHEMA: `${SCHEMA}.none` }
+    const { code, stderr } = await place.run('user update hedy --attribute badge=AB-17', {
+      env: bad,
+    })
+    expect(code).to.equal(1)
+    expect(stderr).to.include('AUTHCORE_PROFILE_SCHEMA')
   })
 })

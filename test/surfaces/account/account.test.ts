@@ -263,6 +263,50 @@ describe('The pages of an account', function () {
       expect(JSON.stringify(data)).not.to.include('Countess')
     })
 
+    it('has every standard claim that people change, the address among them', async () => {
+      const address = { formatted: '1 High Street\nLondon', locality: 'London' }
+      const ada = await addPerson(server, { claims: { address } })
+      const { mind, page } = await arrive(ada, '/profile')
+      for (const token of [
+        ...['name', 'given-name', 'additional-name', 'family-name', 'nickname', 'bday', 'language'],
+        ...['url', 'photo', 'street-address', 'postal-code', 'address-level2', 'country-name'],
+      ]) {
+        expect(page.body).to.include(`autocomplete="${token}"`)
+      }
+      const fields = {
+        middle_name: 'King',
+        gender: 'female',
+        locale: 'fr',
+        profile: 'https://example.com/ada',
+        picture: 'https://example.com/ada.jpg',
+      }
+      await submit(mind, page, '/profile', fields)
+      const { claims } = (await findAccountById(server.parts.db, ada.id))!
+      expect(claims).to.include(fields)
+      expect(claims['address'], 'nobody touched it').to.deep.equal(address)
+      const moved = {
+        address_street_address: '12 St James’s Square\r\nTop floor',
+        address_postal_code: 'SW1Y 4JH',
+        address_country: 'GB',
+      }
+      await submit(mind, page, '/profile', { ...fields, ...moved })
+      expect((await findAccountById(server.parts.db, ada.id))!.claims['address']).to.deep.equal({
+        street_address: '12 St James’s Square\nTop floor',
+        postal_code: 'SW1Y 4JH',
+        locality: 'London',
+        country: 'GB',
+      })
+      const events = await eventsOf(server, 'auth.profile.changed')
+      const last = events.filter(({ subject }) => subject === ada.id).at(-1)!
+      expect((last.data as { fields: string[] }).fields).to.deep.equal(['address'])
+      expect(JSON.stringify(last)).not.to.include('Square')
+      const none = { address_locality: '', address_country: '', address_postal_code: '' }
+      await submit(mind, page, '/profile', { ...fields, ...none })
+      expect((await findAccountById(server.parts.db, ada.id))!.claims).not.to.have.property(
+        'address',
+      )
+    })
+
     it('marks what is not acceptable, keeps what was typed, and takes no half of a form', async () => {
       const ada = await addPerson(server, { claims: { name: 'Ada' } })
       const { mind, page } = await arrive(ada, '/profile')

@@ -14,6 +14,20 @@ function isCountry(code: string): boolean {
   return new Intl.DisplayNames('en', { type: 'region', fallback: 'none' }).of(code) !== undefined
 }
 
+/** The standard claims that a person changes themselves; `src/domain/accounts/profile` has their fields. */
+const ASKABLE =
+  /^(name|given_name|middle_name|family_name|nickname|gender|birthdate|locale|zoneinfo|website|profile|picture|address)(\?)?$/
+
+const askedClaim = z.string().transform((text, ctx) => {
+  const [, claim, optional] = ASKABLE.exec(text) ?? []
+  if (claim !== undefined) return { claim, required: optional === undefined }
+  ctx.addIssue({
+    code: 'custom',
+    message: 'must be a standard claim that people change, such as given_name, or birthdate?',
+  })
+  return z.NEVER
+})
+
 /** What people have to prove. */
 export const signInSection = z.strictObject({
   mfa: setting(
@@ -71,6 +85,15 @@ export const signInSection = z.strictObject({
       doc: 'Their version, such as `2026-11`. With another one everybody is asked again.',
     },
   ),
+  profileSchema: setting(z.string().min(1).optional(), {
+    env: 'AUTHCORE_PROFILE_SCHEMA',
+    doc: 'A file with a JSON Schema (2020-12) of what is kept of people beside the standard claims: see docs/ACCOUNT.md.',
+    defaultDoc: 'the standard claims only',
+  }),
+  profileAsk: setting(list(askedClaim).default([]), {
+    env: 'AUTHCORE_PROFILE_ASK',
+    doc: 'Standard claims that people are asked for after the sign-in where they are missing, such as `given_name,family_name,birthdate?`; one with a question mark can be put off.',
+  }),
   accountDeletion: setting(z.enum(['self', 'operator']).default('self'), {
     env: 'AUTHCORE_ACCOUNT_DELETION',
     doc: 'Who deletes accounts: people their own (`self`), or an operator only.',

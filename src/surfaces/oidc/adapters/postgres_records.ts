@@ -62,6 +62,7 @@ const ACCOUNT = `CASE WHEN a.id IS NULL THEN NULL ELSE json_build_object(
     'id', a.id, 'status', a.status, 'username', a.username, 'email', a.email,
     'emailVerified', a.email_verified, 'phone', a.phone,
     'phoneVerified', a.phone_verified, 'claims', a.claims,
+    'attributes', a.attributes, 'profilePostponedAt', a.profile_postponed_at,
     'createdAt', a.created_at, 'updatedAt', a.updated_at) END AS account`
 
 const SESSIONS = `(SELECT json_agg(json_build_object(

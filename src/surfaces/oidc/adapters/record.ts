@@ -28,6 +28,8 @@ export type AccountBesideRecord = {
   phone: string | null
   phoneVerified: boolean
   claims: Record<string, unknown>
+  attributes: Record<string, unknown>
+  profilePostponedAt: string | null
   createdAt: string
   updatedAt: string
 }
