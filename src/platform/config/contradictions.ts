@@ -130,6 +130,12 @@ const RULES: readonly Rule[] = [
       remedy: 'Set it to the https address of the terms.',
     },
   (c) =>
+    duplicates(c.signIn.profileAsk.map(({ claim }) => claim)) && {
+      key: 'AUTHCORE_PROFILE_ASK',
+      problem: 'names a claim twice',
+      remedy: 'Name each claim once, with a question mark where it can be put off.',
+    },
+  (c) =>
     duplicates((c.security.encryptionKeys ?? []).map(({ id }) => id)) && {
       key: 'AUTHCORE_ENCRYPTION_KEYS',
       problem: 'names two keys by the same id',

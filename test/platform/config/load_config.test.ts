@@ -171,6 +171,14 @@ describe('platform/config', () => {
     }
   })
 
+  it('takes the claims that people are asked for, each once, and no others', () => {
+    const ask = (AUTHCORE_PROFILE_ASK: string) => faultsOf({ AUTHCORE_PROFILE_ASK })
+    expect(ask('given_name, birthdate?, address')).to.deep.equal({})
+    for (const text of ['email', 'phone_number', 'given_name??', 'badge', 'name,name?']) {
+      expect(ask(text), text).to.have.all.keys('AUTHCORE_PROFILE_ASK')
+    }
+  })
+
   it('refuses weak keys and one key for two purposes', () => {
     const weak = Buffer.alloc(32, 7).toString('base64')
     expect(faultsOf({ AUTHCORE_HASH_KEY: weak })['AUTHCORE_HASH_KEY']).to.match(/weak/)
