@@ -151,6 +151,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     terms: termsOf(config),
     isOwnClient,
     recovery: channelsOf(config).size > 0,
+    signInPage: config.signIn.page,
     emailSignIn: config.signIn.email !== 'off' && channelsOf(config).has('email'),
     smsSignIn: config.signIn.smsSignIn !== 'off' && channelsOf(config).has('sms'),
     sendsSms: channelsOf(config).has('sms'),

@@ -62,6 +62,7 @@ export async function startWorld(): Promise<World> {
   const strict = await startAuthCore({
     env: {
       AUTHCORE_SIGN_UP: 'open',
+      AUTHCORE_SIGN_IN_PAGE: 'identifier_first',
       AUTHCORE_TERMS_URI: 'https://lantern.example/terms',
       AUTHCORE_TERMS_VERSION: '2026-11',
       AUTHCORE_RISK_NEW_DEVICE: 'factor',
@@ -314,7 +315,15 @@ async function termsPages(
   await page.locator('#problem').waitFor()
   await look(page, 'sign_up_terms_refused')
   await page.locator('#sign-in-instead').click()
-  await fillInLogin(page, await addPerson(strict))
+  const person = await addPerson(strict)
+  await page.locator('#next').waitFor()
+  await look(page, 'identifier')
+  await page.locator('#login').fill(person.email)
+  await page.locator('#next').click()
+  await page.locator('#switch').waitFor()
+  await look(page, 'password')
+  await page.locator('#password').fill(person.password)
+  await page.locator('#sign-in').click()
   await page.locator('#accept-terms').waitFor()
   await look(page, 'terms')
   await page.locator('#cancel').click()

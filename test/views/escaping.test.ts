@@ -22,6 +22,7 @@ const LINKED = new Set<ViewName>([
   'interactions/recovery_codes',
   'account/email',
   'account/phone',
+  'interactions/password',
   'interactions/email_sign_in',
   'interactions/email_code',
   'interactions/confirm_sign_in',

@@ -157,8 +157,14 @@ describe('errors on the sign-in page', () => {
   })
 
   it('never write a password back', () => {
-    for (const locals of Object.values(samples['interactions/login'].states)) {
+    const states = Object.values(samples['interactions/login'].states)
+    for (const locals of states.filter(({ identifierOnly }) => !identifierOnly)) {
       expect(input(renderPage('interactions/login', locals), 'password')).not.to.contain('value=')
+    }
+    for (const locals of Object.values(samples['interactions/password'].states)) {
+      const html = renderPage('interactions/password', locals)
+      expect(input(html, 'password')).not.to.contain('value=')
+      expect(input(html, 'login')).to.contain('readonly')
     }
   })
 })

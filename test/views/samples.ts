@@ -27,6 +27,14 @@ const xsrfForm = { action: 'https://login.example.com/device', xsrf: 'xsrf-token
 const restart = 'restart-token-1'
 
 const login = { ...form, client: bare, login: '', cancelAction: '/interaction/u1/abort' }
+const passwordPage = {
+  ...form,
+  client: bare,
+  login: 'amira@example.com',
+  switchUri: '/interaction/u1/login',
+  cancelAction: '/interaction/u1/abort',
+  cancelCsrf: 'csrf-token-2',
+}
 const consent = {
   ...form,
   client: bare,
@@ -241,6 +249,8 @@ export const samples: Samples = {
         restart,
       },
       passkey: { ...login, client, passkey: askedPasskey },
+      identifier_only: { ...login, client, passkey: askedPasskey, identifierOnly: true },
+      missing_name: { ...login, identifierOnly: true, error: 'missing_login' },
       passkey_refused: { ...login, passkey: askedPasskey, error: 'passkey_refused' },
       refused: { ...login, client, login: 'amira@example.com', error: 'invalid_credentials' },
       refused_empty: { ...login, error: 'invalid_credentials' },
@@ -251,6 +261,16 @@ export const samples: Samples = {
       throttled_h: { ...login, error: 'too_many_attempts', retryAfterS: 7200 },
       throttled: { ...login, error: 'too_many_attempts' },
       long: { ...login, client: { name: longName }, login: longEmail },
+    },
+  },
+  'interactions/password': {
+    minimal: passwordPage,
+    states: {
+      full: { ...passwordPage, client, forgotUri: '/x', emailUri: '/x', restart },
+      refused: { ...passwordPage, error: 'invalid_credentials' },
+      missing_password: { ...passwordPage, error: 'missing_password' },
+      throttled: { ...passwordPage, error: 'too_many_attempts', retryAfterS: 300 },
+      long: { ...passwordPage, client: { name: longName }, login: longEmail },
     },
   },
   'interactions/terms': {

@@ -8,6 +8,7 @@ import type { SafeHtml } from './safe_html.ts'
  */
 export type Views = {
   'interactions/login': LoginLocals
+  'interactions/password': PasswordLocals
   'interactions/sign_up': SignUpLocals
   'interactions/verify_email': VerifyEmailLocals
   'interactions/verify_elsewhere': VerifyElsewhereLocals
@@ -99,10 +100,13 @@ export type LoginLocals = Form & {
   error?:
     | 'invalid_credentials'
     | 'missing_fields'
+    | 'missing_login'
     | 'too_many_attempts'
     | 'passkey_refused'
     | undefined
   passkey?: PasskeyView | undefined
+  /** The password is asked for on the next page. */
+  identifierOnly?: boolean | undefined
   retryAfterS?: number | undefined
   /** Posting here gives up and returns to the client. */
   cancelAction: string
@@ -110,6 +114,25 @@ export type LoginLocals = Form & {
   signUpUri?: string | undefined
   forgotUri?: string | undefined
   /** Where one signs in by a mail. */
+  emailUri?: string | undefined
+  /** The same where an SMS will do as well. */
+  codesUri?: string | undefined
+  /** A telephone number is a name to sign in with here. */
+  withPhone?: true | undefined
+}
+
+/** Posts `password`. */
+export type PasswordLocals = Form & {
+  client: ClientView
+  /** Whom it is about, as it was typed on the page before. */
+  login: string
+  /** Where somebody else is named. */
+  switchUri: string
+  error?: 'invalid_credentials' | 'missing_password' | 'too_many_attempts' | undefined
+  retryAfterS?: number | undefined
+  cancelAction: string
+  cancelCsrf: string
+  forgotUri?: string | undefined
   emailUri?: string | undefined
   /** The same where an SMS will do as well. */
   codesUri?: string | undefined

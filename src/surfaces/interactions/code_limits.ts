@@ -10,6 +10,16 @@ export function offersCodes({ emailSignIn, smsSignIn }: InteractionDeps): boolea
   return emailSignIn || smsSignIn
 }
 
+/** Where that way begins, named by what the codes come by. */
+export function waysByCode(
+  deps: InteractionDeps,
+  uid: string,
+): { emailUri?: string; codesUri?: string } {
+  const uri = `/interaction/${uid}/email_sign_in`
+  if (deps.smsSignIn) return { codesUri: uri }
+  return deps.emailSignIn ? { emailUri: uri } : {}
+}
+
 /** Codes by mail or SMS that one address may ask for; what one mailbox gets is limited where it is sent. */
 export async function mayAskForCode(deps: InteractionDeps, ctx: Context): Promise<boolean> {
   return (await consumeOfAddress(deps.rateLimits, 'code_ip', originOf(ctx).ip)).allowed

@@ -9,6 +9,7 @@ import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { keptIdentifier } from './chosen_identifier.ts'
 import { assertMayTryCode, mayAskForCode, offersCodes } from './code_limits.ts'
 import { openCodeLink } from './code_link.ts'
 import { goOn, seeOther } from './dispatch.ts'
@@ -95,7 +96,7 @@ function sendAsk(
     ...commonOf(deps, interaction),
     action: `/interaction/${interaction.uid}/email_sign_in`,
     withPhone: deps.sendsSms || undefined,
-    login: loginHint(interaction),
+    login: keptIdentifier(deps, ctx, interaction.uid)?.login ?? loginHint(interaction),
     error,
   }
   deps.pages.send(ctx, 'interactions/email_sign_in', locals, status)

@@ -7,6 +7,7 @@ import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowOwnScripts } from '../../web/security_headers.ts'
+import { keptIdentifier } from './chosen_identifier.ts'
 import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
 import { seeOther } from './dispatch.ts'
 import { forgetSession, type Interaction, loadInteraction, loginHint } from './interaction.ts'
@@ -100,7 +101,7 @@ function sendForgot(
     signInUri: `${path}/login`,
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
     withPhone: deps.sendsSms || undefined,
-    login: loginHint(interaction),
+    login: keptIdentifier(deps, ctx, interaction.uid)?.login ?? loginHint(interaction),
     error,
   }
   deps.pages.send(ctx, 'interactions/forgot_password', locals, status)

@@ -9,7 +9,7 @@ import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { askForPasskey } from './ask_passkey.ts'
-import { offersCodes } from './code_limits.ts'
+import { waysByCode } from './code_limits.ts'
 import { goOn } from './dispatch.ts'
 import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
 import { knownAccountsOf } from './known_device.ts'
@@ -25,6 +25,7 @@ const loginForm = z.object({
 })
 
 type Filled = Pick<Views['interactions/login'], 'login' | 'remember' | 'error' | 'retryAfterS'>
+type Refusal = { error: 'invalid_credentials' | 'too_many_attempts'; retryAfterS?: number }
 
 export async function showLogin(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
@@ -41,6 +42,19 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
   if (login.trim() === '' || password === '') {
     return await sendLogin(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
   }
+  await tryPassword(deps, ctx, interaction, { ...filled, password }, (problem, status) =>
+    sendLogin(deps, ctx, interaction, { ...filled, ...problem }, status),
+  )
+}
+
+/** @param again shows the page once more, with what was wrong */
+export async function tryPassword(
+  deps: InteractionDeps,
+  ctx: Context,
+  interaction: Interaction,
+  { login, password, remember }: { login: string; password: string; remember: boolean },
+  again: (problem: Refusal, status: number) => Promise<void>,
+): Promise<void> {
   const result = await signInWithPassword(deps, {
     identifier: login,
     password,
@@ -55,23 +69,11 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
       return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
     case 'refused':
       deps.onSignIn?.('failed')
-      return await sendLogin(
-        deps,
-        ctx,
-        interaction,
-        { ...filled, error: 'invalid_credentials' },
-        422,
-      )
+      return await again({ error: 'invalid_credentials' }, 422)
     case 'throttled':
       deps.onSignIn?.('throttled')
       ctx.set('Retry-After', String(Math.ceil(result.retryAfterS)))
-      return await sendLogin(
-        deps,
-        ctx,
-        interaction,
-        { ...filled, error: 'too_many_attempts', retryAfterS: result.retryAfterS },
-        429,
-      )
+      return await again({ error: 'too_many_attempts', retryAfterS: result.retryAfterS }, 429)
     default:
       unreachable(result)
   }
@@ -95,11 +97,10 @@ export async function sendLogin(
       action: `${path}/login`,
       cancelAction: `${path}/cancel`,
       signUpUri: deps.signUp.open ? `${path}/sign_up` : undefined,
-      [deps.smsSignIn ? 'codesUri' : 'emailUri']: offersCodes(deps)
-        ? `${path}/email_sign_in`
-        : undefined,
+      ...waysByCode(deps, uid),
       forgotUri: deps.recovery ? `${path}/forgot_password` : undefined,
       csrf: issueCsrf(csrfKey(deps), [interaction.uid]),
+      identifierOnly: deps.signInPage === 'identifier_first',
       passkey: options === undefined ? undefined : { options, action: `${path}/passkey` },
       withPhone: deps.sendsSms || undefined,
       login: login.slice(0, 320),

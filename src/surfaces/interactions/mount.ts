@@ -41,6 +41,7 @@ import {
 } from './email_sign_in.ts'
 import { confirmEnrolment, showEnrolment } from './enrol_factor.ts'
 import { showForgotPassword, submitForgotPassword, submitResetPassword } from './forgot_password.ts'
+import { showPassword, submitIdentifier, submitPassword } from './identifier_first.ts'
 import { InteractionLost } from './interaction.ts'
 import { showLogin, submitLogin } from './login.ts'
 import { showLost } from './lost.ts'
@@ -89,6 +90,8 @@ export type InteractionDeps = {
   isOwnClient(clientId: string): boolean
   /** Whether a forgotten password can be set anew: it takes a way to send mail. */
   recovery: boolean
+  /** Whether who it is and the password are asked for on one page or on two. */
+  signInPage: 'one_page' | 'identifier_first'
   /** Whether a code from a mail, or an SMS, signs in instead of a password. */
   emailSignIn: boolean
   smsSignIn: boolean
@@ -144,10 +147,13 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
       await handler(deps, ctx)
     })
 
+  const submitFirst = deps.signInPage === 'one_page' ? submitLogin : submitIdentifier
   const at = (step: string) => `/interaction/:uid/${step}`
   router.get('interaction', '/interaction/:uid', page(dispatch))
   router.get('interaction_login', at('login'), page(showLogin))
-  router.post('interaction_login_submit', at('login'), form(submitLogin))
+  router.post('interaction_login_submit', at('login'), form(submitFirst))
+  router.get('interaction_password', at('password'), page(showPassword))
+  router.post('interaction_password_submit', at('password'), form(submitPassword))
   router.post('interaction_passkey_submit', at('passkey'), form(submitPasskey))
   router.get('interaction_second_factor', at('second_factor'), page(showSecondFactor))
   router.post('interaction_second_factor_submit', at('second_factor'), form(submitSecondFactor))

@@ -37,6 +37,10 @@ export const signInSection = z.strictObject({
       doc: 'When a second factor is asked for: `never` (only where a client or a request asks for it with an `acr`), `when_enrolled` (of everybody who has one) or `required` (of everybody; who has none sets one up within the sign-in), or `phishing_resistant` (the same with a passkey or security key, which nothing else replaces).',
     },
   ),
+  page: setting(z.enum(['one_page', 'identifier_first']).default('one_page'), {
+    env: 'AUTHCORE_SIGN_IN_PAGE',
+    doc: 'Whether the sign-in asks for the name and the password on `one_page`, or for the name first and for the password on a page of its own (`identifier_first`).',
+  }),
   email: setting(z.enum(['off', 'code', 'link']).default('off'), {
     env: 'AUTHCORE_EMAIL_SIGN_IN',
     doc: 'Whether people may sign in by a mail instead of a password: with a `code` to type, or a `link` that fills it in. It is one factor. It needs a way to send mail.',
