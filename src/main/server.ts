@@ -147,7 +147,12 @@ export function createApp(parts: Parts, health: Health): Koa {
     legacy: legacySignIn(parts),
     phoneCountry: config.signIn.phoneCountry,
     rateLimits: parts.limits,
-    signUp: { open: config.signIn.signUp === 'open', domains: config.signIn.signUpDomains },
+    signUp: {
+      open: config.signIn.signUp === 'open',
+      byInvitation: config.signIn.signUp === 'invite',
+      domains: config.signIn.signUpDomains,
+    },
+    newcomerUri: signInUri(config, { path: ACCOUNT_RETURN_PATH, state: '', prompt: 'login' }),
     terms: termsOf(config),
     isOwnClient,
     recovery: channelsOf(config).size > 0,

@@ -1,5 +1,6 @@
 import type { EndAccess } from '../domain/accounts/account.ts'
 import { handleInactiveAccounts } from '../domain/accounts/inactive_accounts.ts'
+import { deleteOldInvitations } from '../domain/accounts/invitation_store.ts'
 import { deleteDueAccounts } from '../domain/accounts/schedule_deletion.ts'
 import { createAuditSink } from '../domain/audit/audit_trail.ts'
 import { deleteExpiredAttempts } from '../domain/authentication/attempt_store.ts'
@@ -40,6 +41,10 @@ import { mayTextOf } from './texting.ts'
 export type Worker = { stop(): Promise<void> }
 
 const BATCH = 1_000
+
+/** Operators look for a while who came by which. */
+const INVITATION_RETENTION_MS = 30 * 86_400_000
+const invitedBefore = (now: Date) => new Date(now.getTime() - INVITATION_RETENTION_MS)
 
 export async function startWorker(parts: Parts): Promise<Worker> {
   const { db, keyring, clock, log, recorder, jobs, runtime, config, metrics } = parts
@@ -88,6 +93,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       {
         name: 'registration_token',
         run: () => deleteExpiredRegistrationTokens(db, { now: clock.now(), limit: BATCH }),
+      },
+      {
+        name: 'invitation',
+        run: () => deleteOldInvitations(db, { before: invitedBefore(clock.now()), limit: BATCH }),
       },
       {
         name: 'account_deletion',

@@ -1,3 +1,4 @@
+import { issueInvitation } from '../../src/domain/accounts/invitation.ts'
 import { type AuthCore, startAuthCore } from '../support/authcore.ts'
 import { type SmtpSink, startSmtp } from '../support/smtp.ts'
 import { type ClientSite, startClientSite } from './client_site.ts'
@@ -57,6 +58,21 @@ describe('A newcomer in a browser', function () {
       await expectHeading(page, /^Welcome /)
     })
   }
+
+  test('comes by an invitation, without JavaScript', async (newVisitor) => {
+    const email = 'invited@example.test'
+    const { token } = await issueInvitation(server.parts, { email, lifeS: 3_600, by: 'test' })
+    const page = await newVisitor({ javaScriptEnabled: false })
+    await page.goto(`${server.issuer}/invitation?link=${token}`)
+    await expectHeading(page, 'You are invited')
+    await page.getByRole('button', { name: 'Create an account' }).click()
+    await expectHeading(page, 'Create your account')
+    await page.getByLabel('Password').fill(PASSWORD)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.getByLabel('Code from the email').fill((await mail.next(email)).code!)
+    await page.getByRole('button', { name: 'Confirm' }).click()
+    await page.locator('#nav-security').waitFor()
+  })
 
   test('finds the code filled in by the link of the mail', async (newVisitor) => {
     const email = 'link@example.test'

@@ -23,10 +23,11 @@ describe('docs/MESSAGES.md', () => {
   })
 
   it('has the caps as they are', () => {
-    const { stranger, application, owner } = CAPS
+    const { stranger, application, operator, owner } = CAPS
     expect(text.replace(/\s+/g, ' '))
       .to.contain(`${stranger.perHour} an hour and ${stranger.perDay} a day`)
       .and.to.contain(`${application.perHour} and ${application.perDay} of what an application`)
+      .and.to.contain(`${operator.perHour} and ${operator.perDay} of what an operator`)
       .and.to.contain(`${owner.perHour} and ${owner.perDay} of notices`)
   })
 })

@@ -173,6 +173,7 @@ const accountPasskey = {
   name: '',
 } as const
 
+const invitation = { ...form, link: 'token-1' }
 const signUp = { ...form, client: bare, email: '', name: '', minLength: 15 }
 const terms = { termsUri: 'https://login.example.com/terms', termsVersion: '2026-11' }
 const acceptTerms = {
@@ -249,6 +250,7 @@ export const samples: Samples = {
         restart,
       },
       passkey: { ...login, client, passkey: askedPasskey },
+      by_invitation: { ...login, byInvitation: true },
       identifier_only: { ...login, client, passkey: askedPasskey, identifierOnly: true },
       missing_name: { ...login, identifierOnly: true, error: 'missing_login' },
       passkey_refused: { ...login, passkey: askedPasskey, error: 'passkey_refused' },
@@ -435,6 +437,7 @@ export const samples: Samples = {
   'interactions/sign_up': {
     minimal: signUp,
     states: {
+      invited: { ...signUp, email: 'amira.haddad@example.com', emailFixed: true },
       full: { ...signUp, client, email: longEmail, name: longName, signInUri: '/x', restart },
       missing: { ...signUp, error: 'missing_fields' },
       unusable: { ...signUp, email: 'ada@', error: 'unusable_email' },
@@ -452,6 +455,10 @@ export const samples: Samples = {
       common: { ...signUp, password: { reason: 'common' } },
       breached: { ...signUp, password: { reason: 'breached' } },
     },
+  },
+  'interactions/invitation': {
+    minimal: invitation,
+    states: { full: { ...invitation, restart }, over: { ...invitation, over: true } },
   },
   'interactions/verify_email': {
     minimal: verifyEmail,

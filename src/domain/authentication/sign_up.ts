@@ -1,12 +1,18 @@
 import { z } from 'zod'
 import { shortened } from '../../core/text.ts'
-import { type Origin, signUpRefused, signUpRequested } from '../../platform/events/catalogue.ts'
+import {
+  invitationRefused,
+  type Origin,
+  signUpRefused,
+  signUpRequested,
+} from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import type { JobQueue } from '../../platform/jobs/queue.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import { conflictingIdentifier, createAccount } from '../accounts/create_account.ts'
 import { canonicalEmail, presentable } from '../accounts/identifier.ts'
+import { type Invitation, noteInvitationUse, useInvitation } from '../accounts/invitation.ts'
 import {
   boundHash,
   consumeCode,
@@ -29,8 +35,11 @@ import { acceptTerms, type Terms } from './terms.ts'
  * password behind at one.
  */
 
-/** Whose accounts may be made by the people themselves. `domains`: of these mail domains; empty is any. */
-export type SignUpPolicy = { open: boolean; domains: readonly string[] }
+/**
+ * Whose accounts may be made by the people themselves. `domains`: of these mail domains; empty is any.
+ * `byInvitation`: people are told that they need one, which counts whatever the policy is.
+ */
+export type SignUpPolicy = { open: boolean; byInvitation?: boolean; domains: readonly string[] }
 
 export type SignUpDeps = ProofDeps & {
   db: Db
@@ -54,6 +63,8 @@ const pendingSignUp = z.object({
   terms: z.string().optional(),
   interactionUid: z.string(),
   client: z.string(),
+  /** The invitation that is used up with it. */
+  invitationId: z.string().optional(),
 })
 export type PendingSignUp = z.output<typeof pendingSignUp>
 
@@ -70,6 +81,8 @@ export type SignUpInput = {
   interactionUid: string
   clientId: string
   clientName: string
+  /** One that still stands: its word counts more than the policy, and its address is the only one. */
+  invitation?: Invitation | undefined
   /** Words of the house that a password must not contain. */
   context: readonly string[]
   origin: Origin
@@ -85,14 +98,17 @@ const NAME_MAX = 100
 /** The same answer and the same work whether the address has an account or not. */
 export async function beginSignUp(deps: SignUpDeps, input: SignUpInput): Promise<SignUpBegun> {
   const { signUp, passwordPolicy } = deps
-  if (!signUp.open) return await refuse(deps, input, 'closed')
-  const canonical = canonicalEmail(input.email)
-  const email = presentable(input.email)
+  const { invitation } = input
+  if (!signUp.open && !invitation) return await refuse(deps, input, 'closed')
+  const typed = invitation?.email ?? input.email
+  const canonical = canonicalEmail(typed)
+  const email = presentable(typed)
   if (!canonical || !email) return { kind: 'refused', reason: 'unusable_email' }
   if (deps.terms && input.terms !== deps.terms.version) {
     return { kind: 'refused', reason: 'terms_not_accepted' }
   }
-  if (!isOfDomain(canonical, signUp.domains)) return await refuse(deps, input, 'other_domain')
+  if (!invitation && !isOfDomain(canonical, signUp.domains))
+    return await refuse(deps, input, 'other_domain')
   const context = [email, input.name, ...input.context]
   const verdict = await passwordPolicy.check(input.password, context)
   if (verdict.kind === 'refused') return { kind: 'weak_password', refusal: verdict }
@@ -130,6 +146,7 @@ async function store(
     ...(deps.terms ? { terms: deps.terms.version } : {}),
     interactionUid,
     client: input.clientName,
+    ...(input.invitation ? { invitationId: input.invitation.id } : {}),
   }
   await inTransaction(deps.db, async (tx) => {
     await sendCode(deps, tx, payload)
@@ -169,7 +186,11 @@ export async function resendSignUpCode(deps: SignUpDeps, pending: PendingSignUp)
   await inTransaction(deps.db, (tx) => sendCode(deps, tx, pending))
 }
 
-export type SignUpCompleted = { kind: 'signed_up'; accountId: string } | { kind: 'refused' }
+export type SignUpCompleted =
+  | { kind: 'signed_up'; accountId: string }
+  | { kind: 'refused' }
+  /** Its invitation was used, revoked or over meanwhile. */
+  | { kind: 'invitation_over' }
 
 /**
  * Makes the account and signs it in: its password was chosen a moment ago. An address that somebody
@@ -201,9 +222,13 @@ async function makeAccount(
 ): Promise<SignUpCompleted> {
   const { db, keyring } = deps
   const { interactionUid, clientId, stored, origin } = input
-  const { email, name, attributes, phc, locale, terms } = signUpOf(keyring, stored)
+  const { email, name, attributes, phc, locale, terms, invitationId } = signUpOf(keyring, stored)
   return await inTransaction(db, async (tx) => {
     if (!(await consumeCode(tx, stored))) return { kind: 'refused' }
+    if (invitationId && !(await useInvitation(deps, tx, invitationId))) {
+      await appendEvent(tx, invitationRefused({ invitationId, reason: 'over', ...origin }))
+      return { kind: 'invitation_over' }
+    }
     const claims = { locale, ...(name === undefined ? {} : { name }) }
     const account = {
       email,
@@ -214,6 +239,7 @@ async function makeAccount(
       by: 'sign_up',
     }
     const { id: accountId } = await createAccount(deps, account, tx)
+    if (invitationId) await noteInvitationUse(tx, { invitationId, accountId, origin })
     if (terms !== undefined) await acceptTerms(deps, { accountId, version: terms, origin }, tx)
     const base = { accountId, methods: [], remember: false, authenticatedAt: deps.clock.now() }
     await recordProof(deps, tx, { interactionUid, clientId, base, method: 'password', origin })

@@ -34,6 +34,8 @@ export const CAPS = {
   application: { perHour: 20, perDay: 60 },
   /** What somebody may cause who has proven another factor. */
   proven: { perHour: 10, perDay: 30 },
+  /** What an operator asks for, one by one. */
+  operator: { perHour: 10, perDay: 30 },
   /** What happened to one's own account. */
   owner: { perHour: 30, perDay: 100 },
 } as const satisfies Record<string, Cap>
@@ -109,6 +111,11 @@ export const KINDS = {
     secret: true,
     notes: ['secret', 'unasked'],
     lifetimeS: 15 * minute,
+  }),
+  invitation: kind('operator', {
+    fields: z.strictObject({ at: moment, link, client: words.optional() }),
+    secret: true,
+    notes: ['secret', 'unasked'],
   }),
   /** An application waits for the person's answer (CIBA). */
   approval_requested: kind('application', {

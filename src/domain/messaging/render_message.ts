@@ -29,6 +29,7 @@ type Deps = {
 /** Where this field is there, `message.<kind>.text_<field>` says it too. */
 const TOLD_IF_THERE: Partial<Record<MessageKind, string>> = {
   verify_email: 'client',
+  invitation: 'client',
   new_device: 'place',
   phone_changed: 'newPhoneMasked',
   unusual_sign_in: 'place',

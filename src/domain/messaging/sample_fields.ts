@@ -14,6 +14,7 @@ const SAMPLES: { readonly [K in MessageKind]: FieldsOf<K> } = {
   sign_in_code: { code },
   second_factor_code: { code },
   magic_link: { link },
+  invitation: { at, link, client: 'Lantern Books' },
   approval_requested: { client: 'Lantern Books', link },
   token_reuse: { client: 'Lantern Books' },
   new_device: { device: 'Firefox, Linux', place: 'Lisbon', at, link },

@@ -31,6 +31,11 @@ const GROUPS: readonly Group[] = [
     load: async () => (await import('./user.ts')).defineUserCommands,
   },
   {
+    name: 'invitation',
+    summary: 'the invitations to make an account',
+    load: async () => (await import('./invitation.ts')).defineInvitationCommands,
+  },
+  {
     name: 'keys',
     summary: 'the keys that sign tokens',
     load: async () => (await import('./keys.ts')).defineKeysCommands,

@@ -86,11 +86,11 @@ const RULES: readonly Rule[] = [
     },
   (c) =>
     production(c) &&
-    c.signIn.signUp === 'open' &&
+    (c.signIn.signUp === 'open' || c.signIn.signUp === 'invite') &&
     !c.demo.enabled &&
     c.messaging.smtpUrls.length === 0 && {
       key: 'AUTHCORE_SIGN_UP',
-      problem: 'is open, and there is no way to send the mail that proves an address',
+      problem: `is ${c.signIn.signUp}, and there is no way to send the mail that proves an address`,
       remedy: 'Set AUTHCORE_SMTP_URL, or close it.',
     },
   (c) =>

@@ -42,7 +42,7 @@ export type Config = {
     hashKey: Buffer
     cookieKeys: Buffer[]
   }
-  readonly signIn: Written['signIn'] & { signUp: 'closed' | 'open' }
+  readonly signIn: Written['signIn'] & { signUp: 'closed' | 'invite' | 'open' }
   readonly risk: Written['risk']
   readonly passwords: Written['passwords']
   readonly tokens: Written['tokens']

@@ -148,6 +148,19 @@ export const signUpRefused = defineEvent<AskedFact & { reason: string }>(
   'auth.sign_up.refused',
   () => undefined,
 )
+/** An operator's word that somebody may make an account. Whose address it is for is not kept. */
+type InvitationFact = { invitationId: string; by: string }
+const invitation = ({ invitationId }: { invitationId: string }) => invitationId
+export const invitationIssued = defineEvent<InvitationFact>('auth.invitation.issued', invitation)
+export const invitationRevoked = defineEvent<InvitationFact>('auth.invitation.revoked', invitation)
+export const invitationAccepted = defineEvent<{ accountId: string; invitationId: string } & Origin>(
+  'auth.invitation.accepted',
+  ({ accountId }) => accountId,
+)
+/** `reason`: unknown, used, revoked, expired; `over` where that came to be during the sign-up. */
+export const invitationRefused = defineEvent<
+  { invitationId?: string | undefined; reason: string } & Origin
+>('auth.invitation.refused', ({ invitationId }) => invitationId)
 export const passwordRecoveryRequested = defineEvent<AskedFact>(
   'auth.password_recovery.requested',
   () => undefined,

@@ -10,6 +10,7 @@ export type Views = {
   'interactions/login': LoginLocals
   'interactions/password': PasswordLocals
   'interactions/sign_up': SignUpLocals
+  'interactions/invitation': InvitationLocals
   'interactions/verify_email': VerifyEmailLocals
   'interactions/verify_elsewhere': VerifyElsewhereLocals
   'interactions/email_sign_in': EmailSignInLocals
@@ -110,6 +111,8 @@ export type LoginLocals = Form & {
   retryAfterS?: number | undefined
   /** Posting here gives up and returns to the client. */
   cancelAction: string
+  /** Accounts are made by invitation only. */
+  byInvitation?: boolean | undefined
   /** Where an account can be made; absent where that is not offered. */
   signUpUri?: string | undefined
   forgotUri?: string | undefined
@@ -167,6 +170,8 @@ export type SignUpLocals = Form &
   NewPassword & {
     client: ClientView
     email: string
+    /** An invitation names it. */
+    emailFixed?: boolean | undefined
     name: string
     error?:
       | 'missing_fields'
@@ -186,6 +191,9 @@ export type SignUpLocals = Form &
     termsAccepted?: boolean | undefined
     signInUri?: string | undefined
   }
+
+/** Posts `link`; with `over` there is nothing to post. */
+export type InvitationLocals = Form & { link: string; over?: boolean | undefined }
 
 /** Posts `code`; a new one is asked for at `resendAction`. */
 export type VerifyEmailLocals = Form & {

@@ -3,6 +3,7 @@ import { unreachable } from '../../core/errors.ts'
 import { authorizationUri, rememberRequest } from '../../web/remembered_request.ts'
 import { isPrivateUseUri } from '../../web/security_headers.ts'
 import { finish, type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
+import { hasInvitation } from './invitation_cookie.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** Sends the browser to the step that is due, or back to the engine when none is. */
@@ -12,6 +13,11 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
   const { step } = interaction.next
   switch (step) {
     case 'login':
+      // Somebody who was invited is about to make an account; the page leads to the sign-in, too.
+      return seeOther(
+        ctx,
+        `/interaction/${interaction.uid}/${hasInvitation(ctx) ? 'sign_up' : step}`,
+      )
     case 'verify_email':
     case 'confirm_sign_in':
     case 'second_factor':

@@ -18,6 +18,7 @@ import { isNothing, missingConsent, type Requested } from '../../domain/clients/
 import { findConsent } from '../../domain/clients/consent_store.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowNativeTarget } from '../../web/security_headers.ts'
+import { hasInvitation } from './invitation_cookie.ts'
 import { rememberDevice } from './known_device.ts'
 import type { InteractionDeps, SessionOfInteraction } from './mount.ts'
 import { factorState, provenBefore } from './proven.ts'
@@ -85,7 +86,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
   const asksAnew = missing !== undefined && !isNothing(missing)
   const proven = await provenBefore(deps, details, attempt)
   const factors = proven && (await factorState(deps, ctx, { proven, details, client }))
-  const signUp = attempt ? undefined : await pendingSignUp(deps, details)
+  const signUp = attempt ? undefined : await pendingSignUp(deps, ctx, details)
   const person = await askedPerson(deps, client, accountId)
   const next = nextStep({
     prompt: { name: details.prompt.name as 'login', reasons: details.prompt.reasons },
@@ -117,9 +118,10 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
 /** Somebody who is signed in and asked for consent has no use for it: one statement less. */
 async function pendingSignUp(
   deps: InteractionDeps,
+  ctx: Context,
   { uid, prompt }: EngineInteraction,
 ): Promise<PendingSignUp | undefined> {
-  if (!deps.signUp.open || prompt.name === 'consent') return undefined
+  if (!(deps.signUp.open || hasInvitation(ctx)) || prompt.name === 'consent') return undefined
   return await findPendingSignUp(deps, uid)
 }
 

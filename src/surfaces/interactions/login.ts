@@ -12,6 +12,7 @@ import { askForPasskey } from './ask_passkey.ts'
 import { waysByCode } from './code_limits.ts'
 import { goOn } from './dispatch.ts'
 import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
+import { hasInvitation } from './invitation_cookie.ts'
 import { knownAccountsOf } from './known_device.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -96,7 +97,8 @@ export async function sendLogin(
       client: clientViewOf(interaction.client),
       action: `${path}/login`,
       cancelAction: `${path}/cancel`,
-      signUpUri: deps.signUp.open ? `${path}/sign_up` : undefined,
+      signUpUri: deps.signUp.open || hasInvitation(ctx) ? `${path}/sign_up` : undefined,
+      byInvitation: deps.signUp.byInvitation,
       ...waysByCode(deps, uid),
       forgotUri: deps.recovery ? `${path}/forgot_password` : undefined,
       csrf: issueCsrf(csrfKey(deps), [interaction.uid]),

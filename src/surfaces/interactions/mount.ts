@@ -43,6 +43,7 @@ import { confirmEnrolment, showEnrolment } from './enrol_factor.ts'
 import { showForgotPassword, submitForgotPassword, submitResetPassword } from './forgot_password.ts'
 import { showPassword, submitIdentifier, submitPassword } from './identifier_first.ts'
 import { InteractionLost } from './interaction.ts'
+import { openInvitationLink, submitInvitation } from './invitation.ts'
 import { showLogin, submitLogin } from './login.ts'
 import { showLost } from './lost.ts'
 import {
@@ -82,6 +83,8 @@ export type InteractionDeps = {
   rateLimits: RateLimits
   /** Whether people make accounts themselves. */
   signUp: SignUpPolicy
+  /** Where somebody who was invited to no application in particular goes to sign in. */
+  newcomerUri: string
   /** What people accept before they go on; undefined where there is nothing. */
   terms: Terms | undefined
   /** What the deployment keeps and asks of people. */
@@ -184,6 +187,8 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.post('revert_email_submit', '/revert_email', form(submitRevertLink))
   router.get('reset_factors', '/reset_factors', page(openFactorLink))
   router.post('reset_factors_submit', '/reset_factors', form(submitFactorLink))
+  router.get('invitation', '/invitation', page(openInvitationLink))
+  router.post('invitation_submit', '/invitation', form(submitInvitation))
   router.get('interaction_accept_terms', at('accept_terms'), page(showTerms))
   router.post('interaction_accept_terms_submit', at('accept_terms'), form(submitTerms))
   router.get('interaction_complete_profile', at('complete_profile'), page(showProfileStep))

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { unreachable } from '../../core/errors.ts'
+import type { Invitation } from '../../domain/accounts/invitation.ts'
 import type { Fault } from '../../domain/accounts/profile/attribute.ts'
 import { viewsOf } from '../../domain/accounts/profile/profile_field_views.ts'
 import {
@@ -24,6 +25,8 @@ import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
 import { openCodeLink } from './code_link.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { type Interaction, loadInteraction, loginHint } from './interaction.ts'
+import { sendInvitationOver } from './invitation.ts'
+import { forgetInvitation, invitationOf } from './invitation_cookie.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -50,23 +53,28 @@ type SignUpFilled = Pick<
 
 export async function showSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
-  if (!deps.signUp.open || interaction.attempt) {
-    return seeOther(ctx, `/interaction/${interaction.uid}`)
+  const invitation = await invitationOf(deps, ctx)
+  if (interaction.attempt) return seeOther(ctx, `/interaction/${interaction.uid}`)
+  if (!invitation && !deps.signUp.open) {
+    return seeOther(ctx, `/interaction/${interaction.uid}/login`)
   }
-  sendSignUp(deps, ctx, interaction, { email: emailHint(interaction), name: '' })
+  const filled = { email: invitation?.email ?? emailHint(interaction), name: '', invitation }
+  sendSignUp(deps, ctx, interaction, filled)
 }
 
 export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   const form = parseForm(signUpForm, await readForm(ctx, PROFILE_FORM_FIELDS))
   checkForm(deps, interaction, bindingsOf(interaction), form.csrf)
+  const invitation = await invitationOf(deps, ctx)
   const filled = {
-    email: form.email.slice(0, 320),
+    invitation,
+    email: (invitation?.email ?? form.email).slice(0, 320),
     name: form.name.slice(0, 320),
     termsAccepted: form.terms === deps.terms?.version,
     typed: form as Typed,
   }
-  if (form.email.trim() === '' || form.password === '') {
+  if (filled.email.trim() === '' || form.password === '') {
     return sendSignUp(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
   }
   const { change, faults } = readFields(deps.profile, signUpFields(deps.profile), filled.typed)
@@ -85,6 +93,7 @@ export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise
     clientId: interaction.client.clientId,
     clientName: clientViewOf(interaction.client).name.slice(0, 200),
     context: [deps.brandName],
+    invitation,
     origin: originOf(ctx),
   })
   switch (result.kind) {
@@ -126,7 +135,12 @@ export async function submitVerifyEmail(deps: InteractionDeps, ctx: Context): Pr
   const { clientId } = client
   const origin = originOf(ctx)
   const result = await completeSignUp(deps, { interactionUid, clientId, code, origin })
+  if (result.kind === 'invitation_over') {
+    forgetInvitation(ctx)
+    return sendInvitationOver(deps, ctx)
+  }
   if (result.kind === 'signed_up') {
+    forgetInvitation(ctx)
     return goOn(deps, ctx, interaction, `/interaction/${interactionUid}`)
   }
   const error = code.trim() === '' ? 'missing_code' : 'wrong_code'
@@ -151,6 +165,7 @@ function sendSignUp(
   ctx: Context,
   interaction: Interaction,
   {
+    invitation,
     email,
     name,
     termsAccepted,
@@ -158,7 +173,10 @@ function sendSignUp(
     password,
     typed = {},
     faults = new Map(),
-  }: Omit<SignUpFilled, 'password'> & { password?: PasswordProblem },
+  }: Omit<SignUpFilled, 'password'> & {
+    invitation: Invitation | undefined
+    password?: PasswordProblem
+  },
   status = 200,
 ): void {
   const { uid, client } = interaction
@@ -173,6 +191,7 @@ function sendSignUp(
     termsVersion: deps.terms?.version,
     termsAccepted,
     email,
+    emailFixed: invitation?.email !== undefined,
     name,
     fields: viewsOf(signUpFields(deps.profile), {
       typed,

@@ -22,6 +22,10 @@ const SAMPLES: { [K in MessageKind]: FieldsOf<K>[] } = {
   sign_in_code: [{ code: '123456' }],
   second_factor_code: [{ code: '123456' }],
   magic_link: [{ link }],
+  invitation: [
+    { at, link },
+    { at, link, client: NASTY },
+  ],
   approval_requested: [{ client: 'Lantern' }, { client: NASTY, link }],
   token_reuse: [{ client: NASTY }],
   new_device: [

@@ -64,9 +64,9 @@ export const signInSection = z.strictObject({
       defaultDoc: 'all numbers begin with `+`',
     },
   ),
-  signUp: setting(z.enum(['closed', 'open']).optional(), {
+  signUp: setting(z.enum(['closed', 'invite', 'open']).optional(), {
     env: 'AUTHCORE_SIGN_UP',
-    doc: 'Whether people make accounts themselves, with an address that they prove by a code. It needs a way to send mail.',
+    doc: 'Whether people make accounts themselves, with an address that they prove by a code: everybody (`open`), who has an invitation (`invite`), or nobody (`closed`). An invitation of an operator counts in each of them; with `invite` the sign-in page says where one comes from. It needs a way to send mail.',
     defaultDoc: '`open` with the demonstration, otherwise `closed`',
   }),
   signUpDomains: setting(list(mailDomain).default([]), {
