@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { findAccountByIdentifier } from '../../src/domain/accounts/account_store.ts'
 import { issueInvitation, revokeInvitation } from '../../src/domain/accounts/invitation.ts'
-import { query } from '../../src/platform/persistence/db.ts'
+import { collectPersonalData } from '../../src/domain/personal_data/collect_personal_data.ts'
+import { inTransaction, query } from '../../src/platform/persistence/db.ts'
 import { type AuthCore, addClient, startAuthCore } from '../support/authcore.ts'
 import { textOf } from '../support/forms.ts'
 import { type Browser, browser, type Reply } from '../support/http.ts'
@@ -49,6 +50,10 @@ for (const signUp of ['closed', 'invite', 'open']) {
     const accept = async (mind: Browser, token: string) =>
       await submit(mind, await openLink(mind, token))
     const codeTo = async (email: string) => (await mail.next(email)).code!
+    const collect = (accountId: string) =>
+      inTransaction(server.parts.db, (tx) =>
+        collectPersonalData(tx, { accountId, keyring: server.parts.keyring, now: new Date() }),
+      )
     const accountOf = (canonical: string) =>
       findAccountByIdentifier(server.parts.db, { kind: 'email', canonical })
 
@@ -71,6 +76,8 @@ for (const signUp of ['closed', 'invite', 'open']) {
         invitation.id,
       ])
       expect(row).to.deep.equal({ used_by: account!.id })
+      const file = await collect(account!.id)
+      expect(file.invitation).to.include({ email: written, created_by: 'test' })
       const [event] = await eventsEver(server, 'auth.invitation.accepted')
       expect(event).to.deep.include({ subject: account!.id })
       expect((await accept(browser(), token)).status, 'a second time').to.equal(422)

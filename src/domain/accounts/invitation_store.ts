@@ -93,6 +93,19 @@ export async function revokeWaitingInvitation(tx: Db, id: string, now: Date): Pr
   return row !== undefined
 }
 
+/** The one by which an account was made. */
+export async function findInvitationUsedBy(
+  db: Db,
+  accountId: string,
+): Promise<Invitation | undefined> {
+  const row = await queryOne<InvitationRow>(
+    db,
+    `SELECT ${COLUMNS} FROM invitation WHERE used_by = $1`,
+    [accountId],
+  )
+  return row && invitationFromRow(row)
+}
+
 /** The newest first. */
 export async function listInvitations(db: Db): Promise<Invitation[]> {
   const rows = await query<InvitationRow>(

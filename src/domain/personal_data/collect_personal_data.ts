@@ -2,6 +2,8 @@ import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Transaction } from '../../platform/persistence/db.ts'
 import type { Account } from '../accounts/account.ts'
 import { findLastSignIn, getAccountById } from '../accounts/account_store.ts'
+import type { Invitation } from '../accounts/invitation.ts'
+import { findInvitationUsedBy } from '../accounts/invitation_store.ts'
 import { type EntryOfSubject, listNewestEntriesOfSubject } from '../audit/audit_entry_store.ts'
 import { findClient } from '../clients/client_store.ts'
 import type { Consent } from '../clients/consent.ts'
@@ -42,6 +44,7 @@ export async function collectPersonalData(
   const account = await getAccountById(tx, accountId)
   const lastSignIn = await findLastSignIn(tx, accountId)
   const password = await findPassword(tx, accountId)
+  const invitation = await findInvitationUsedBy(tx, accountId)
   const codes = await findRecoveryCodeSet(tx, accountId)
   const asked = { subject: accountId, limit: EVENTS_MAX + 1 }
   const events = await listNewestEntriesOfSubject({ db: tx, keyring }, asked)
@@ -49,6 +52,7 @@ export async function collectPersonalData(
   return {
     exported_at: now,
     account: { ...accountPart(account), last_signed_in_at: lastSignIn ?? null },
+    invitation: invitation ? invitationPart(invitation) : null,
     password: password ? { changed_at: password.changedAt } : null,
     passkeys: (await listWebAuthnCredentials(tx, accountId)).map(passkeyPart),
     authenticators: (await listConfirmedTotps(tx, accountId)).map(authenticatorPart),
@@ -78,6 +82,15 @@ function accountPart(account: Account) {
     profile_postponed_at: account.profilePostponedAt ?? null,
     created_at: account.createdAt,
     updated_at: account.updatedAt,
+  }
+}
+
+function invitationPart({ email, createdBy, createdAt, usedAt }: Invitation) {
+  return {
+    email: email ?? null,
+    created_by: createdBy,
+    created_at: createdAt,
+    used_at: usedAt ?? null,
   }
 }
 
