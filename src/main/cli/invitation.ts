@@ -10,6 +10,7 @@ import { getClient } from '../../domain/clients/client_store.ts'
 import { channelsOf } from '../../domain/messaging/channels.ts'
 import { queueMessage } from '../../domain/messaging/queue_message.ts'
 import { createJobQueue } from '../../platform/jobs/queue.ts'
+import type { Transaction } from '../../platform/persistence/db.ts'
 import { LOCALES } from '../../platform/templating/i18n.ts'
 import type { CliCommand } from './cli_command.ts'
 import { BY, type Workplace, withDatabase } from './command_database.ts'
@@ -21,6 +22,7 @@ import { fields, table } from './text.ts'
 
 const WEEK_S = 7 * 86_400
 
+type Issued = { invitation: Invitation; token: string }
 type CreateOptions = { email?: string; client?: string; expires: number; locale: string }
 
 export function defineInvitationCommands(group: CliCommand): void {
@@ -75,22 +77,26 @@ async function create(place: Workplace, options: CreateOptions): Promise<Answer>
   // It is never started: it adds the job within the transaction, and a worker does it.
   const jobs = createJobQueue({ db, log: { warn() {}, error() {} } })
   const linkOf = (token: string) => `${config.server.issuer}/invitation?link=${token}`
-  const issued = await issueInvitation(
+  const alsoIn = async (tx: Transaction, { invitation, token }: Issued): Promise<void> => {
+    if (invitation.email === undefined) return
+    await queueMessage({ ...deps, jobs }, tx, {
+      kind: 'invitation',
+      recipient: invitation.email,
+      locale,
+      fields: {
+        at: invitation.expiresAt.toISOString(),
+        link: linkOf(token),
+        ...(client ? { client } : {}),
+      },
+      expiresAt: invitation.expiresAt,
+    })
+  }
+  const { invitation, token } = await issueInvitation(
     deps,
     { email, clientId, lifeS, by: BY },
-    async (tx, { invitation, token }) => {
-      if (invitation.email === undefined) return
-      const at = invitation.expiresAt.toISOString()
-      await queueMessage({ ...deps, jobs }, tx, {
-        kind: 'invitation',
-        recipient: invitation.email,
-        locale,
-        fields: { at, link: linkOf(token), ...(client ? { client } : {}) },
-        expiresAt: invitation.expiresAt,
-      })
-    },
-  ).finally(() => jobs.stop(false))
-  const { invitation, token } = issued
+    alsoIn,
+  )
+  await jobs.stop(false)
   const link = linkOf(token)
   return {
     data: { ...dataOf(invitation), link },
