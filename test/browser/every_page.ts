@@ -210,6 +210,16 @@ async function inboxPages({ server }: World, page: Page, look: Look): Promise<vo
     .click()
   await page.locator('#message-text').waitFor()
   await look(page, 'dev_message')
+  await page.goto(`${issuer}/dev/inbox`)
+  await page.locator('#previews').click()
+  await page.locator('#kinds').waitFor()
+  await look(page, 'dev_previews')
+  await page.goto(`${issuer}/dev/messages/new_device`)
+  await page.frameLocator('iframe').locator('a').first().waitFor()
+  await look(page, 'dev_preview')
+  await page.locator('#channel-sms').click()
+  await page.locator('#channel-sms[aria-current]').waitFor()
+  await look(page, 'dev_preview_sms')
 }
 
 /** Ends at the client, signed in. */

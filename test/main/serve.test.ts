@@ -53,6 +53,9 @@ describe('authcore serve', function () {
     })
     const authorize = `/authorize?client_id=demo-web&response_type=code&redirect_uri=http%3A%2F%2Flocalhost%3A5002%2Fcallback`
     expect((await probe(`http://127.0.0.1:${port}${authorize}`)).status).to.equal(400)
+    for (const path of ['/dev/inbox', '/dev/messages', '/dev/messages/magic_link']) {
+      expect((await probe(`http://127.0.0.1:${port}${path}`)).status, path).to.equal(404)
+    }
     server.signal('SIGTERM')
     expect(await server.ended).to.equal(0)
     expect(server.output()).not.to.contain('Password')

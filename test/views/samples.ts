@@ -1064,6 +1064,33 @@ export const samples: Samples = {
       },
     },
   },
+  'dev/previews': {
+    minimal: { kinds: [] },
+    states: { some: { kinds: [{ kind: 'verify_email', uri: '/dev/messages/verify_email' }] } },
+  },
+  'dev/preview': {
+    minimal: {
+      kind: 'verify_phone',
+      language: 'ar',
+      channels: [{ name: 'sms', uri: '/dev/messages/verify_phone/sms/ar', current: true }],
+      locales: [{ locale: 'ar', uri: '/dev/messages/verify_phone/sms/ar', current: true }],
+      lines: [[{ text: '123456' }]],
+    },
+    states: {
+      mail: {
+        kind: 'magic_link',
+        language: 'en',
+        channels: [{ name: 'email', uri: '/dev/messages/magic_link/email/en', current: true }],
+        locales: [
+          { locale: 'en', uri: '/dev/messages/magic_link/email/en', current: true },
+          { locale: 'de', uri: '/dev/messages/magic_link/email/de', current: false },
+        ],
+        subject: 'Your link',
+        lines: [[{ text: 'https://login.example.test/x', uri: 'https://login.example.test/x' }]],
+        htmlUri: '/dev/messages/magic_link/email/en/html',
+      },
+    },
+  },
   'home/index': {
     minimal: { issuer: 'https://login.example.com' },
     states: {

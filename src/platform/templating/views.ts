@@ -57,6 +57,8 @@ export type Views = {
   'home/index': HomeLocals
   'dev/inbox': InboxLocals
   'dev/message': InboxMessageLocals
+  'dev/previews': PreviewsLocals
+  'dev/preview': PreviewLocals
 }
 
 export type ViewName = keyof Views
@@ -825,6 +827,23 @@ export type InboxMessageLocals = InboxEntry & {
   lines?: readonly (readonly { text: string; uri?: string | undefined }[])[] | undefined
   htmlUri?: string | undefined
 }
+
+/** Every kind of message, and where each looks as it would be sent. */
+export type PreviewsLocals = { kinds: readonly { kind: string; uri: string }[] }
+
+/** One kind with sample fields, in the language and by the channel that the links choose. */
+export type PreviewLocals = {
+  kind: string
+  channels: readonly (PreviewChoice & { name: string })[]
+  locales: readonly (PreviewChoice & { locale: Locale })[]
+  /** The language of the message, which need not be the page's. */
+  language: Locale
+  subject?: string | undefined
+  lines: NonNullable<InboxMessageLocals['lines']>
+  htmlUri?: string | undefined
+}
+
+type PreviewChoice = { uri: string; current: boolean }
 
 /** A mail: one message in its language. What is optional is not shown where it is absent. */
 export type MailLocals = {

@@ -7,8 +7,9 @@ import type { RenderedMessage, RenderMessage } from '../../domain/messaging/rend
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import type { Pages } from '../../web/pages.ts'
-import { sendPage } from '../../web/render_view.ts'
+import { sendHtmlPart } from './html_part.ts'
 import { linesOf } from './lines.ts'
+import { mountPreviews } from './previews.ts'
 
 /**
  * The development inbox: every mail and SMS, also where it really went out, for whoever builds on
@@ -22,6 +23,7 @@ const EXCERPT = 160
 export type InboxDeps = { db: Db; keyring: Keyring; pages: Pages; render: RenderMessage }
 
 export function mountDevInbox(app: Koa, deps: InboxDeps): void {
+  mountPreviews(app, deps)
   app.use(async (ctx, next) => {
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return await next()
     if (ctx.path === DEV_INBOX_PATH) return await showList(deps, ctx)
@@ -32,7 +34,7 @@ export function mountDevInbox(app: Koa, deps: InboxDeps): void {
     const rendered = renderOf(deps, message)
     if (!html) return showMessage(deps, ctx, { message, rendered })
     if (rendered?.channel !== 'email') return await next()
-    return showHtml(ctx, rendered.html)
+    return sendHtmlPart(ctx, rendered.html)
   })
 }
 
@@ -56,22 +58,6 @@ function showMessage({ pages }: InboxDeps, ctx: Context, { message, rendered }: 
     htmlUri: rendered?.channel === 'email' ? `${uriOf(message)}/html` : undefined,
   })
 }
-
-/** The mail as a mail program shows it, apart from our origin; its links open as on a page of ours. */
-function showHtml(ctx: Context, html: string): void {
-  sendPage(ctx, html)
-  ctx.set('Content-Security-Policy', MAIL_POLICY)
-}
-
-const MAIL_POLICY = [
-  "default-src 'none'",
-  "style-src 'unsafe-inline'",
-  "img-src 'self' https: data:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  'sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation',
-].join('; ')
 
 /** Undefined where what it said is gone, or was written by another version. */
 function renderOf({ render }: InboxDeps, message: Message): RenderedMessage | undefined {
