@@ -8,7 +8,7 @@ import { createMessageRenderer, type RenderMessage } from '../domain/messaging/r
 import type { Request } from '../domain/messaging/transports/http_transport.ts'
 import { createInbox } from '../domain/messaging/transports/inbox.ts'
 import { createSmsHook } from '../domain/messaging/transports/sms_hook.ts'
-import { createSmtpTransport } from '../domain/messaging/transports/smtp.ts'
+import { createSmtpTransport, type WrittenHeader } from '../domain/messaging/transports/smtp.ts'
 import { createSns } from '../domain/messaging/transports/sns.ts'
 import type { Transport } from '../domain/messaging/transports/transport.ts'
 import { createTransports, type Transports } from '../domain/messaging/transports/transports.ts'
@@ -75,9 +75,16 @@ function mailTransports({ messaging, security }: MessagingConfig): Transport[] {
       from: mailFrom!,
       envelopeFrom,
       dkim,
+      headersOf: messaging.sendgridWebhookKey ? sendgridArguments : undefined,
       ca,
     }),
   )
+}
+
+/** SendGrid repeats these in each event about the mail. */
+function sendgridArguments(messageId: string): Record<string, WrittenHeader> {
+  const value = JSON.stringify({ unique_args: { authcore_message: messageId } })
+  return { 'X-SMTPAPI': { prepared: true, value } }
 }
 
 function dkimOf({ dkimDomain, dkimSelector, dkimKey }: MessagingConfig['messaging']) {

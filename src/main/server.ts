@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
+import { canonicalEmail } from '../domain/accounts/identifier.ts'
 import { termsOf } from '../domain/authentication/terms.ts'
 import { relyingPartyOf } from '../domain/credentials/webauthn/webauthn.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
@@ -12,7 +13,8 @@ import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
 import type { ApprovalsPage } from '../surfaces/interactions/approvals.ts'
 import { mountInteractions } from '../surfaces/interactions/mount.ts'
 import { mountMessageStatus } from '../surfaces/message_status/mount.ts'
-import { statusPath } from '../surfaces/message_status/paths.ts'
+import { STATUS_PATHS } from '../surfaces/message_status/paths.ts'
+import { createSnsKeys } from '../surfaces/message_status/sns_keys.ts'
 import {
   deleteCodesOfClient,
   deleteRecordsOfClient,
@@ -96,12 +98,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     cookieKeys: parts.cookieKeys,
     clientCertificates: clientCertificates(config),
     crossOriginPaths: new Set([PATHS.jwks, ...DISCOVERY_PATHS]),
-    machinePaths: new Set([
-      ...MACHINE_PATHS,
-      REGISTRATION_PATH,
-      statusPath('hook'),
-      statusPath('twilio'),
-    ]),
+    machinePaths: new Set([...MACHINE_PATHS, REGISTRATION_PATH, ...STATUS_PATHS]),
     unprefetchable: [INTERACTION_PATH],
     renderErrorPage: (ctx, { kind, referenceId, retryAfterS }) =>
       pages.html(ctx, 'errors/error', { kind: errorKind(kind), referenceId, retryAfterS }),
@@ -116,6 +113,12 @@ export function createApp(parts: Parts, health: Health): Koa {
     issuer,
     hookSecret: config.messaging.smsHookSecret,
     twilioAuthToken: config.messaging.twilioAuthToken,
+    sesTopicArn: config.messaging.sesTopicArn,
+    sendgridKey: config.messaging.sendgridWebhookKey,
+    mailgunSigningKey: config.messaging.mailgunSigningKey,
+    snsKeys: createSnsKeys({ request: parts.outbound.request, clock: parts.clock }),
+    request: parts.outbound.request,
+    canonicalEmail,
   })
   const { authorizationPost: posts, frontchannelLogout } = config.protocols
   const sessions = sessionEnder(parts)

@@ -1,4 +1,5 @@
 import type { EndAccess } from '../domain/accounts/account.ts'
+import { canonicalEmail } from '../domain/accounts/identifier.ts'
 import { handleInactiveAccounts } from '../domain/accounts/inactive_accounts.ts'
 import { deleteOldInvitations } from '../domain/accounts/invitation_store.ts'
 import { deleteDueAccounts } from '../domain/accounts/schedule_deletion.ts'
@@ -16,6 +17,8 @@ import { channelsOf } from '../domain/messaging/channels.ts'
 import { deleteOldMessages, oldestWaitingS } from '../domain/messaging/message_store.ts'
 import { createSecurityNotices } from '../domain/messaging/security_notices.ts'
 import { type SendDeps, sendMessage } from '../domain/messaging/send_message.ts'
+import { createAddressProofs } from '../domain/messaging/undeliverable.ts'
+import { deleteExpiredReportTokens } from '../domain/messaging/undeliverable_store.ts'
 import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
 import { createStuffingWatch } from '../domain/security/stuffing_watch.ts'
 import { deviceWordsOf } from '../domain/sessions/device_name.ts'
@@ -59,6 +62,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       : []),
     // What nobody would deliver is not written.
     ...(channelsOf(config).size > 0 ? [securityNoticesOf(parts)] : []),
+    ...(channelsOf(config).has('email') ? [createAddressProofs({ keyring })] : []),
   ]
   const relay = startRelay(db, sinks, log)
   const housekeeping = startHousekeeping({
@@ -109,6 +113,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         run: () => deleteOldMessages(db, { before: retained(parts), limit: BATCH }),
       },
       {
+        name: 'delivery_report_token',
+        run: () => deleteExpiredReportTokens(db, { now: clock.now(), limit: BATCH }),
+      },
+      {
         name: 'signing_key',
         run: async () => {
           await rotateDueSigningKeys({ db, keyring, clock }, rotationPolicy(config))
@@ -153,6 +161,7 @@ function securityNoticesOf(parts: Parts): EventSink {
 function sendingDeps({ renderMessage: render, metrics, config, ...parts }: Parts): SendDeps {
   return {
     ...parts,
+    canonicalEmail,
     render,
     keepFields: config.environment !== 'production',
     onOutcome: ({ kind, transport, outcome }) => metrics.message(kind, transport, outcome),

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { MessageToQueue } from '../../src/domain/messaging/queue_message.ts'
@@ -57,6 +58,22 @@ describe('a server with a mail server', function () {
     const html = await fetch(`${server.issuer}${path}/html`)
     expect(html.headers.get('content-security-policy')).to.match(/sandbox/)
     expect(await html.text()).to.contain('482913')
+  })
+
+  it('names the message to SendGrid where that tells what became of it, and to nobody else', async () => {
+    const mails = await smtp()
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+    const key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64')
+    const told = await start({ ...mails.env(), AUTHCORE_SENDGRID_WEBHOOK_KEY: key })
+    await verify(told, 'ada@example.test')
+    const { raw } = await mails.next('ada@example.test')
+    const [, id] = /^Message-ID: <([^@]+)@/m.exec(raw)!
+    const [, header] = /^X-SMTPAPI: (.*(?:\r\n .*)*)/im.exec(raw)!
+    expect(JSON.parse(header!.replaceAll('\r\n', ''))).to.deep.equal({
+      unique_args: { authcore_message: id },
+    })
+    await verify(await start(mails.env()), 'bob@example.test')
+    expect((await mails.next('bob@example.test')).raw).not.to.match(/X-SMTPAPI/i)
   })
 
   it('tries again what a mail server does not take now', async () => {

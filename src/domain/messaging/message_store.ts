@@ -234,7 +234,14 @@ export async function settleMessage(tx: Db, settled: Settlement): Promise<void> 
   )
 }
 
-export type Report = { id: string; transport: string; outcome: 'delivered' | 'bounced'; at: Date }
+export type Report = {
+  id: string
+  transport: string
+  /** Where the provider is one behind our transports: any message by this channel is meant. */
+  channel?: Channel | undefined
+  outcome: 'delivered' | 'bounced'
+  at: Date
+}
 export type Reported = Pick<Message, 'id' | 'kind' | 'channel' | 'accountId'>
 
 /** Undefined where this transport has no such message, or what became of it is known. */
@@ -242,9 +249,10 @@ export async function recordReport(tx: Db, report: Report): Promise<Reported | u
   const row = await queryOne<Pick<MessageRow, 'id' | 'kind' | 'channel' | 'account_id'>>(
     tx,
     `UPDATE message SET state = $3, settled_at = $4
-      WHERE id = $1 AND coalesce(transport, $2) = $2 AND state IN ('sending', 'sent')
+      WHERE id = $1 AND state IN ('sending', 'sent')
+        AND CASE WHEN $5::text IS NULL THEN coalesce(transport, $2) = $2 ELSE channel = $5 END
       RETURNING id, kind, channel, account_id`,
-    [report.id, report.transport, report.outcome, report.at],
+    [report.id, report.transport, report.outcome, report.at, report.channel ?? null],
   )
   return (
     row && {
@@ -254,6 +262,21 @@ export async function recordReport(tx: Db, report: Report): Promise<Reported | u
       accountId: row.account_id ?? undefined,
     }
   )
+}
+
+/** A mail of ours whose address is bad; undefined where it was told before. */
+export async function markUndeliverable(
+  tx: Transaction,
+  { id, at }: { id: string; at: Date },
+): Promise<(Omit<Reported, 'id'> & { recipient: string }) | undefined> {
+  const row = await queryOne<Pick<MessageRow, 'kind' | 'channel' | 'account_id' | 'recipient'>>(
+    tx,
+    `UPDATE message SET undeliverable_at = $2
+      WHERE id = $1 AND channel = 'email' AND undeliverable_at IS NULL
+      RETURNING kind, channel, account_id, recipient`,
+    [id, at],
+  )
+  return row && { ...row, accountId: row.account_id ?? undefined }
 }
 
 export async function findMessage(

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import { messageFailed, messageSent } from '../../platform/events/catalogue.ts'
+import { messageFailed, messageSent, messageSuppressed } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
@@ -9,6 +9,7 @@ import type { RenderMessage } from './render_message.ts'
 import { isAddress } from './transports/address.ts'
 import type { SendOutcome, Transport } from './transports/transport.ts'
 import type { Transports } from './transports/transports.ts'
+import { type Addresses, isSuppressed } from './undeliverable.ts'
 
 /**
  * Delivers one queued message. It is claimed in one statement, so that of several workers one sends
@@ -19,6 +20,7 @@ import type { Transports } from './transports/transports.ts'
 export type SendDeps = {
   db: Db
   keyring: Keyring
+  canonicalEmail: Addresses['canonicalEmail']
   clock: Clock
   render: RenderMessage
   transports: Transports
@@ -40,6 +42,7 @@ export async function sendMessage(
   const message = await claimMessage(deps.db, deps.keyring, { id: messageId, now })
   if (!message) return await waitForOther(deps, messageId)
   if (message.expired) return await fail(deps, message, 'expired')
+  if (await isSuppressed(deps, message)) return await fail(deps, message, 'suppressed')
   const { outcome, transport } = await offer(deps, message, signal)
   if (outcome.kind === 'accepted') return await markSent(deps, message, transport, outcome)
   if (outcome.kind === 'rejected' || last) {
@@ -117,17 +120,19 @@ async function markSent(
 async function fail(
   deps: SendDeps,
   message: Message,
-  state: 'failed' | 'expired',
+  end: 'failed' | 'expired' | 'suppressed',
   { transport, reason }: { transport?: string; reason?: string } = {},
 ): Promise<void> {
   const { id, kind, channel, accountId } = message
-  const failure = reason ?? state
+  const state: 'failed' | 'expired' = end === 'expired' ? end : 'failed'
+  const failure = reason ?? end
   deps.log.warn({ 'message.id': id, kind, transport, reason: failure }, 'a message was given up')
   await inTransaction(deps.db, async (tx) => {
     const change = { id, state, transport, failure, at: deps.clock.now() }
     await settleMessage(tx, { ...change, wipe: !deps.keepFields })
-    const facts = { messageId: id, kind, channel, accountId, reason: failure }
-    await appendEvent(tx, messageFailed(facts))
+    const about = { messageId: id, kind, channel, accountId }
+    const facts = { ...about, reason: failure }
+    await appendEvent(tx, end === 'suppressed' ? messageSuppressed(about) : messageFailed(facts))
   })
-  if (state === 'expired') deps.onOutcome({ kind, transport: 'none', outcome: 'expired' })
+  if (end !== 'failed') deps.onOutcome({ kind, transport: 'none', outcome: end })
 }

@@ -2,19 +2,21 @@ import { Argument, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../../core/clock.ts'
 import { DomainError } from '../../core/errors.ts'
 import { newId } from '../../core/ids.ts'
+import { canonicalEmail } from '../../domain/accounts/identifier.ts'
 import { type Channel, KINDS, type MessageKind } from '../../domain/messaging/kinds.ts'
 import { listMessageFacts } from '../../domain/messaging/message_store.ts'
 import type { RenderMessage } from '../../domain/messaging/render_message.ts'
 import { sampleFields } from '../../domain/messaging/sample_fields.ts'
 import { isAddress } from '../../domain/messaging/transports/address.ts'
 import type { Transport } from '../../domain/messaging/transports/transport.ts'
+import { allowAddress } from '../../domain/messaging/undeliverable.ts'
 import { loadConfig } from '../../platform/config/load_config.ts'
-import type { Db } from '../../platform/persistence/db.ts'
+import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import { LOCALES, type Locale } from '../../platform/templating/i18n.ts'
 import { messageRendererOf, rendererOf, transportsOf } from '../messaging.ts'
 import { outboundAtFirstUse } from '../outbound.ts'
 import type { CliCommand } from './cli_command.ts'
-import { withDatabase } from './command_database.ts'
+import { BY, type Workplace, withDatabase } from './command_database.ts'
 import type { Answer } from './output.ts'
 import { fields, table } from './text.ts'
 
@@ -43,6 +45,15 @@ export function defineMessageCommands(group: CliCommand): void {
     .addOption(channelOption())
     .examples('authcore message preview sign_in_code --locale ar')
     .answers(async ([kind], options: PreviewOptions) => preview(kind as MessageKind, options))
+  group
+    .command('allow')
+    .summary('write to an address again')
+    .description(
+      'Writes to an address again from which mail came back for good, or whose owner complained. Does nothing where nothing is kept back from it.',
+    )
+    .requiredOption('--to <address>', 'an e-mail address')
+    .examples('authcore message allow --to you@example.com')
+    .answers((_, { to }: { to: string }) => withDatabase((place) => allow(place, to)))
   group
     .command('test')
     .summary('send a test message')
@@ -87,6 +98,19 @@ async function list(db: Db, limit: number): Promise<Answer> {
       })),
     },
     text: table(heads, rows, 'There are no messages.'),
+  }
+}
+
+async function allow({ db, keyring }: Workplace, to: string): Promise<Answer> {
+  const canonical = canonicalEmail(to)
+  if (canonical === undefined) {
+    throw new DomainError('invalid_input', 'This is no e-mail address.')
+  }
+  const place = { keyring: keyring() }
+  const allowed = await inTransaction(db, (tx) => allowAddress(place, tx, { canonical, by: BY }))
+  return {
+    data: { allowed },
+    text: allowed ? 'Mail goes there again.' : 'Nothing was kept back from this address.',
   }
 }
 

@@ -335,6 +335,21 @@ export const messageBounced = defineEvent<MessageReport>(
   'auth.message.bounced',
   ({ accountId }) => accountId,
 )
+/** A provider told that the address of a message is not to be written to again. */
+export const messageAddressSuppressed = defineEvent<MessageReport & { reason: string }>(
+  'auth.message.address_suppressed',
+  ({ accountId }) => accountId,
+)
+/** One message was kept back from such an address. */
+export const messageSuppressed = defineEvent<MessageFact & { messageId: string }>(
+  'auth.message.suppressed',
+  ({ accountId }) => accountId,
+)
+/** It may be written to again: its owner has proven it, or an operator said so. */
+export const messageAddressAllowed = defineEvent<{ by: string; accountId?: string | undefined }>(
+  'auth.message.address_allowed',
+  ({ accountId }) => accountId,
+)
 /** Somebody told what became of a message, and was not the provider. */
 export const messageReportRefused = defineEvent<{ transport: string } & Origin>(
   'auth.message.report_refused',

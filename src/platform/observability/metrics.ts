@@ -138,7 +138,7 @@ function registerMessages(registers: Registry[]) {
     },
     messages: new Counter({
       name: 'authcore_messages_total',
-      help: 'Attempts to hand a message to a transport: accepted, rejected, unavailable or expired.',
+      help: 'Attempts to hand a message to a transport: accepted, rejected, unavailable, expired or suppressed.',
       labelNames: ['kind', 'transport', 'outcome'],
       registers,
     }),

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { isSignedByTwilio } from '../../domain/messaging/transports/twilio.ts'
-import type { SignedReport, StatusDeps } from './mount.ts'
+import type { StatusDeps } from './mount.ts'
+import type { SignedReport } from './report.ts'
 
 const OUTCOMES: Readonly<Record<string, SignedReport['outcome']>> = {
   delivered: 'delivered',
@@ -14,7 +15,7 @@ export function readTwilioReport(
   { twilioAuthToken, issuer }: StatusDeps,
   ctx: Context,
   body: string,
-): SignedReport | undefined {
+): SignedReport[] | undefined {
   const signature = ctx.get('X-Twilio-Signature')
   if (twilioAuthToken === undefined || signature === '') return undefined
   const fields = new URLSearchParams(body)
@@ -22,8 +23,6 @@ export function readTwilioReport(
   if (!isSignedByTwilio(twilioAuthToken, { uri, fields, signature })) return undefined
   const { message } = ctx.query
   const status = fields.get('MessageStatus') ?? ''
-  return {
-    messageId: typeof message === 'string' ? message : undefined,
-    outcome: Object.hasOwn(OUTCOMES, status) ? OUTCOMES[status] : undefined,
-  }
+  const outcome = Object.hasOwn(OUTCOMES, status) ? OUTCOMES[status] : undefined
+  return [{ messageId: typeof message === 'string' ? message : undefined, outcome }]
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { canonicalEmail } from '../../../src/domain/accounts/identifier.ts'
 import type { Channel } from '../../../src/domain/messaging/kinds.ts'
 import { findMessage, listMessages } from '../../../src/domain/messaging/message_store.ts'
 import { queueMessage } from '../../../src/domain/messaging/queue_message.ts'
@@ -58,6 +59,7 @@ describe('sending a message', () => {
     return {
       db: database.db,
       keyring,
+      canonicalEmail,
       clock,
       render,
       transports: createTransports(clock, transports),

@@ -2,7 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
 import { queueMessage } from '../../../src/domain/messaging/queue_message.ts'
+import { upsertUndeliverable } from '../../../src/domain/messaging/undeliverable_store.ts'
+import { loadConfig } from '../../../src/platform/config/load_config.ts'
+import { withSecrets } from '../../../src/platform/config/own_secrets.ts'
 import { createJobQueue } from '../../../src/platform/jobs/queue.ts'
+import { createKeyring } from '../../../src/platform/keys/keyring.ts'
 import { inTransaction, openDb } from '../../../src/platform/persistence/db.ts'
 import { keyring } from '../../domain/domain_database.ts'
 import { temporaryFolder } from '../../support/leash.ts'
@@ -77,6 +81,25 @@ describe('authcore message', function () {
       'AUTHCORE_SMS_TRANSPORTS',
     )
     expect((await place.run('message test --to nobody')).stderr).to.contain('neither')
+  })
+
+  it('writes to an address again, once, and knows what an address is', async () => {
+    const db = openDb({ connection: place.database.connection, poolMax: 2, timeoutMs: 5_000 })
+    const own = createKeyring(withSecrets(loadConfig(place.env)).security)
+    const kept = {
+      addressHash: own.hash('undeliverable_address', 'ada@example.test'),
+      reason: 'complaint',
+      transport: 'ses',
+      at: new Date(),
+    } as const
+    await inTransaction(db, (tx) => upsertUndeliverable(tx, kept))
+    await db.destroy()
+    const allow = (to: string) => place.run(`message allow --to ${to} --json`)
+    expect((await allow('Ada@Example.test')).json()).to.deep.equal({ allowed: true })
+    expect((await allow('ada@example.test')).json()).to.deep.equal({ allowed: false })
+    const bad = await place.run('message allow --to nobody')
+    expect(bad.code).to.equal(1)
+    expect(bad.stderr).to.contain('no e-mail address')
   })
 
   it('lists messages and what became of them, and not what they say', async () => {

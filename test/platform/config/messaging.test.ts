@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { expect } from 'chai'
 import { ConfigError } from '../../../src/platform/config/config_error.ts'
 import { effectiveConfig } from '../../../src/platform/config/describe_config.ts'
@@ -83,6 +84,23 @@ describe('the settings of messages', () => {
   it('let the password off where the way is TLS from the beginning', () => {
     const AUTHCORE_SMTP_URL = 'smtps://mailer:secret@mail.example.com'
     expect(faultsOf({ ...MAIL, AUTHCORE_SMTP_URL, AUTHCORE_SMTP_TLS: 'off' })).to.equal('')
+  })
+
+  it('take the key of SendGrid and the topic of Amazon SES, and nothing that is neither', () => {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+    const key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64')
+    const good = {
+      AUTHCORE_SENDGRID_WEBHOOK_KEY: key,
+      AUTHCORE_SES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:mail',
+    }
+    expect(faultsOf(good)).to.equal('')
+    const other = generateKeyPairSync('ed25519').publicKey
+    for (const bad of ['x', other.export({ format: 'der', type: 'spki' }).toString('base64')]) {
+      expect(faultsOf({ AUTHCORE_SENDGRID_WEBHOOK_KEY: bad })).to.contain('P-256')
+    }
+    for (const bad of ['mail', 'arn:aws:sns:evil.example/:123456789012:mail']) {
+      expect(faultsOf({ AUTHCORE_SES_TOPIC_ARN: bad }), bad).to.contain('must be a topic')
+    }
   })
 
   it('are printed without their secrets', () => {

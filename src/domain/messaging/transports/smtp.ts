@@ -20,11 +20,16 @@ export type SmtpOptions = {
   /** Where bounces go (RFC 5321 §4.1.1.2); the address of `from` where absent. */
   envelopeFrom?: string | undefined
   dkim?: { domainName: string; keySelector: string; privateKey: string } | undefined
+  /** What a provider behind the server wants to hear, by the id of our message. */
+  headersOf?: ((messageId: string) => Record<string, WrittenHeader>) | undefined
   /** PEM certificates trusted besides the ones Node trusts. */
   ca?: string | undefined
   /** Milliseconds to connect, to be greeted, and between two answers. */
   timeoutsMs?: { connect: number; greeting: number; idle: number }
 }
+
+/** A line of printable ASCII that goes out as it is: neither encoded nor folded. */
+export type WrittenHeader = { prepared: true; value: string }
 
 type Pool = Transporter<SMTPPool.SentMessageInfo>
 
@@ -53,7 +58,11 @@ export function createSmtpTransport(options: SmtpOptions): Transport {
           text: message.text,
           html: message.html,
           // RFC 3834 §5: no vacation notice comes back.
-          headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
+          headers: {
+            'Auto-Submitted': 'auto-generated',
+            'X-Auto-Response-Suppress': 'All',
+            ...options.headersOf?.(message.id),
+          },
           disableFileAccess: true,
           disableUrlAccess: true,
         })

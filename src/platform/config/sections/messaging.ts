@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
 import { durationS, list, setting } from '../setting.ts'
 import { webhookSecret } from '../values.ts'
@@ -24,6 +25,15 @@ function isSmtpUrl(text: string): boolean {
   const url = URL.parse(text)
   if (!url || !/^smtps?:$/.test(url.protocol) || url.hostname === '') return false
   return ['', '/'].includes(url.pathname) && url.search === '' && url.hash === ''
+}
+
+function isP256(text: string): boolean {
+  try {
+    const key = createPublicKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'spki' })
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
+  } catch {
+    return false
+  }
 }
 
 const word = z.string().min(1).max(256)
@@ -63,6 +73,30 @@ export const messagingSection = z.strictObject({
       secret: true,
     },
   ),
+  sesTopicArn: setting(
+    z
+      .string()
+      .regex(/^arn:aws:sns:[a-z0-9-]{1,40}:\d{12}:[\w-]{1,256}$/, {
+        error: 'must be a topic such as arn:aws:sns:eu-central-1:123456789012:mail',
+      })
+      .optional(),
+    {
+      env: 'AUTHCORE_SES_TOPIC_ARN',
+      doc: 'The topic of Amazon SNS to which Amazon SES tells of bounces, complaints and deliveries; subscribe `<issuer>/messages/status/ses` to it.',
+    },
+  ),
+  sendgridWebhookKey: setting(
+    z.string().refine(isP256, { error: 'must be a P-256 public key: DER in base64' }).optional(),
+    {
+      env: 'AUTHCORE_SENDGRID_WEBHOOK_KEY',
+      doc: 'The verification key of the Signed Event Webhook of SendGrid, which posts to `<issuer>/messages/status/sendgrid`.',
+    },
+  ),
+  mailgunSigningKey: setting(word.optional(), {
+    env: 'AUTHCORE_MAILGUN_SIGNING_KEY',
+    doc: 'The HTTP webhook signing key at Mailgun, which posts to `<issuer>/messages/status/mailgun`.',
+    secret: true,
+  }),
   smsTransports: setting(list(z.enum(['hook', 'twilio', 'vonage', 'sns'])).default([]), {
     env: 'AUTHCORE_SMS_TRANSPORTS',
     doc: 'How SMS leave, tried in this order: `hook` (a program of your own), `twilio`, `vonage`, `sns`.',
