@@ -200,6 +200,7 @@ function offerAccount(app: Koa, parts: Parts): void {
     smsFactor: smsFactorOf(config),
     phoneCountry: config.signIn.phoneCountry,
     mayText: mayTextOf(config),
+    inboxDays: config.messaging.inboxDays,
     deletionGraceDays:
       config.signIn.accountDeletion === 'self' ? config.signIn.deletionGraceDays : undefined,
     issuer: config.server.issuer,

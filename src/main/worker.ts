@@ -15,6 +15,8 @@ import { deleteExpiredOneTimeCodes } from '../domain/credentials/one_time_code/o
 import { deleteExpiredChallenges } from '../domain/credentials/webauthn/challenge.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
 import { deleteOldMessages, oldestWaitingS } from '../domain/messaging/message_store.ts'
+import { startOfInbox } from '../domain/messaging/notices/notice.ts'
+import { deleteOldNotices } from '../domain/messaging/notices/notice_store.ts'
 import { createSecurityNotices } from '../domain/messaging/security_notices.ts'
 import { type SendDeps, sendMessage } from '../domain/messaging/send_message.ts'
 import { createAddressProofs } from '../domain/messaging/undeliverable.ts'
@@ -53,6 +55,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   const { db, keyring, clock, log, recorder, jobs, runtime, config, metrics } = parts
   metrics.observeOutbox(() => countWaitingEvents(db))
   metrics.observeMessages(() => oldestWaitingS(db, { now: clock.now() }))
+  const channels = channelsOf(config)
   const sinks = [
     createAuditSink(keyring),
     registeredClientUse,
@@ -60,9 +63,9 @@ export async function startWorker(parts: Parts): Promise<Worker> {
     ...(config.security.stuffingAlert > 0
       ? [createStuffingWatch({ threshold: config.security.stuffingAlert, log })]
       : []),
-    // What nobody would deliver is not written.
-    ...(channelsOf(config).size > 0 ? [securityNoticesOf(parts)] : []),
-    ...(channelsOf(config).has('email') ? [createAddressProofs({ keyring })] : []),
+    // What nobody would deliver or keep is not written.
+    ...(channels.size > 0 || config.messaging.inboxDays > 0 ? [securityNoticesOf(parts)] : []),
+    ...(channels.has('email') ? [createAddressProofs({ keyring })] : []),
   ]
   const relay = startRelay(db, sinks, log)
   const housekeeping = startHousekeeping({
@@ -113,6 +116,14 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         run: () => deleteOldMessages(db, { before: retained(parts), limit: BATCH }),
       },
       {
+        name: 'notice',
+        run: () =>
+          deleteOldNotices(db, {
+            before: startOfInbox(clock.now(), config.messaging.inboxDays),
+            limit: BATCH,
+          }),
+      },
+      {
         name: 'delivery_report_token',
         run: () => deleteExpiredReportTokens(db, { now: clock.now(), limit: BATCH }),
       },
@@ -155,6 +166,7 @@ function securityNoticesOf(parts: Parts): EventSink {
     tellsOfNewDevices: parts.config.risk.newDevice !== 'off',
     deviceName: deviceWordsOf,
     placeOf: (ip, locale) => placeWords(parts.places.locate(ip), locale),
+    keepsNotices: parts.config.messaging.inboxDays > 0,
   })
 }
 

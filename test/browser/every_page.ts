@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client'
 import type { Page } from 'playwright-core'
+import { newId } from '../../src/core/ids.ts'
 import { changeProfile } from '../../src/domain/accounts/change_profile.ts'
 import { MULTI_FACTOR_ACR } from '../../src/domain/authentication/assurance.ts'
 import { createResourceServer } from '../../src/domain/clients/create_resource_server.ts'
@@ -9,6 +10,8 @@ import { listConfirmedTotps } from '../../src/domain/credentials/totp/totp_store
 import { removeWebAuthn } from '../../src/domain/credentials/webauthn/remove_webauthn.ts'
 import { listWebAuthnCredentials } from '../../src/domain/credentials/webauthn/webauthn_store.ts'
 import { listMessages } from '../../src/domain/messaging/message_store.ts'
+import { keepNotice } from '../../src/domain/messaging/notices/notice.ts'
+import { markNoticesRead } from '../../src/domain/messaging/notices/notice_store.ts'
 import { queueMessage } from '../../src/domain/messaging/queue_message.ts'
 import { trustDevice } from '../../src/domain/sessions/trusted_device.ts'
 import { inTransaction, query } from '../../src/platform/persistence/db.ts'
@@ -498,6 +501,37 @@ async function ownPages({ server }: World, page: Page, person: Person, look: Loo
   await page.locator('#accept-invitation').click()
   await page.locator('#invitation-over').waitFor()
   await look(page, 'invitation_over')
+  await page.goto(`${server.issuer}/account/inbox`)
+  await page.locator('#no-notices').waitFor()
+  await look(page, 'account_inbox_empty')
+  await inTransaction(server.parts.db, async (tx) => {
+    const about = { accountId: person.id }
+    const { parts } = server
+    await keepNotice(parts, tx, {
+      ...about,
+      kind: 'new_device',
+      fields: {
+        device: 'Firefox, Linux',
+        place: 'Lisbon',
+        at: '2026-01-31T12:00:00.000Z',
+        link: `${server.issuer}/account/sessions`,
+      },
+      idempotencyKey: `device:${person.id}`,
+    })
+    await markNoticesRead(tx, { ...about, upTo: newId(), now: parts.clock.now() })
+    await keepNotice(parts, tx, {
+      ...about,
+      kind: 'factor_added',
+      fields: { factor: 'passkey', name: 'Laptop' },
+      idempotencyKey: `factor:${person.id}`,
+    })
+  })
+  await page.reload()
+  await page.locator('#notices').waitFor()
+  await look(page, 'account_inbox')
+  await page.goto(`${server.issuer}/account`)
+  await page.locator('#unread').waitFor()
+  await look(page, 'account_unread')
   await page.goto(`${server.issuer}/account/sessions`)
   await look(page, 'account_sessions')
   await page.locator('#to-activity').click()

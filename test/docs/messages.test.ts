@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
 import { formatDurationS } from '../../src/core/duration.ts'
-import { CAPS, KINDS, type KindDefinition } from '../../src/domain/messaging/kinds.ts'
+import {
+  CAPS,
+  KINDS,
+  type KindDefinition,
+  type MessageKind,
+} from '../../src/domain/messaging/kinds.ts'
+import { isKept } from '../../src/domain/messaging/notices/notice.ts'
 import { ROOT } from './documents.ts'
 
 describe('docs/MESSAGES.md', () => {
@@ -15,7 +21,8 @@ describe('docs/MESSAGES.md', () => {
         const life = formatDurationS(lifetimeS)
           .replace(/(\d)m$/, '$1min')
           .replace(/(?<=\d)(?=\D)/, ' ')
-        return `| \`${kind}\` | ${channels.join(', ')} | ${names.join(', ')} | ${cap} | ${life} |`
+        const ways = [...channels, ...(isKept(kind as MessageKind) ? ['inbox'] : [])]
+        return `| \`${kind}\` | ${ways.join(', ')} | ${names.join(', ')} | ${cap} | ${life} |`
       },
     )
     const written = text.split('\n').filter((line) => /^\| `[a-z_]+` \| (email|sms)/.test(line))

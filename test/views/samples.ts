@@ -129,6 +129,7 @@ const counts = {
   consents: 4,
   events: 10_000,
   messages: 12,
+  notices: 5,
 }
 const accountTotp = {
   ...form,
@@ -710,6 +711,8 @@ export const samples: Samples = {
         page: 'overview',
         account,
         since: '2026-03-01T10:00:00.000Z',
+        unread: 3,
+        inboxUri: '/account/inbox',
         deletion: {
           at: '2026-03-15T10:00:00.000Z',
           keepAction: '/account/delete/cancel',
@@ -939,6 +942,59 @@ export const samples: Samples = {
         })),
         olderUri: '/account/activity?before=019abc',
         newestUri: '/account/activity',
+      },
+    },
+  },
+  'account/inbox': {
+    minimal: {
+      ...form,
+      page: 'overview',
+      account: { name: 'Amira' },
+      unread: 1,
+      seen: '019abc',
+      notices: [{ subject: 'S', text: 'T', at: '2026-03-01T10:00:00.000Z', isUnread: true }],
+    },
+    states: {
+      none: { ...form, page: 'overview', account, unread: 0, seen: '', notices: [] },
+      full: {
+        ...form,
+        page: 'overview',
+        account,
+        unread: 120,
+        marked: true,
+        seen: '019abc',
+        notices: [
+          {
+            subject: 'New sign-in to your Lantern account',
+            text: 'Your account was signed in to from a device that we did not know: Firefox, Linux.',
+            at: '2026-03-01T10:00:00.000Z',
+            isUnread: true,
+            devicesUri: '/account/sessions',
+          },
+          {
+            subject: 'Your password for Lantern was changed',
+            text: 'The password of your account was just changed.',
+            at: '2026-02-01T10:00:00.000Z',
+            isUnread: false,
+          },
+        ],
+        olderUri: '/account/inbox?before=019abc',
+        newestUri: '/account/inbox',
+      },
+      one: {
+        ...form,
+        page: 'overview',
+        account,
+        unread: 1,
+        seen: '019abc',
+        notices: [
+          {
+            subject: longName,
+            text: longName,
+            at: '2026-03-01T10:00:00.000Z',
+            isUnread: true,
+          },
+        ],
       },
     },
   },

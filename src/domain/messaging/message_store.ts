@@ -322,7 +322,7 @@ export type Addressee = {
   locale: string | undefined
 }
 
-/** Whom a notice about an account and a client goes to; undefined without an address. */
+/** Whom a notice about an account and a client goes to; undefined where there is no such account. */
 export async function findAddressee(
   db: Db,
   { accountId, clientId }: { accountId: string; clientId: string },

@@ -69,7 +69,7 @@ export function createMessageRenderer({
 export type MessageParams = Readonly<Record<string, string | number>>
 
 /** Fields as they are read: times in words, and ways to sign in by their names. */
-function paramsOf(fields: Record<string, unknown>, translator: Translator): MessageParams {
+export function paramsOf(fields: Record<string, unknown>, translator: Translator): MessageParams {
   const params: Record<string, string | number> = {}
   for (const [name, value] of Object.entries(fields)) {
     if (typeof value === 'number') params[name] = value
@@ -93,7 +93,8 @@ type Words = {
   translator: Translator
 }
 
-function textKey({ kind, params }: Words): string {
+/** With what is told only where it is there. */
+export function textKey(kind: MessageKind, params: MessageParams): string {
   const field = TOLD_IF_THERE[kind]
   const suffix = field !== undefined && field in params ? `_${field}` : ''
   return `message.${kind}.text${suffix}`
@@ -103,10 +104,11 @@ function mailParts(words: Words) {
   const { kind, definition, params, translator } = words
   const { t, text } = translator
   const { code, link } = params
+  const paragraph = textKey(kind, params)
   return {
     subject: text(`message.${kind}.subject`, params),
-    paragraph: t(textKey(words), params),
-    plainParagraph: text(textKey(words), params),
+    paragraph: t(paragraph, params),
+    plainParagraph: text(paragraph, params),
     notes: definition.notes.map((note) => text(`message.part.${note}`)),
     sender: t('message.part.sender', params),
     plainSender: text('message.part.sender', params),

@@ -23,6 +23,7 @@ import {
   type MessageKind,
 } from './kinds.ts'
 import { type Addressee, findAddressee } from './message_store.ts'
+import { keepNotice, type NoticeToKeep } from './notices/notice.ts'
 import { type MessageToQueue, type QueueDeps, queueMessage } from './queue_message.ts'
 
 type Deps = QueueDeps & {
@@ -40,12 +41,14 @@ type Deps = QueueDeps & {
   deviceName(userAgent: string | undefined): string
   /** Where an address is, in words. */
   placeOf(ip: string | undefined, locale: string): string | undefined
+  /** Whether notices are kept for people to read on the account pages. */
+  keepsNotices: boolean
 }
 
 /**
  * Tells people what happened to their account, and what waits for them; an event sink, so that no
- * request waits for it. Nothing happens for an account without an address, or for an event that was
- * told before.
+ * request waits for it. Without an address there is no mail, and the inbox has it all the same. Nothing
+ * happens for an event that was told before.
  */
 export function createSecurityNotices(deps: Deps): EventSink {
   return {
@@ -163,8 +166,11 @@ async function tell(deps: Deps, tx: Transaction, event: StoredEvent): Promise<vo
   const told = noticeOf(fact, { client, deps, at, day, locale: locale ?? 'en' })
   if (!told) return
   const { once, ...notice } = told
+  const key = once ?? `event:${event.id}`
+  if (deps.keepsNotices) {
+    await keepNotice(deps, tx, { ...notice, accountId, idempotencyKey: key } as NoticeToKeep)
+  }
   for (const { channel, recipient } of waysTo(deps, addressee, notice.kind)) {
-    const key = once ?? `event:${event.id}`
     await queueMessage(deps, tx, {
       ...notice,
       channel,

@@ -15,6 +15,8 @@ import { listConfirmedTotps } from '../credentials/totp/totp_store.ts'
 import { passkeySortOf, type WebAuthnCredential } from '../credentials/webauthn/webauthn.ts'
 import { listWebAuthnCredentials } from '../credentials/webauthn/webauthn_store.ts'
 import { listMessagesOfAccount, type MessageOfAccount } from '../messaging/message_store.ts'
+import type { Notice } from '../messaging/notices/notice.ts'
+import { listNotices } from '../messaging/notices/notice_store.ts'
 import { listSessions, type Session } from '../sessions/session_store.ts'
 import { listSignInPlaces } from '../sessions/sign_in_place_store.ts'
 import type { TrustedDevice } from '../sessions/trusted_device.ts'
@@ -30,6 +32,7 @@ export type PersonalData = Awaited<ReturnType<typeof collectPersonalData>>
 /** An account that applications use all day has more events than anybody reads, or a process holds. */
 export const EVENTS_MAX = 10_000
 const MESSAGES_MAX = 10_000
+const NOTICES_MAX = 10_000
 
 /**
  * One statement after the other, so that a big file takes one connection. The names are those of the
@@ -49,6 +52,8 @@ export async function collectPersonalData(
   const asked = { subject: accountId, limit: EVENTS_MAX + 1 }
   const events = await listNewestEntriesOfSubject({ db: tx, keyring }, asked)
   const messages = await listMessagesOfAccount(tx, { accountId, limit: MESSAGES_MAX })
+  const kept = { accountId, since: new Date(0), limit: NOTICES_MAX }
+  const notices = await listNotices(tx, keyring, kept)
   return {
     exported_at: now,
     account: { ...accountPart(account), last_signed_in_at: lastSignIn ?? null },
@@ -64,6 +69,7 @@ export async function collectPersonalData(
     events: events.slice(0, EVENTS_MAX).map(eventPart),
     older_events_left_out: events.length > EVENTS_MAX,
     messages: messages.map(messagePart),
+    notices: notices.map(noticePart),
   }
 }
 
@@ -154,4 +160,13 @@ function eventPart({ type, occurredAt, data }: EntryOfSubject) {
 
 function messagePart({ kind, channel, state, createdAt, sentAt }: MessageOfAccount) {
   return { kind, channel, state, created_at: createdAt, sent_at: sentAt ?? null }
+}
+
+/** With what it says, which is what the person read: devices, times, ways to sign in. */
+function noticePart({ kind, fields, createdAt, readAt }: Notice) {
+  return { kind, ...fieldsPart(fields), created_at: createdAt, read_at: readAt ?? null }
+}
+
+function fieldsPart({ device, place, at, factor, name, client, left }: Notice['fields']) {
+  return { device, place, at, factor, name, client, left }
 }

@@ -10,6 +10,7 @@ export type PersonalDataCounts = {
   consents: number
   events: number
   messages: number
+  notices: number
 }
 
 export async function countPersonalData(
@@ -30,7 +31,8 @@ export async function countPersonalData(
          WHERE account_id = $1 AND expires_at > $2) AS sessions,
        (SELECT count(*)::int FROM consent WHERE account_id = $1) AS consents,
        (SELECT count(*)::int FROM audit_entry WHERE subject = $1::uuid::text) AS events,
-       (SELECT count(*)::int FROM message WHERE account_id = $1) AS messages`,
+       (SELECT count(*)::int FROM message WHERE account_id = $1) AS messages,
+       (SELECT count(*)::int FROM notice WHERE account_id = $1) AS notices`,
     [accountId, now],
   )
   return row!

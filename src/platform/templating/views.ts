@@ -52,6 +52,7 @@ export type Views = {
   'account/passkey': PasskeyLocals
   'account/sessions': SessionsLocals
   'account/activity': ActivityLocals
+  'account/inbox': NoticesLocals
   'account/applications': ApplicationsLocals
   'errors/error': ErrorLocals
   'home/index': HomeLocals
@@ -476,9 +477,13 @@ export type RestartLocals = {
 type AccountPage = {
   page: 'overview' | 'profile' | 'security' | 'sessions' | 'applications'
   account: AccountView
+  /** How many notices of the inbox are unread, where the page tells. */
+  unread?: number | undefined
 }
 
 export type OverviewLocals = AccountPage & {
+  /** Where the inbox is, where there is one. */
+  inboxUri?: string | undefined
   username?: string | undefined
   /** Undefined where there is no address. */
   emailVerified?: boolean | undefined
@@ -505,6 +510,7 @@ export type DataLocals = AccountPage &
       consents: number
       events: number
       messages: number
+      notices: number
     }
   }
 
@@ -729,6 +735,27 @@ export type ActivityLocals = AccountPage & {
   /** Where these are not the newest. */
   newestUri?: string | undefined
 }
+
+/** Posts `seen`, the newest notice that there was: it and what is older is read then. */
+export type NoticesLocals = AccountPage &
+  Form & {
+    unread: number
+    notices: readonly {
+      subject: string
+      text: string
+      /** ISO 8601. */
+      at: string
+      isUnread: boolean
+      /** Where somebody sees more of it. */
+      devicesUri?: string | undefined
+    }[]
+    /** Of the notices shown; empty where there are none. */
+    seen: string
+    marked?: boolean | undefined
+    olderUri?: string | undefined
+    /** Where these are not the newest. */
+    newestUri?: string | undefined
+  }
 
 export type ActivityName =
   | 'signed_in'

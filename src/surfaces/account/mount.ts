@@ -16,6 +16,7 @@ import type { JobQueue } from '../../platform/jobs/queue.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db, Transaction } from '../../platform/persistence/db.ts'
 import type { Places } from '../../platform/places/place_database.ts'
+import type { Renderer } from '../../platform/templating/strict_eta.ts'
 import { assertSameOrigin } from '../../web/csrf.ts'
 import type { Pages } from '../../web/pages.ts'
 import { recordForbidden } from '../../web/refusals.ts'
@@ -24,6 +25,7 @@ import { revokeApplication, showApplications } from './applications.ts'
 import { downloadData, showData } from './data.ts'
 import { deleteOwnAccount, keepAccount, showDeletion } from './deletion.ts'
 import { askForEmail, confirmEmail, showEmail } from './email.ts'
+import { markInboxRead, showInbox } from './inbox.ts'
 import { showOverview } from './overview.ts'
 import { addPasskey, removePasskey, renamePasskey, showPasskey } from './passkeys.ts'
 import { changePassword } from './password.ts'
@@ -55,6 +57,9 @@ export type AccountDeps = {
   profile: Profile
   /** Days in which a deletion can be taken back; undefined where people do not delete accounts. */
   deletionGraceDays: number | undefined
+  /** Days for which notices are kept; 0 where there is no inbox. */
+  inboxDays: number
+  renderer: Pick<Renderer, 'translator'>
   /** Whether there is a way to send mail. */
   sendsMail: boolean
   /** Whether there is a way to send SMS. */
@@ -149,6 +154,10 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.get('account_sessions', at('/sessions'), page(showSessions))
   router.post('account_session_end', at('/sessions'), form(endSession))
   router.get('account_activity', at('/activity'), page(showActivity))
+  if (deps.inboxDays > 0) {
+    router.get('account_inbox', at('/inbox'), page(showInbox))
+    router.post('account_inbox_read', at('/inbox'), form(markInboxRead))
+  }
   router.post('account_sign_out', at('/security/sign_out'), form(signOutEverywhere))
   router.get('account_applications', at('/applications'), page(showApplications))
   router.post('account_application_revoke', at('/applications'), form(revokeApplication))

@@ -2,12 +2,14 @@ import type { Context } from 'koa'
 import { accountViewOf } from '../../domain/accounts/account_view.ts'
 import { findDeletion } from '../../domain/accounts/schedule_deletion.ts'
 import type { Views } from '../../platform/templating/views.ts'
+import { unreadOf } from './inbox.ts'
 import type { AccountDeps } from './mount.ts'
 import { csrfOf, type Person } from './person.ts'
 
 /** Who one is here, and where to go from here. */
 export async function showOverview(deps: AccountDeps, ctx: Context, person: Person): Promise<void> {
   const { account } = person
+  const [deletion, unread] = await Promise.all([deletionOf(deps, person), unreadOf(deps, person)])
   deps.pages.send(ctx, 'account/overview', {
     page: 'overview',
     account: accountViewOf(person.account),
@@ -18,7 +20,9 @@ export async function showOverview(deps: AccountDeps, ctx: Context, person: Pers
         ? undefined
         : { number: account.phone, verified: account.phoneVerified },
     since: account.createdAt.toISOString(),
-    deletion: await deletionOf(deps, person),
+    deletion,
+    unread,
+    inboxUri: deps.inboxDays > 0 ? '/account/inbox' : undefined,
     switchUri: deps.signInUri({ state: '', prompt: 'select_account' }),
   })
 }

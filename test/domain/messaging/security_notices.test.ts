@@ -1,11 +1,16 @@
 import { expect } from 'chai'
 import { createAccount } from '../../../src/domain/accounts/create_account.ts'
 import { listMessages } from '../../../src/domain/messaging/message_store.ts'
+import { isKept, startOfInbox } from '../../../src/domain/messaging/notices/notice.ts'
+import {
+  deleteOldNotices,
+  listNotices,
+} from '../../../src/domain/messaging/notices/notice_store.ts'
 import { createSecurityNotices } from '../../../src/domain/messaging/security_notices.ts'
 import { deviceWordsOf } from '../../../src/domain/sessions/device_name.ts'
 import type { StoredEvent } from '../../../src/platform/events/relay.ts'
 import { createJobQueue, type JobQueue } from '../../../src/platform/jobs/queue.ts'
-import { inTransaction } from '../../../src/platform/persistence/db.ts'
+import { inTransaction, query } from '../../../src/platform/persistence/db.ts'
 import { type DomainDatabase, domainDatabase, keyring, movableClock } from '../domain_database.ts'
 
 describe('notices about what happened to an account', function () {
@@ -38,8 +43,8 @@ describe('notices about what happened to an account', function () {
       occurredAt: new Date(occurredAt),
     }) as StoredEvent
   const deliver = (...events: StoredEvent[]) => deliverWith({}, ...events)
-  const deliverWith = async (settings: object, ...events: StoredEvent[]) => {
-    const sink = createSecurityNotices({
+  const sinkOf = (options: Partial<Parameters<typeof createSecurityNotices>[0]>) =>
+    createSecurityNotices({
       keyring,
       jobs,
       clock,
@@ -50,8 +55,11 @@ describe('notices about what happened to an account', function () {
       deviceName: deviceWordsOf,
       placeOf: () => undefined,
       tellsOfNewDevices: true,
-      ...settings,
+      keepsNotices: true,
+      ...options,
     })
+  const deliverWith = async (options: Parameters<typeof sinkOf>[0], ...events: StoredEvent[]) => {
+    const sink = sinkOf(options)
     const all = () => listMessages(database.db, keyring, { limit: 100 })
     const before = new Set((await all()).map(({ id }) => id))
     await inTransaction(database.db, (tx) => sink.deliver(tx, events))
@@ -115,6 +123,79 @@ describe('notices about what happened to an account', function () {
   it('tells of no new device where the deployment has that off', async () => {
     const fact = event('auth.login.success', { accountId: ada, newDevice: true })
     expect(await deliverWith({ tellsOfNewDevices: false }, fact)).to.deep.equal([])
+  })
+
+  const kept = async (accountId: string) =>
+    (await listNotices(database.db, keyring, { accountId, since: new Date(0), limit: 100 })).map(
+      ({ kind, fields, readAt }) => ({ kind, fields, readAt }),
+    )
+  const accountOf = async (username: string) =>
+    (await createAccount({ db: database.db, clock }, { username })).id
+
+  it('keeps what it tells in the inbox, once, without its link, and without an address', async () => {
+    const accountId = await accountOf('kept')
+    const seen = event('auth.login.success', { accountId, newDevice: true }, '2026-03-01T10:00:00Z')
+    const added = event('auth.factor.added', { accountId, factor: 'totp' })
+    expect(await deliver(seen, added), 'mails').to.deep.equal([])
+    await deliver(seen, added)
+    const notices = await kept(accountId)
+    expect(notices).to.have.deep.members([
+      { kind: 'factor_added', fields: { factor: 'totp' }, readAt: undefined },
+      {
+        kind: 'new_device',
+        fields: { device: deviceWordsOf(undefined), at: '2026-03-01T10:00:00.000Z' },
+        readAt: undefined,
+      },
+    ])
+    const [row] = await query<{ text: string }>(
+      database.db,
+      `SELECT string_agg(encode(fields_sealed, 'escape'), '') AS text FROM notice WHERE account_id = $1`,
+      [accountId],
+    )
+    expect(row!.text, 'in the clear').not.to.include('totp')
+  })
+
+  it('keeps nothing where there is no inbox, and mails nothing where there is no mail', async () => {
+    const accountId = await accountOf('unkept')
+    const about = (id: string) => event('auth.password.changed', { accountId: id })
+    const run = (options: Parameters<typeof sinkOf>[0], fact: StoredEvent) =>
+      inTransaction(database.db, (tx) => sinkOf(options).deliver(tx, [fact]))
+    await run({ keepsNotices: false }, about(accountId))
+    expect(await kept(accountId)).to.deep.equal([])
+    const mails = () => listMessages(database.db, keyring, { limit: 100 })
+    const [before, had] = [await mails(), await kept(ada)]
+    await run({ channels: new Set() }, about(ada))
+    expect(await mails()).to.have.length(before.length)
+    expect(await kept(ada)).to.have.length(had.length + 1)
+  })
+
+  it('keeps what applications cause and what undoes something out of the inbox', async () => {
+    expect(isKept('approval_requested')).to.equal(false)
+    expect(isKept('email_changed')).to.equal(false)
+    expect(isKept('sign_in_code')).to.equal(false)
+    const accountId = await accountOf('asked')
+    await deliver(event('auth.approval.requested', { accountId, clientId: 'shop' }))
+    expect(await kept(accountId)).to.deep.equal([])
+  })
+
+  it('keeps notices for so long, and as long as the account', async () => {
+    const accountId = await accountOf('brief')
+    await deliver(event('auth.password.changed', { accountId }))
+    const now = clock.now()
+    const yesterday = startOfInbox(now, 1)
+    await deleteOldNotices(database.db, { before: yesterday, limit: 100 })
+    expect(await kept(accountId)).to.have.length(1)
+    const old = await listNotices(database.db, keyring, {
+      accountId,
+      since: now,
+      limit: 1,
+    })
+    expect(old, 'ended').to.deep.equal([])
+    expect(await deleteOldNotices(database.db, { before: now, limit: 100 })).to.be.greaterThan(0)
+    expect(await kept(accountId)).to.deep.equal([])
+    await deliver(event('auth.password.changed', { accountId }))
+    await query(database.db, 'DELETE FROM account WHERE id = $1', [accountId])
+    expect(await kept(accountId)).to.deep.equal([])
   })
 
   it('tells of a locked account once a day, however many guesses are refused', async () => {

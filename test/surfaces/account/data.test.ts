@@ -6,6 +6,7 @@ import {
   confirmTotpEnrolment,
 } from '../../../src/domain/credentials/totp/enrol_totp.ts'
 import { totpCodeAt } from '../../../src/domain/credentials/totp/totp.ts'
+import { keepNotice } from '../../../src/domain/messaging/notices/notice.ts'
 import { queueMessage } from '../../../src/domain/messaging/queue_message.ts'
 import { EVENTS_MAX } from '../../../src/domain/personal_data/collect_personal_data.ts'
 import { exportPersonalData } from '../../../src/domain/personal_data/export_personal_data.ts'
@@ -116,6 +117,14 @@ describe('The data of an account', function () {
     })
     await signIn(server, party, ada, { alice: mind })
     await sendMessage(ada, 'https://login.example/l')
+    await inTransaction(server.parts.db, (tx) =>
+      keepNotice(server.parts, tx, {
+        kind: 'factor_added',
+        accountId: ada.id,
+        fields: { factor: 'passkey', name: 'Laptop' },
+        idempotencyKey: `factor:${ada.id}`,
+      }),
+    )
     await relay()
     const reply = await download(mind, page)
     expect(reply.status).to.equal(200)
@@ -155,6 +164,10 @@ describe('The data of an account', function () {
     expect(data.consents[0]).to.include({ client_id, client_name: 'Lantern Books' })
     expect(data.messages[0]).to.include({ kind: 'verify_email', channel: 'email' })
     expect(data.messages[0]).not.to.have.any.keys('fields', 'recipient')
+    const [notice] = data.notices
+    expect(notice).to.include({ kind: 'factor_added', factor: 'passkey', name: 'Laptop' })
+    expect(notice).to.have.all.keys('kind', 'factor', 'name', 'created_at', 'read_at')
+    expect((await visit(mind)).body).to.match(/<dd id="notices">1<\/dd>/)
     const types = data.events.map(({ type }: { type: string }) => type)
     expect(types.at(-1)).to.equal('auth.user_created')
     expect(types).to.include.members(['auth.login.success', 'auth.consent.granted'])

@@ -46,6 +46,7 @@ describe('The development inbox', function () {
       deviceName: deviceWordsOf,
       placeOf: () => undefined,
       tellsOfNewDevices: true,
+      keepsNotices: true,
     })
     while ((await relayBatch(server.parts.db, [notices])) > 0);
     const text = await inbox()

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
-import { durationS, list, setting } from '../setting.ts'
+import { durationS, integer, list, setting } from '../setting.ts'
 import { webhookSecret } from '../values.ts'
 
 /** How messages to people leave: mail by SMTP, SMS by providers, and the words they are in. */
@@ -161,6 +161,10 @@ export const messagingSection = z.strictObject({
   templatesDir: setting(z.string().min(1).optional(), {
     env: 'AUTHCORE_MESSAGE_TEMPLATES',
     doc: 'A directory of own words, in files named `<kind>.<locale>.<part>`, the part `subject`, `txt`, `html` or `sms`: see docs/MESSAGES.md.',
+  }),
+  inboxDays: setting(integer(0, 3_650).default(90), {
+    env: 'AUTHCORE_INBOX_DAYS',
+    doc: 'For how many days people find the notices about their account on `/account/inbox`; 0 keeps none.',
   }),
   retentionS: setting(durationS(86_400, 366 * 86_400).default(30 * 86_400), {
     env: 'AUTHCORE_MESSAGE_RETENTION',
