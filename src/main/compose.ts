@@ -14,12 +14,15 @@ import {
 } from '../domain/clients/resource_server_cache.ts'
 import type { TimedPasswordHasher } from '../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../domain/credentials/password/password_policy.ts'
+import type { AttestationPolicy } from '../domain/credentials/webauthn/attestation_policy.ts'
+import type { Metadata } from '../domain/credentials/webauthn/metadata_blob.ts'
 import type { RenderMessage } from '../domain/messaging/render_message.ts'
 import type { Transports } from '../domain/messaging/transports/transports.ts'
 import { createRateLimits, type RateLimits } from '../domain/security/rate_limit.ts'
 import type { Config } from '../platform/config/schema.ts'
 import { clientDocumentRefused } from '../platform/events/catalogue.ts'
 import { createEventRecorder, type EventRecorder } from '../platform/events/recorder.ts'
+import type { RenewedFile } from '../platform/files/renewed_file.ts'
 import { createJobQueue, type JobQueue } from '../platform/jobs/queue.ts'
 import { createKeyring, type Keyring } from '../platform/keys/keyring.ts'
 import { type RotationPolicy, rotateDueSigningKeys } from '../platform/keys/rotate_signing_keys.ts'
@@ -43,6 +46,7 @@ import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createPages, type Pages } from '../web/pages.ts'
 import { messageRendererOf, rendererOf, transportsOf } from './messaging.ts'
 import { type LazyOutbound, outboundAtFirstUse, outboundPolicy } from './outbound.ts'
+import { openPasskeyAttestation } from './passkey_attestation.ts'
 import { createHasher, createPolicy } from './passwords.ts'
 import type { Storage } from './storage.ts'
 
@@ -67,6 +71,10 @@ export type Parts = {
   resourceServers: ResourceServerCache
   /** Where addresses are, as far as a file tells it. */
   places: Places
+  /** Which authenticators may be enrolled; undefined where any may. */
+  passkeyAttestation: AttestationPolicy | undefined
+  /** What it believes. */
+  passkeyMetadata: RenewedFile<Metadata> | undefined
   passwords: TimedPasswordHasher
   /** What the deployment keeps and asks of people. */
   profile: Profile
@@ -104,6 +112,7 @@ export async function compose(input: {
   const { db } = storage
   const { geoDatabase } = config.risk
   const placeFile = geoDatabase ? await openPlaceDatabase(geoDatabase, { log }) : undefined
+  const attestation = await openPasskeyAttestation(config, { log, clock })
   if (storage.kind === 'embedded') await migrateUp(db)
   else await assertSchemaCurrent(db)
   const keyring = createKeyring(config.security)
@@ -197,6 +206,8 @@ export async function compose(input: {
     resourceServers,
     places: placeFile ?? NO_PLACES,
     profile,
+    passkeyAttestation: attestation?.policy,
+    passkeyMetadata: attestation?.metadata,
     passwords: createHasher(config),
     passwordPolicy: createPolicy(config, {
       request: outbound.request,
@@ -213,6 +224,7 @@ export async function compose(input: {
     vetUrl,
     async close() {
       placeFile?.close()
+      attestation?.metadata.close()
       runtime.stop()
       await recorder.stop()
       await jobs.stop()

@@ -3,6 +3,7 @@ import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
 import { canonicalEmail } from '../domain/accounts/identifier.ts'
 import { termsOf } from '../domain/authentication/terms.ts'
+import { staleness } from '../domain/credentials/webauthn/metadata_file.ts'
 import { relyingPartyOf } from '../domain/credentials/webauthn/webauthn.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
@@ -169,7 +170,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     risk: signInRiskOf(parts),
     trustedDeviceDays: config.signIn.trustedDeviceDays,
     brandName: config.brand.name,
-    neededAcr: (params, client) => neededAcr(params, client, issuer),
+    neededAcr: (params, client) => neededAcr(params, client, runtime.provider()),
     relyingParty: relyingPartyOf(issuer),
     accounts,
     makeRoom: async (room) => {
@@ -244,14 +245,22 @@ function offerRegistration(app: Koa, parts: Parts): void {
   })
 }
 
-function healthOf({ db, redis, log, config }: Parts): Health {
+function healthOf({ db, redis, log, config, clock, passkeyMetadata }: Parts): Health {
   return createHealth({
     checks: {
       database: async () => void (await query(db, 'SELECT 1')),
       ...(redis ? { redis: async () => void (await redis.ping()) } : {}),
+      ...(passkeyMetadata
+        ? {
+            passkey_metadata: async () => {
+              const fault = staleness(passkeyMetadata.current(), clock.now())
+              if (fault) throw new Error(fault)
+            },
+          }
+        : {}),
     },
-    // Without Redis everything is done in PostgreSQL.
-    dispensable: ['redis'],
+    // Without Redis everything is done in PostgreSQL; metadata that is out of date is used.
+    dispensable: ['redis', 'passkey_metadata'],
     timeoutMs: Math.min(config.storage.databaseTimeoutS * 1000, 3_000),
     onChange: (name, state, error) =>
       log[state === 'up' ? 'info' : 'error'](

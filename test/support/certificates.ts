@@ -27,6 +27,8 @@ export type CertificateOptions = {
   by?: Issued
   ca?: boolean
   purpose?: 'client' | 'server'
+  /** The model that an attestation certificate is for (WebAuthn L3 §8.2.1): 16 bytes. */
+  aaguid?: Buffer
   /** Seconds from now. */
   from?: number
   until?: number
@@ -42,6 +44,8 @@ const OIDS = {
 const ECDSA_WITH_SHA256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]
 const BASIC_CONSTRAINTS = [0x55, 0x1d, 0x13]
 const SUBJECT_ALT_NAME = [0x55, 0x1d, 0x11]
+/** 1.3.6.1.4.1.45724.1.1.4 */
+const FIDO_AAGUID = [0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0xe5, 0x1c, 0x01, 0x01, 0x04]
 const EXTENDED_KEY_USAGE = [0x55, 0x1d, 0x25]
 const PURPOSES = {
   server: [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01],
@@ -80,13 +84,19 @@ export function issueCertificate(options: CertificateOptions = {}): Issued {
   }
 }
 
-function extensionsOf({ ca = false, altNames = [], purpose }: CertificateOptions): Buffer[] {
+function extensionsOf({
+  ca = false,
+  altNames = [],
+  purpose,
+  aaguid,
+}: CertificateOptions): Buffer[] {
   const names = altNames.map(([kind, value]) =>
     tagged(ALT_NAME_TAGS[kind], kind === 'ip' ? address(value) : Buffer.from(value, 'latin1')),
   )
   return [
     extension(BASIC_CONSTRAINTS, ca ? sequence(Buffer.from([0x01, 0x01, 0xff])) : sequence()),
     ...(names.length > 0 ? [extension(SUBJECT_ALT_NAME, sequence(...names))] : []),
+    ...(aaguid ? [extension(FIDO_AAGUID, tagged(0x04, aaguid))] : []),
     ...(purpose ? [extension(EXTENDED_KEY_USAGE, sequence(oid(PURPOSES[purpose])))] : []),
   ]
 }

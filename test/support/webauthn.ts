@@ -1,8 +1,9 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import type { Issued } from './certificates.ts'
 
 /**
  * An authenticator in software, for tests that need what no real one would send: it makes and uses
- * keys of ES256 without attestation (WebAuthn L3 §6), and every part of what it sends can be bent.
+ * keys of ES256, with the attestation of a maker if need be (WebAuthn L3 §6, §8.2), and every part of what it sends can be bent.
  */
 export type SoftKey = {
   credentialId: Buffer
@@ -26,6 +27,10 @@ export type Bend = {
   signCount?: number
   userHandle?: string | undefined
   credentialId?: Buffer
+  /** The model, 16 bytes; of none without. */
+  aaguid?: Buffer
+  /** Format `packed`: by these certificates, the first one with its key, or `self`. */
+  attestation?: readonly [Issued, ...Issued[]] | 'self'
   /** Bytes behind the public key. */
   trailing?: Buffer
 }
@@ -65,27 +70,45 @@ export function createSoftKey(
   const idLength = Buffer.alloc(2)
   idLength.writeUInt16BE(key.credentialId.length)
   const attested = Buffer.concat([
-    Buffer.alloc(16),
+    bend.aaguid ?? Buffer.alloc(16),
     idLength,
     key.credentialId,
     cose,
     bend.trailing ?? Buffer.alloc(0),
   ])
   const data = authenticatorData(options.rp.id, key, bend, attested)
+  const clientDataJSON = clientData('webauthn.create', options.challenge, { origin, ...bend })
   const attestationObject = cbor(
     new Map<string, unknown>([
-      ['fmt', 'none'],
-      ['attStmt', new Map()],
+      ['fmt', bend.attestation ? 'packed' : 'none'],
+      ['attStmt', packed(bend.attestation, { data, clientDataJSON, privateKey })],
       ['authData', data],
     ]),
   )
   const id = key.credentialId.toString('base64url')
   const response = {
-    clientDataJSON: clientData('webauthn.create', options.challenge, { origin, ...bend }),
+    clientDataJSON,
     attestationObject: attestationObject.toString('base64url'),
     transports: ['internal'],
   }
   return { key, response: JSON.stringify({ id, rawId: id, type: 'public-key', response }) }
+}
+
+/** The attestation statement; an empty one where there is no attestation. */
+function packed(
+  by: Bend['attestation'],
+  made: { data: Buffer; clientDataJSON: string; privateKey: KeyObject },
+): Map<string, unknown> {
+  if (!by) return new Map()
+  const hash = createHash('sha256').update(Buffer.from(made.clientDataJSON, 'base64url')).digest()
+  const key = by === 'self' ? made.privateKey : by[0].issuer.privateKey
+  return new Map<string, unknown>([
+    ['alg', -7],
+    ['sig', sign('sha256', Buffer.concat([made.data, hash]), key)],
+    ...(by === 'self'
+      ? []
+      : [['x5c', by.map(({ der }) => Buffer.from(der, 'base64'))] as [string, unknown]]),
+  ])
 }
 
 /** The `AuthenticationResponseJSON` for these options, as text; the key counts on where it counts. */
@@ -164,6 +187,9 @@ function cbor(value: unknown): Buffer {
     return Buffer.concat([cborHead(3, bytes.length), bytes])
   }
   if (Buffer.isBuffer(value)) return Buffer.concat([cborHead(2, value.length), value])
+  if (Array.isArray(value)) {
+    return Buffer.concat([cborHead(4, value.length), ...value.map(cbor)])
+  }
   const entries = [...(value as Map<unknown, unknown>)]
   return Buffer.concat([cborHead(5, entries.length), ...entries.flat().map(cbor)])
 }

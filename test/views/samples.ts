@@ -596,6 +596,7 @@ export const samples: Samples = {
       expired: { ...enrolPasskey, error: 'expired' },
       known: { ...enrolPasskey, error: 'known' },
       too_many: { ...enrolPasskey, error: 'too_many' },
+      not_allowed: { ...enrolPasskey, error: 'not_allowed' },
     },
   },
   'interactions/recovery_codes': {
@@ -843,6 +844,7 @@ export const samples: Samples = {
             usedAt: '2026-03-02T10:00:00.000Z',
           },
           { id: 'p3', name: 'YubiKey', sort: 'key', addedAt: '2026-03-01T10:00:00.000Z' },
+          { id: 'p4', name: 'Key <5>', sort: 'hardware', addedAt: '2026-03-01T10:00:00.000Z' },
         ],
         devices: [
           { id: 'd1', browser: 'Firefox', system: 'Linux', since: '2026-03-01T10:00:00.000Z' },
@@ -875,7 +877,10 @@ export const samples: Samples = {
   },
   'account/passkey': {
     minimal: accountPasskey,
-    states: { known: { ...accountPasskey, error: 'known' } },
+    states: {
+      known: { ...accountPasskey, error: 'known' },
+      not_allowed: { ...accountPasskey, error: 'not_allowed' },
+    },
   },
   'account/sessions': {
     minimal: {

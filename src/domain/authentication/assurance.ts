@@ -11,24 +11,35 @@ export const MULTI_FACTOR_ACR = 'urn:authcore:acr:mfa'
 /**
  * Two factors, of which one signs for this very site, so that no page that looks like it can pass it
  * on: `phr` of OpenID Connect EAP ACR Values 1.0. AAL2 with the phishing resistance of SP 800-63B-4
- * §3.2.5. `phrh` is not given: that the key is in hardware would have to be attested.
+ * §3.2.5.
  */
 export const PHISHING_RESISTANT_ACR = 'phr'
+/**
+ * The same with a key that never leaves hardware, as its maker attests, opened by its owner: `phrh` of
+ * OpenID Connect EAP ACR Values 1.0. AAL3 where the hardware is certified as SP 800-63B-4 §2.3 asks.
+ */
+export const HARDWARE_ACR = 'phrh'
 
 /** Higher ranks satisfy a request for lower ones. */
 const ACR_RANKS: ReadonlyMap<string, number> = new Map([
   [PASSWORD_ACR, 1],
   [MULTI_FACTOR_ACR, 2],
   [PHISHING_RESISTANT_ACR, 3],
+  [HARDWARE_ACR, 4],
 ])
 
 /**
  * What can be reached here, the weakest first: for `acr_values_supported`.
  *
  * @param passkeys whether browsers make passkeys for this deployment; see `relyingPartyOf`
+ * @param attestation whether their authenticators have to show that they are in hardware
  */
-export function acrValues({ passkeys }: { passkeys: boolean }): string[] {
-  return [...ACR_RANKS.keys()].filter((acr) => passkeys || acr !== PHISHING_RESISTANT_ACR)
+export function acrValues(by: { passkeys: boolean; attestation: boolean }): string[] {
+  const needs: Readonly<Record<string, boolean>> = {
+    [PHISHING_RESISTANT_ACR]: by.passkeys,
+    [HARDWARE_ACR]: by.passkeys && by.attestation,
+  }
+  return [...ACR_RANKS.keys()].filter((acr) => needs[acr] ?? true)
 }
 
 export type Assurance = { acr: string; amr: string[] }
@@ -41,6 +52,7 @@ export type Method =
   | 'recovery_code'
   | 'passkey'
   | 'device_passkey'
+  | 'hardware_passkey'
   | 'security_key'
 
 /**
@@ -50,7 +62,10 @@ export type Method =
  * with a finger, a face or a PIN.
  */
 const METHODS: Readonly<
-  Record<Method, { factors: readonly string[]; channel: string; amr: string; resists?: true }>
+  Record<
+    Method,
+    { factors: readonly string[]; channel: string; amr: string; resists?: true; hardware?: true }
+  >
 > = {
   password: { factors: ['knowledge'], channel: 'password', amr: 'pwd' },
   // RFC 8176 has no name for it, and `otp` would be read back as an authenticator.
@@ -60,14 +75,21 @@ const METHODS: Readonly<
   totp: { factors: ['possession'], channel: 'authenticator', amr: 'otp' },
   // A look-up secret (NIST SP 800-63B-4 §3.1.2): something that one has.
   recovery_code: { factors: ['possession'], channel: 'paper', amr: 'otp' },
-  // One that may be copied between its owner's devices, one that never leaves the device, and one
-  // of either kind that asked for no more than a touch.
+  // One that may be copied between its owner's devices, one that never leaves the device, one whose
+  // maker vouches for that, and one of any kind that asked for no more than a touch.
   passkey: { factors: ['possession', 'user'], channel: 'webauthn', amr: 'swk', resists: true },
   device_passkey: {
     factors: ['possession', 'user'],
     channel: 'webauthn',
     amr: 'hwk',
     resists: true,
+  },
+  hardware_passkey: {
+    factors: ['possession', 'user'],
+    channel: 'webauthn',
+    amr: 'hwk',
+    resists: true,
+    hardware: true,
   },
   security_key: { factors: ['possession'], channel: 'webauthn', amr: 'pop', resists: true },
 }
@@ -81,28 +103,42 @@ export function assuranceOf(methods: readonly Method[]): Assurance {
     rows.some((row) => row.factors.length > 1) || (factors.size > 1 && channels.size > 1)
   const amr = [...new Set(rows.map((row) => row.amr))]
   if (!multiFactor) return { acr: PASSWORD_ACR, amr }
-  const acr = rows.some(({ resists }) => resists) ? PHISHING_RESISTANT_ACR : MULTI_FACTOR_ACR
-  return { acr, amr: [...amr, 'mfa'] }
+  return { acr: strongestOf(rows), amr: [...amr, 'mfa'] }
+}
+
+function strongestOf(rows: readonly { resists?: true; hardware?: true }[]): string {
+  if (rows.some(({ hardware }) => hardware)) return HARDWARE_ACR
+  return rows.some(({ resists }) => resists) ? PHISHING_RESISTANT_ACR : MULTI_FACTOR_ACR
 }
 
 /** What a signature with a passkey or security key is; see `verifyAssertion`. */
 export function webAuthnMethod({
   backupEligible,
   userVerified,
+  inHardware,
 }: {
   backupEligible: boolean
   userVerified: boolean
+  /** Attested, by an authenticator that is still believed. */
+  inHardware: boolean
 }): Method {
   if (!userVerified) return 'security_key'
-  return backupEligible ? 'passkey' : 'device_passkey'
+  if (backupEligible) return 'passkey'
+  return inHardware ? 'hardware_passkey' : 'device_passkey'
 }
 
-/** The methods of an earlier sign-in, as far as its `amr` tells them. */
+/**
+ * The methods of an earlier sign-in, as far as its `amr` tells them. It does not tell who vouched for
+ * a key: that is proven anew.
+ */
 export function methodsOfAmr(amr: readonly string[]): Method[] {
   return (Object.keys(METHODS) as Method[]).filter(
-    (method) => method !== 'recovery_code' && amr.includes(METHODS[method].amr),
+    (method) => !UNTOLD.has(method) && amr.includes(METHODS[method].amr),
   )
 }
+
+/** Their `amr` is that of another method, and means the weaker one. */
+const UNTOLD: ReadonlySet<Method> = new Set(['recovery_code', 'hardware_passkey'])
 
 /**
  * True where the sign-in is at least as strong as one of the requested classes. Nothing requested is

@@ -41,6 +41,9 @@ export async function enrolWebAuthnWithinSignIn(
 ): Promise<WebAuthnEnrolment> {
   const { accountId } = input.base
   return await enrolWebAuthn(deps, { ...input, accountId }, async (tx, made) => {
-    await recordProof(deps, tx, { ...input, method: webAuthnMethod(made) })
+    await recordProof(deps, tx, {
+      ...input,
+      method: webAuthnMethod({ ...made, inHardware: made.hardwareAttested }),
+    })
   })
 }

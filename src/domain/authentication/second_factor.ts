@@ -1,6 +1,7 @@
 import type { SecondFactor } from '../credentials/factor_store.ts'
 import {
   assuranceOf,
+  HARDWARE_ACR,
   type Method,
   MULTI_FACTOR_ACR,
   meetsAcr,
@@ -30,6 +31,8 @@ export type FactorState = {
   deviceTrusted: boolean
   /** Browsers make passkeys for this deployment. */
   passkeys: boolean
+  /** One of the passkeys of the account is in hardware, as attested. */
+  hardwarePasskey?: boolean
   /** The sign-in is unusual, and whoever has a second factor shows it. */
   riskAsks?: boolean
 }
@@ -50,17 +53,35 @@ const METHOD_OF: Readonly<Record<SecondFactor, Method>> = {
   sms: 'sms_code',
 }
 
+/** What one that is made now may turn out to be; whatever less it is, is refused where this is needed. */
+const BEST_OF: Readonly<Record<EnrollableFactor, Method>> = {
+  webauthn: 'hardware_passkey',
+  totp: 'totp',
+}
+
+/** Nothing less will do than a passkey that is in hardware, as attested. */
+export function needsHardware(state: Pick<FactorState, 'neededAcr'> | undefined): boolean {
+  return state?.neededAcr === HARDWARE_ACR
+}
+
+/** The stricter one of request and deployment. */
+function neededBy({ policy, neededAcr }: FactorState): string | undefined {
+  if (policy !== 'phishing_resistant') return neededAcr
+  return meetsAcr(neededAcr, [PHISHING_RESISTANT_ACR]) ? neededAcr : PHISHING_RESISTANT_ACR
+}
+
 /** What is wanting before the sign-in is done; undefined where nothing is. */
 export function wantingFactor(state: FactorState): WantingFactor | undefined {
   const { methods, policy, enrolled, deviceTrusted, passkeys, riskAsks } = state
-  const neededAcr = policy === 'phishing_resistant' ? PHISHING_RESISTANT_ACR : state.neededAcr
+  const neededAcr = neededBy(state)
   const { acr } = assuranceOf(methods)
   const strong = meetsAcr(acr, [MULTI_FACTOR_ACR])
-  const leadsTo = (wanted: string) => (kind: SecondFactor) =>
-    meetsAcr(assuranceOf([...methods, METHOD_OF[kind]]).acr, [wanted])
-  const enough = leadsTo(neededAcr ?? MULTI_FACTOR_ACR)
+  const isEnough = (method: Method, wanted = neededAcr ?? MULTI_FACTOR_ACR) =>
+    meetsAcr(assuranceOf([...methods, method]).acr, [wanted])
+  const enough = (kind: SecondFactor) =>
+    isEnough(kind === 'webauthn' && state.hardwarePasskey ? 'hardware_passkey' : METHOD_OF[kind])
   // Codes by SMS add nothing for whoever came with a code from another message.
-  const strengthening = enrolled.filter(leadsTo(MULTI_FACTOR_ACR))
+  const strengthening = enrolled.filter((kind) => isEnough(METHOD_OF[kind], MULTI_FACTOR_ACR))
   const ask = (kinds: readonly SecondFactor[]) => ({ step: 'second_factor', kinds }) as const
   const enrol = (kinds: readonly EnrollableFactor[]) => ({ step: 'enrol_factor', kinds }) as const
   const all: EnrollableFactor[] = passkeys ? ['totp', 'webauthn'] : ['totp']
@@ -68,7 +89,9 @@ export function wantingFactor(state: FactorState): WantingFactor | undefined {
     const helpful = enrolled.filter(enough)
     if (helpful.length > 0) return ask(helpful)
     // None of them will do, but a new one is set up by whoever has proven what they have.
-    return strengthening.length > 0 && !strong ? ask(strengthening) : enrol(all.filter(enough))
+    return strengthening.length > 0 && !strong
+      ? ask(strengthening)
+      : enrol(all.filter((kind) => isEnough(BEST_OF[kind])))
   }
   if (strong) return undefined
   if (riskAsks && strengthening.length > 0) return ask(strengthening)

@@ -41,12 +41,12 @@ export async function signInWithPasskey(
     return { kind: 'refused' }
   }
   if (result.kind === 'refused') return await refuse(result.reason, result.accountId)
-  const { credential, userVerified, consume } = result
+  const { credential, userVerified, inHardware, consume } = result
   const { accountId, backupEligible } = credential
   const signedIn = await inTransaction(db, async (tx) => {
     if (!(await lockActiveAccount(tx, accountId)) || !(await consume(tx))) return false
     const base = { accountId, methods: [], remember, authenticatedAt: clock.now() }
-    const method = webAuthnMethod({ backupEligible, userVerified })
+    const method = webAuthnMethod({ backupEligible, userVerified, inHardware })
     await recordProof(deps, tx, {
       interactionUid,
       clientId,

@@ -13,6 +13,7 @@ import {
   recoveryCodeHash,
 } from '../credentials/recovery_codes/verify_recovery_code.ts'
 import { consumeTotpCode } from '../credentials/totp/verify_totp.ts'
+import type { AttestationPolicy } from '../credentials/webauthn/attestation_policy.ts'
 import { type AssertionUse, verifyAssertion } from '../credentials/webauthn/verify_webauthn.ts'
 import type { RelyingParty } from '../credentials/webauthn/webauthn.ts'
 import { type Method, webAuthnMethod } from './assurance.ts'
@@ -25,6 +26,8 @@ export type SecondFactorDeps = ProofDeps & {
   jobs: SmsFactorDeps['jobs']
   /** Absent where browsers make no keys for this deployment. */
   relyingParty?: RelyingParty | undefined
+  /** Absent where any authenticator may be enrolled. */
+  passkeyAttestation?: AttestationPolicy | undefined
 }
 
 export type SecondFactorInput = {
@@ -114,9 +117,9 @@ async function webAuthnProof(
   if (result?.kind !== 'verified') {
     return { method: 'security_key', consume: async () => false, reason: result?.reason }
   }
-  const { credential, userVerified, consume } = result
+  const { credential, userVerified, inHardware, consume } = result
   const { backupEligible } = credential
-  return { method: webAuthnMethod({ backupEligible, userVerified }), consume }
+  return { method: webAuthnMethod({ backupEligible, userVerified, inHardware }), consume }
 }
 
 /** What a code by SMS is good for where it is the second factor: this sign-in of this account. */
@@ -124,9 +127,17 @@ export function smsFactorUse(interactionUid: string, accountId: string): string 
   return `${interactionUid}:${accountId}`
 }
 
-/** What a key is asked to sign where it is the second factor. */
-export function secondFactorUse(interactionUid: string, accountId: string): AssertionUse {
-  return { purpose: 'second_factor', context: [interactionUid, accountId], accountId }
+/**
+ * What a key is asked to sign where it is the second factor.
+ *
+ * @param inHardware whether nothing less will do
+ */
+export function secondFactorUse(
+  interactionUid: string,
+  accountId: string,
+  inHardware = false,
+): AssertionUse {
+  return { purpose: 'second_factor', context: [interactionUid, accountId], accountId, inHardware }
 }
 
 async function refused(

@@ -101,10 +101,12 @@ function invitationPart({ email, createdBy, createdAt, usedAt }: Invitation) {
 }
 
 function passkeyPart(key: WebAuthnCredential) {
-  const { name, createdAt, lastUsedAt } = key
+  const { name, aaguid, hardwareAttested, createdAt, lastUsedAt } = key
   return {
     name,
     sort: passkeySortOf(key),
+    aaguid,
+    hardware_attested: hardwareAttested,
     created_at: createdAt,
     last_used_at: lastUsedAt ?? null,
   }

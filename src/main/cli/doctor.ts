@@ -9,6 +9,7 @@ import { checkFiles } from './doctor/check_files.ts'
 import { checkIssuer } from './doctor/check_issuer.ts'
 import { checkKeys } from './doctor/check_keys.ts'
 import { checkOutbox } from './doctor/check_outbox.ts'
+import { checkPasskeyMetadata } from './doctor/check_passkey_metadata.ts'
 import { checkRedis } from './doctor/check_redis.ts'
 import { bad, type Finding, ok, warn } from './doctor/finding.ts'
 import type { Answer } from './output.ts'
@@ -48,6 +49,7 @@ async function checkDeployment(): Promise<Finding[]> {
   return [
     ok('configuration', `good, for ${config.environment}`),
     ...checkFiles(config),
+    ...(await checkPasskeyMetadata(config)),
     ...database,
     ...redis,
     issuer,

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { ConfigFault } from './config_error.ts'
 import { MESSAGING_RULES } from './messaging_contradictions.ts'
 import { MUTUAL_TLS_RULES } from './mutual_tls_contradictions.ts'
+import { PASSKEY_RULES } from './passkey_contradictions.ts'
 import type { ConfigBeforeSecrets } from './schema.ts'
 
 /**
@@ -201,6 +202,7 @@ const RULES: readonly Rule[] = [
     },
   ...MUTUAL_TLS_RULES,
   ...MESSAGING_RULES,
+  ...PASSKEY_RULES,
 ]
 
 /** Every contradiction between settings, each with its remedy. Pure: touches nothing. */

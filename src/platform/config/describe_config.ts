@@ -28,6 +28,7 @@ const SECTION_TITLES: Readonly<Record<keyof typeof configSchema.shape, string>> 
   security: 'Keys and security',
   signIn: 'Signing in',
   risk: 'Places and unusual sign-ins',
+  passkeys: 'Passkeys',
   passwords: 'Passwords',
   tokens: 'Lifetimes',
   protocols: 'Protocols',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { messagingSection } from './sections/messaging.ts'
 import { mutualTlsSection } from './sections/mutual_tls.ts'
+import { passkeysSection } from './sections/passkeys.ts'
 import { passwordsSection } from './sections/passwords.ts'
 import { brandSection, demoSection } from './sections/presentation.ts'
 import { protocolsSection } from './sections/protocols.ts'
@@ -18,6 +19,7 @@ export const configSchema = z.strictObject({
   security: securitySection.prefault({}),
   signIn: signInSection.prefault({}),
   risk: riskSection.prefault({}),
+  passkeys: passkeysSection.prefault({}),
   passwords: passwordsSection.prefault({}),
   tokens: tokensSection.prefault({}),
   protocols: protocolsSection.prefault({}),
@@ -44,6 +46,7 @@ export type Config = {
   }
   readonly signIn: Written['signIn'] & { signUp: 'closed' | 'invite' | 'open' }
   readonly risk: Written['risk']
+  readonly passkeys: Written['passkeys']
   readonly passwords: Written['passwords']
   readonly tokens: Written['tokens']
   readonly protocols: Written['protocols']

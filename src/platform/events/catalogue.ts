@@ -119,6 +119,10 @@ export const factorAccepted = defineEvent<
 type FactorFact = { accountId: string; factor: string; factorId?: string; by?: string } & Origin
 export const factorAdded = defineEvent<FactorFact>('auth.factor.added', account)
 export const factorRemoved = defineEvent<FactorFact>('auth.factor.removed', account)
+/** A passkey that the policy on authenticators does not take. `aaguid`: the model, where it said one. */
+export const factorRefused = defineEvent<
+  { accountId: string; factor: string; reason: string; aaguid?: string } & Origin
+>('auth.factor.refused', account)
 /** An operator made a link with which its owner can take all factors away. */
 export const factorResetIssued = defineEvent<AccountFact & { expiresAt: string }>(
   'auth.factor.reset_issued',

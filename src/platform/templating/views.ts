@@ -322,7 +322,8 @@ export type EnrolPasskeyLocals = Form & {
   client: ClientView
   options: string
   name: string
-  error?: 'invalid' | 'expired' | 'known' | 'too_many' | undefined
+  /** `not_allowed`: what made it is not among the authenticators that are taken here. */
+  error?: 'invalid' | 'expired' | 'known' | 'too_many' | 'not_allowed' | undefined
   cancelAction: string
   cancelCsrf: string
   /** Where an authenticator can be set up instead; absent where that would not do. */
@@ -630,8 +631,8 @@ export type PhoneLocals = AccountPage &
 export type PasskeyRow = {
   id: string
   name: string
-  /** Whether it is copied between devices, stays on one, or only stands beside a password. */
-  sort: 'synced' | 'device' | 'key'
+  /** Copied between devices, on one, in hardware as attested, or only beside a password. */
+  sort: 'synced' | 'device' | 'hardware' | 'key'
   addedAt: string
   usedAt?: string | undefined
 }

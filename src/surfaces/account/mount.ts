@@ -9,6 +9,7 @@ import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { SmsFactorPolicy } from '../../domain/credentials/factor_store.ts'
 import type { PasswordHasher } from '../../domain/credentials/password/password_hash.ts'
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
+import type { AttestationPolicy } from '../../domain/credentials/webauthn/attestation_policy.ts'
 import type { RelyingParty } from '../../domain/credentials/webauthn/webauthn.ts'
 import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
@@ -74,6 +75,8 @@ export type AccountDeps = {
   brandName: string
   /** Absent where browsers make no passkeys for this deployment. */
   relyingParty: RelyingParty | undefined
+  /** Which authenticators may be enrolled; absent where any may. */
+  passkeyAttestation: AttestationPolicy | undefined
   clients: { find(clientId: string): Promise<Client | undefined> }
   resourceServers: { find(identifier: string): Promise<ResourceServer | undefined> }
   /** Where addresses are. */

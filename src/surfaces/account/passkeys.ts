@@ -118,7 +118,8 @@ async function send(
     csrf: csrfOf(deps, person),
     action: '/account/security/passkey',
     options: JSON.stringify(options),
-    name: typed ?? systemNameOf(originOf(ctx).userAgent),
+    // Left empty, it is called what its maker calls it.
+    name: typed ?? (deps.passkeyAttestation ? '' : systemNameOf(originOf(ctx).userAgent)),
     error,
   }
   deps.pages.send(ctx, 'account/passkey', locals, status)

@@ -7,7 +7,7 @@ import {
   enrolWebAuthnWithinSignIn,
 } from '../../domain/authentication/enrol_within_sign_in.ts'
 import type { Proven } from '../../domain/authentication/record_proof.ts'
-import type { EnrollableFactor } from '../../domain/authentication/second_factor.ts'
+import { type EnrollableFactor, needsHardware } from '../../domain/authentication/second_factor.ts'
 import { ensureRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
 import { showTotpEnrolment } from '../../domain/credentials/totp/enrol_totp.ts'
 import { enrolmentOptions } from '../../domain/credentials/webauthn/enrol_webauthn.ts'
@@ -60,7 +60,8 @@ export async function confirmEnrolment(deps: InteractionDeps, ctx: Context): Pro
   const input = { interactionUid: uid, clientId, base: proven, origin: originOf(ctx) }
   const { relyingParty } = deps
   if (method === 'webauthn' && relyingParty) {
-    const made = { ...input, context: contextOf(uid, proven), response, name }
+    const inHardware = needsHardware(interaction.factors)
+    const made = { ...input, context: contextOf(uid, proven), response, name, inHardware }
     const result = await enrolWebAuthnWithinSignIn({ ...deps, relyingParty }, made)
     if (result.kind === 'refused') {
       return await sendPasskey(deps, ctx, interaction, { error: result.reason, name }, 422)
@@ -121,14 +122,16 @@ async function sendPasskey(
   const account = await whoEnrols(deps, interaction)
   const { relyingParty, brandName } = deps
   if (!relyingParty || !proven) throw new InteractionLost(uid)
-  const asked = { account, context: contextOf(uid, proven), name: brandName }
+  const inHardware = needsHardware(interaction.factors)
+  const asked = { account, context: contextOf(uid, proven), name: brandName, inHardware }
   const options = await enrolmentOptions({ ...deps, relyingParty }, asked)
   allowOwnScripts(ctx.res)
   const locals: Views['interactions/enrol_passkey'] = {
     ...commonOf(deps, interaction),
     totpUri: uriOf(interaction, 'totp'),
     options: JSON.stringify(options),
-    name: name ?? systemNameOf(originOf(ctx).userAgent),
+    // Left empty, it is called what its maker calls it.
+    name: name ?? (deps.passkeyAttestation ? '' : systemNameOf(originOf(ctx).userAgent)),
     error,
   }
   deps.pages.send(ctx, 'interactions/enrol_passkey', locals, status)

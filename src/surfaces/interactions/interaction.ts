@@ -11,6 +11,7 @@ import { findAttempt } from '../../domain/authentication/attempt_store.ts'
 import { completeSignIn } from '../../domain/authentication/complete_sign_in.ts'
 import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
 import type { Proven } from '../../domain/authentication/record_proof.ts'
+import type { FactorState } from '../../domain/authentication/second_factor.ts'
 import { findPendingSignUp, type PendingSignUp } from '../../domain/authentication/sign_up.ts'
 import { lacksAcceptance } from '../../domain/authentication/terms.ts'
 import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
@@ -47,6 +48,8 @@ export type Interaction = {
   signUp: PendingSignUp | undefined
   /** Who is signed in, and what is to be asked of them; undefined where nobody is asked anything. */
   person: AskedPerson | undefined
+  /** What the next step was decided by; undefined where nothing is proven. */
+  factors: FactorState | undefined
   next: NextStep
 }
 
@@ -109,6 +112,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     missing,
     authorizationDetails,
     proven,
+    factors,
     signUp,
     person,
     next,

@@ -3,8 +3,9 @@ import type { Client as EngineClient } from 'oidc-provider'
 import { methodsOfAmr } from '../../domain/authentication/assurance.ts'
 import type { Attempt } from '../../domain/authentication/attempt_store.ts'
 import type { Proven } from '../../domain/authentication/record_proof.ts'
-import type { FactorState } from '../../domain/authentication/second_factor.ts'
+import { type FactorState, needsHardware } from '../../domain/authentication/second_factor.ts'
 import { listSecondFactors } from '../../domain/credentials/factor_store.ts'
+import { listWebAuthnCredentials } from '../../domain/credentials/webauthn/webauthn_store.ts'
 import { isTrustedDevice } from '../../domain/sessions/trusted_device.ts'
 import type { EngineInteraction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -43,14 +44,24 @@ export async function factorState(
 ): Promise<FactorState> {
   const { accountId, methods, risk } = input.proven
   const enrolled = await listSecondFactors(deps, accountId)
+  const neededAcr = deps.neededAcr(input.details.params, input.client)
   const tokens = deps.mfa === 'never' ? [] : trustedDeviceTokens(ctx)
   return {
     methods,
-    neededAcr: deps.neededAcr(input.details.params, input.client),
+    neededAcr,
+    hardwarePasskey: needsHardware({ neededAcr }) && (await hasHardwarePasskey(deps, accountId)),
     policy: deps.mfa,
     enrolled,
     passkeys: deps.relyingParty !== undefined,
     riskAsks: risk?.asks === 'factor',
     deviceTrusted: enrolled.length > 0 && (await isTrustedDevice(deps, { accountId, tokens })),
   }
+}
+
+async function hasHardwarePasskey(
+  { db, passkeyAttestation }: InteractionDeps,
+  accountId: string,
+): Promise<boolean> {
+  const keys = await listWebAuthnCredentials(db, accountId)
+  return keys.some((key) => passkeyAttestation?.isInHardware(key))
 }

@@ -3,12 +3,14 @@ import { z } from 'zod'
 import { unreachable } from '../../core/errors.ts'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
 import { maskedPhone } from '../../domain/accounts/identifier.ts'
+import { needsHardware } from '../../domain/authentication/second_factor.ts'
 import {
   secondFactorUse,
   signInWithSecondFactor,
   smsFactorUse,
 } from '../../domain/authentication/sign_in_with_second_factor.ts'
 import { sendSmsFactorCode } from '../../domain/authentication/sms_factor.ts'
+import type { AssertionUse } from '../../domain/credentials/webauthn/verify_webauthn.ts'
 import { CREDENTIAL_JSON_MAX } from '../../domain/credentials/webauthn/webauthn.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
@@ -127,6 +129,12 @@ export async function sendSmsCode(deps: InteractionDeps, ctx: Context): Promise<
   await send(deps, ctx, interaction, { method: 'sms', smsSent: true })
 }
 
+/** Where nothing less will do, the other keys of the account are not asked for. */
+function useOf({ uid, factors }: Interaction, accountId: string): AssertionUse {
+  const inHardware = needsHardware(factors) && factors?.hardwarePasskey === true
+  return secondFactorUse(uid, accountId, inHardware)
+}
+
 async function send(
   deps: InteractionDeps,
   ctx: Context,
@@ -148,7 +156,7 @@ async function send(
     sms: filled.method === 'sms' ? await smsOf(deps, interaction, smsSent) : undefined,
     options:
       filled.method === 'webauthn' && proven
-        ? await askForPasskey(deps, ctx, secondFactorUse(uid, proven.accountId))
+        ? await askForPasskey(deps, ctx, useOf(interaction, proven.accountId))
         : undefined,
     others: kinds
       .filter((kind) => kind !== filled.method)

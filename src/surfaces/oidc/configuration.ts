@@ -23,7 +23,7 @@ import { createPairwiseIdentifier } from './pairwise.ts'
 import { INTERACTION_PATH, PATHS } from './paths.ts'
 import { requiresPkce, rotatesRefreshTokens } from './presets.ts'
 import { onlyKnownTypes } from './rich_authorization.ts'
-import { acrValuesAt } from './step_up.ts'
+import { reachableAcrValues } from './step_up.ts'
 import { lifetimes } from './ttl.ts'
 
 /**
@@ -50,7 +50,7 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
   const { config, db, codec, clock } = deps
   const secure = config.server.issuer.startsWith('https:')
   return {
-    acrValues: acrValuesAt(config.server.issuer),
+    acrValues: reachableAcrValues(config),
     adapter: onlyKnownTypes(deps.adapterFactory, deps.detailsTypes),
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,

@@ -1,6 +1,8 @@
-import { type Client, errors, type KoaContextWithOIDC } from 'oidc-provider'
+import { type Client, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
 import { acrValues, meetsAcr } from '../../domain/authentication/assurance.ts'
 import { relyingPartyOf } from '../../domain/credentials/webauthn/webauthn.ts'
+import type { Config } from '../../platform/config/schema.ts'
+import { effectiveConfiguration } from './internals.ts'
 
 /**
  * What a request wants of the sign-in, and whether the one at hand is enough. What is asked for is
@@ -21,7 +23,7 @@ type Params = Readonly<Record<string, unknown>> | undefined
 export function needsStepUp({ oidc }: KoaContextWithOIDC): boolean {
   const { params, client, session, provider } = oidc
   if (isStrongEnough(params, client, session?.acr)) return false
-  if (!canBeStrongEnough(params, client, provider.issuer) || oidc.result?.login) {
+  if (!canBeStrongEnough(params, client, provider) || oidc.result?.login) {
     throw new errors.UnmetAuthenticationRequirements('none of the requested ACRs can be obtained')
   }
   return true
@@ -50,27 +52,31 @@ export function isStrongEnough(
   return wantedBy(params, client).every((values) => meetsAcr(acr, values))
 }
 
-/** Whether anybody's could be, at this issuer. */
+/** Whether anybody's could be, here. */
 export function canBeStrongEnough(
   params: Params,
   client: Client | undefined,
-  issuer: string,
+  provider: Provider,
 ): boolean {
-  return neededAcr(params, client, issuer) !== undefined
+  return neededAcr(params, client, provider) !== undefined
 }
 
 /** The weakest class with which the request and its client are content; undefined where none will do. */
 export function neededAcr(
   params: Params,
   client: Client | undefined,
-  issuer: string,
+  provider: Provider,
 ): string | undefined {
-  return acrValuesAt(issuer).find((acr) => isStrongEnough(params, client, acr))
+  const reachable = effectiveConfiguration(provider)['acrValues'] as Iterable<string>
+  return [...reachable].find((acr) => isStrongEnough(params, client, acr))
 }
 
-/** What can be reached at this issuer, the weakest first. */
-export function acrValuesAt(issuer: string): string[] {
-  return acrValues({ passkeys: relyingPartyOf(issuer) !== undefined })
+/** What can be reached in this deployment, the weakest first. */
+export function reachableAcrValues({ server, passkeys }: Config): string[] {
+  return acrValues({
+    passkeys: relyingPartyOf(server.issuer) !== undefined,
+    attestation: passkeys.attestation === 'direct',
+  })
 }
 
 /** Each list is met by one of its classes, or a stronger one. */

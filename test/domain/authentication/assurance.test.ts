@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import {
   acrValues,
   assuranceOf,
+  HARDWARE_ACR,
   type Method,
   MULTI_FACTOR_ACR,
   meetsAcr,
@@ -51,14 +52,27 @@ describe('domain/authentication/assurance', () => {
 
   it('knows a synced passkey, one of a device and a touch', () => {
     const cases = [
-      [true, true, 'passkey'],
-      [false, true, 'device_passkey'],
-      [true, false, 'security_key'],
-      [false, false, 'security_key'],
+      [true, true, false, 'passkey'],
+      [false, true, false, 'device_passkey'],
+      [true, false, false, 'security_key'],
+      [false, false, false, 'security_key'],
+      [false, true, true, 'hardware_passkey'],
+      [true, true, true, 'passkey'],
+      [false, false, true, 'security_key'],
     ] as const
-    for (const [backupEligible, userVerified, method] of cases) {
-      expect(webAuthnMethod({ backupEligible, userVerified })).to.equal(method)
+    for (const [backupEligible, userVerified, inHardware, method] of cases) {
+      expect(webAuthnMethod({ backupEligible, userVerified, inHardware })).to.equal(method)
     }
+  })
+
+  it('is in hardware only by a key that its maker vouched for, and never read back as that', () => {
+    const amr = ['hwk', 'mfa']
+    expect(assuranceOf(['hardware_passkey'])).to.deep.equal({ acr: HARDWARE_ACR, amr })
+    expect(assuranceOf(['device_passkey', 'hardware_passkey'])).to.deep.equal({
+      acr: HARDWARE_ACR,
+      amr,
+    })
+    expect(methodsOfAmr(amr)).to.deep.equal(['device_passkey'])
   })
 
   it('reads the methods of an earlier sign-in from its amr', () => {
@@ -72,9 +86,17 @@ describe('domain/authentication/assurance', () => {
   })
 
   it('names what can be reached, the weakest first; each meets those before it', () => {
-    const all = acrValues({ passkeys: true })
-    expect(all).to.deep.equal([PASSWORD_ACR, MULTI_FACTOR_ACR, PHISHING_RESISTANT_ACR])
-    expect(acrValues({ passkeys: false })).to.deep.equal([PASSWORD_ACR, MULTI_FACTOR_ACR])
+    const all = acrValues({ passkeys: true, attestation: true })
+    expect(all).to.deep.equal([
+      PASSWORD_ACR,
+      MULTI_FACTOR_ACR,
+      PHISHING_RESISTANT_ACR,
+      HARDWARE_ACR,
+    ])
+    expect(acrValues({ passkeys: true, attestation: false })).to.deep.equal(all.slice(0, 3))
+    for (const attestation of [true, false]) {
+      expect(acrValues({ passkeys: false, attestation })).to.deep.equal(all.slice(0, 2))
+    }
     for (const [at, acr] of all.entries()) {
       for (const [other, asked] of all.entries()) {
         expect(meetsAcr(acr, [asked]), `${acr} for ${asked}`).to.equal(at >= other)
@@ -104,6 +126,26 @@ describe('domain/authentication/second_factor', () => {
       'asks a trusted browser where an acr does',
       { deviceTrusted: true, neededAcr: MULTI_FACTOR_ACR },
       ask('totp'),
+    ],
+    [
+      'asks for the passkey in hardware where nothing less will do',
+      { neededAcr: HARDWARE_ACR, enrolled: ['webauthn', 'totp'], hardwarePasskey: true },
+      ask('webauthn'),
+    ],
+    [
+      'has one made by whoever has none, after what they have',
+      { neededAcr: HARDWARE_ACR, enrolled: ['totp'] },
+      ask('totp'),
+    ],
+    [
+      'lets nothing but such a passkey be made then, whatever passkey was shown',
+      { neededAcr: HARDWARE_ACR, methods: ['passkey'], enrolled: ['webauthn'] },
+      enrol('webauthn'),
+    ],
+    [
+      'is not content with less than the request under the policy for less',
+      { neededAcr: HARDWARE_ACR, policy: 'phishing_resistant', methods: ['passkey'], enrolled: [] },
+      enrol('webauthn'),
     ],
     ['asks nobody where the policy is never', { policy: 'never' }, undefined],
     [

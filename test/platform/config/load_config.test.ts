@@ -101,6 +101,21 @@ describe('platform/config', () => {
     }
   })
 
+  it('refuses a policy on authenticators that nobody would look at, or that believes nobody', () => {
+    const direct = { AUTHCORE_PASSKEY_ATTESTATION: 'direct' }
+    const file = { AUTHCORE_PASSKEY_METADATA: '/var/lib/blob.jwt' }
+    const list = { AUTHCORE_PASSKEY_AUTHENTICATORS: 'EE882879-721c-4913-9775-3dfcce97072a' }
+    const root = { AUTHCORE_PASSKEY_METADATA_ROOT: '/etc/root.pem' }
+    for (const alone of [file, list, root]) {
+      expect(faultsOf(alone)).to.have.all.keys(...Object.keys(alone))
+      expect(faultsOf({ ...direct, ...file, ...alone })).to.deep.equal({})
+    }
+    expect(faultsOf(direct)).to.have.all.keys('AUTHCORE_PASSKEY_METADATA')
+    expect(faultsOf({ ...direct, ...list })).to.have.all.keys('AUTHCORE_PASSKEY_METADATA')
+    const wrong = { ...direct, ...file, AUTHCORE_PASSKEY_AUTHENTICATORS: 'yubikey' }
+    expect(faultsOf(wrong)).to.have.all.keys('AUTHCORE_PASSKEY_AUTHENTICATORS')
+  })
+
   it('refuses the hook of a legacy system without its secret, the other way round, and unusable ones', () => {
     const hook = { AUTHCORE_LEGACY_SIGN_IN_HOOK: 'https://old.example.com/sign-in' }
     const secret = { AUTHCORE_LEGACY_SIGN_IN_HOOK_SECRET: `whsec_${KEYS[0]}` }

@@ -28,19 +28,22 @@ import {
 export type AssertionUse = ChallengeUse & {
   /** Who has proven something else; undefined where the passkey says who it is. */
   accountId?: string | undefined
+  /** Nothing less will do than a key in hardware, opened by its owner. */
+  inHardware?: boolean
 }
 
 /** `PublicKeyCredentialRequestOptionsJSON`: what the page hands to the browser. */
 export async function assertionOptions(
   deps: WebAuthnDeps,
-  { accountId, ...use }: AssertionUse,
+  { accountId, inHardware = false, ...use }: AssertionUse,
 ): Promise<Record<string, unknown>> {
-  const known = accountId ? await listWebAuthnCredentials(deps.db, accountId) : []
+  const all = accountId ? await listWebAuthnCredentials(deps.db, accountId) : []
+  const known = inHardware ? all.filter((key) => deps.passkeyAttestation?.isInHardware(key)) : all
   return {
     rpId: deps.relyingParty.id,
     challenge: issueChallenge(deps, use),
     timeout: CHALLENGE_TTL_S * 1000,
-    userVerification: accountId ? 'preferred' : 'required',
+    userVerification: accountId && !inHardware ? 'preferred' : 'required',
     // Empty where nobody is known yet: a list would tell strangers who has which keys.
     allowCredentials: known.map(({ credentialId, transports }) => ({
       type: 'public-key',
@@ -56,6 +59,8 @@ export type Assertion =
       credential: WebAuthnCredential
       /** Its owner has proven to the authenticator who they are, now and when it was made ours. */
       userVerified: boolean
+      /** Its maker vouches for that, and is still believed. */
+      inHardware: boolean
       /**
        * Uses up challenge and counter, in the transaction of what they allow. False where another
        * request was faster, or the counter stood still: a copy of the key is about.
@@ -80,7 +85,7 @@ export type AssertionFault =
  */
 export async function verifyAssertion(
   deps: WebAuthnDeps,
-  { accountId, ...use }: AssertionUse,
+  { accountId, inHardware: _, ...use }: AssertionUse,
   text: string,
 ): Promise<Assertion> {
   const json = parseAssertion(text)
@@ -113,6 +118,7 @@ export async function verifyAssertion(
     kind: 'verified',
     credential,
     userVerified,
+    inHardware: deps.passkeyAttestation?.isInHardware(credential) ?? false,
     consume: async (tx) => {
       const touched = { id: credential.id, signCount, backedUp, userVerified }
       return (

@@ -25,19 +25,29 @@ export type WebAuthnCredential = {
   /** Its owner has proven to the authenticator who they are (PIN, finger, face): `uvInitialized`. */
   userVerified: boolean
   transports: string[]
+  /** The model of its authenticator, as that says. */
   aaguid: string
+  /** The maker vouched, when it was enrolled, that the key is in hardware. */
+  hardwareAttested: boolean
   createdAt: Date
   lastUsedAt?: Date | undefined
 }
 
-/** Whether it is copied between devices, stays on one, or only stands beside a password. */
+/**
+ * Whether it is copied between devices, stays on one, is in hardware that its maker vouched for, or
+ * only stands beside a password.
+ */
 export function passkeySortOf({
   backupEligible,
+  hardwareAttested,
   userVerified,
-}: Pick<WebAuthnCredential, 'backupEligible' | 'userVerified'>): 'synced' | 'device' | 'key' {
+}: Pick<WebAuthnCredential, 'backupEligible' | 'hardwareAttested' | 'userVerified'>): PasskeySort {
   if (!userVerified) return 'key'
-  return backupEligible ? 'synced' : 'device'
+  if (backupEligible) return 'synced'
+  return hardwareAttested ? 'hardware' : 'device'
 }
+
+export type PasskeySort = 'synced' | 'device' | 'hardware' | 'key'
 
 /** Whose signatures we ask for. */
 export type RelyingParty = { id: string; origin: string }

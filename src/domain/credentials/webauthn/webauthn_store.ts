@@ -2,7 +2,8 @@ import { type Db, query, queryOne } from '../../../platform/persistence/db.ts'
 import type { WebAuthnCredential } from './webauthn.ts'
 
 const COLUMNS = `id, account_id, credential_id, user_handle, public_key, sign_count, name,
-  backup_eligible, backed_up, user_verified, transports, aaguid, created_at, last_used_at`
+  backup_eligible, backed_up, user_verified, transports, aaguid, hardware_attested, created_at,
+  last_used_at`
 
 type WebAuthnRow = {
   id: string
@@ -17,6 +18,7 @@ type WebAuthnRow = {
   user_verified: boolean
   transports: string[]
   aaguid: string
+  hardware_attested: boolean
   created_at: Date
   last_used_at: Date | null
 }
@@ -35,6 +37,7 @@ function credentialFromRow(row: WebAuthnRow): WebAuthnCredential {
     userVerified: row.user_verified,
     transports: row.transports,
     aaguid: row.aaguid,
+    hardwareAttested: row.hardware_attested,
     createdAt: row.created_at,
     ...(row.last_used_at === null ? {} : { lastUsedAt: row.last_used_at }),
   }
@@ -73,7 +76,7 @@ export async function insertWebAuthnCredential(
   const rows = await query(
     tx,
     `INSERT INTO webauthn_credential (${COLUMNS})
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, NULL)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULL)
      ON CONFLICT (credential_id) DO NOTHING RETURNING id`,
     [
       credential.id,
@@ -88,6 +91,7 @@ export async function insertWebAuthnCredential(
       credential.userVerified,
       credential.transports,
       credential.aaguid,
+      credential.hardwareAttested,
       credential.createdAt,
     ],
   )

@@ -33,7 +33,7 @@ export function createBackchannelAuthentication(deps: Deps, enabled: boolean): F
       userCode?: string,
     ) {
       if (userCode !== undefined) throw new errors.InvalidRequest('user_code is not supported')
-      if (!canBeStrongEnough(ctx.oidc.params, ctx.oidc.client, ctx.oidc.issuer)) {
+      if (!canBeStrongEnough(ctx.oidc.params, ctx.oidc.client, ctx.oidc.provider)) {
         throw new errors.InvalidRequest('none of the requested ACRs can be obtained')
       }
       await countRequest(deps.limits, ctx, accountId)
