@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -7,7 +7,9 @@ import { expect } from 'chai'
 import { query } from '../../../src/platform/persistence/db.ts'
 import { type AuthCore, startAuthCore } from '../../support/authcore.ts'
 import { temporaryFolder } from '../../support/leash.ts'
+import { issueRoot, makeBlob } from '../../support/metadata.ts'
 import * as redis from '../../support/redis.ts'
+import { startProcess } from '../../support/server_process.ts'
 import { requires } from '../../support/skip.ts'
 import { type Deployment, deployment, type Run, type RunOptions, runCli } from './run_cli.ts'
 
@@ -37,6 +39,40 @@ describe('authcore doctor', function () {
 
   const doctor = (options: RunOptions = {}) =>
     runCli(['doctor', '--json'], { ...options, env: { ...env, ...options.env } })
+
+  describe('with metadata of authenticators', () => {
+    const root = issueRoot('Metadata root')
+    let settings: Record<string, string>
+    before(() => {
+      const folder = temporaryFolder('metadata')
+      settings = {
+        AUTHCORE_PASSKEY_ATTESTATION: 'direct',
+        AUTHCORE_PASSKEY_METADATA: path.join(folder, 'blob.jwt'),
+        AUTHCORE_PASSKEY_METADATA_ROOT: path.join(folder, 'root.pem'),
+      }
+      writeFileSync(settings['AUTHCORE_PASSKEY_METADATA_ROOT']!, root.cert)
+    })
+    const put = (blob: string) => writeFileSync(settings['AUTHCORE_PASSKEY_METADATA']!, blob)
+    const told = async () => checksOf(await doctor({ env: settings }))['passkey metadata']
+
+    it('says how much is in it, and warns of what is out of date', async () => {
+      put(await makeBlob(root, [{ roots: [root] }], { no: 5 }))
+      expect(await told()).to.include({ status: 'ok', message: 'number 5, 1 models' })
+      put(await makeBlob(root, [{ roots: [root] }], { nextUpdate: '2026-01-01' }))
+      expect((await told())?.status).to.equal('warn')
+    })
+
+    it('fails as the start does where its signature is wrong', async () => {
+      const [head, body] = (await makeBlob(root, [])).split('.')
+      const [, , signature] = (await makeBlob(root, [], { no: 2 })).split('.')
+      put([head, body, signature].join('.'))
+      expect((await told())?.status).to.equal('fail')
+      const server = startProcess(['serve'], { ...env, ...settings })
+      expect(await server.ended).to.not.equal(0)
+      expect(server.output()).to.match(/cannot be used as metadata: signature/)
+      await server.clean()
+    })
+  })
 
   it('finds nothing to complain about beside a healthy server', async () => {
     const run = await doctor()

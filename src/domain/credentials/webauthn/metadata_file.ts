@@ -38,15 +38,12 @@ export async function openMetadataFile(
   }
   const name = 'the metadata of authenticators'
   return await openRenewedFile(file, make, { log, name }).catch((error: unknown) => {
-    throw new DomainError(
-      'invalid_input',
-      `The metadata of authenticators ${file} cannot be used.`,
-      {
-        hint: 'AUTHCORE_PASSKEY_METADATA names a file as https://mds3.fidoalliance.org gives it, or one that AUTHCORE_PASSKEY_METADATA_ROOT vouches for.',
-        debug: error instanceof Error ? error.message : String(error),
-        cause: error,
-      },
-    )
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new DomainError('invalid_input', `${file} cannot be used as metadata: ${reason}`, {
+      hint: 'AUTHCORE_PASSKEY_METADATA names a file as https://mds3.fidoalliance.org gives it, or one that AUTHCORE_PASSKEY_METADATA_ROOT vouches for.',
+      debug: reason,
+      cause: error,
+    })
   })
 }
 

@@ -22,6 +22,6 @@ export async function checkPasskeyMetadata(config: ConfigBeforeSecrets): Promise
     return [fault ? warn(CHECK, `${models}; ${fault}`, REMEDY) : ok(CHECK, models)]
   } catch (error) {
     if (!(error instanceof DomainError)) throw error
-    return [bad(CHECK, `${error.message} ${error.debug ?? ''}`.trim(), error.hint ?? REMEDY)]
+    return [bad(CHECK, error.message, error.hint ?? REMEDY)]
   }
 }
