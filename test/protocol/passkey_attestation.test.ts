@@ -306,4 +306,26 @@ describe('Passkeys whose maker is asked for (WebAuthn L3 §8, FIDO MDS 3.0)', fu
     const { reply } = await enrolAt(await addPerson(server), good)
     expect(reply.status).to.equal(422)
   })
+
+  it('are judged by metadata that is out of date, which the operator is told of', async () => {
+    const stale = path.join(dir, 'stale.jwt')
+    writeFileSync(stale, await makeBlob(signer, [], { nextUpdate: '2026-01-01' }))
+    const late = await startAuthCore({
+      env: {
+        AUTHCORE_PASSKEY_ATTESTATION: 'direct',
+        AUTHCORE_PASSKEY_METADATA: stale,
+        AUTHCORE_PASSKEY_METADATA_ROOT: path.join(dir, 'root.pem'),
+      },
+    })
+    try {
+      const { ready, dependencies } = await late.web.health.ready()
+      expect(ready).to.equal(true)
+      expect(dependencies['passkey_metadata']?.state).to.equal('down')
+      expect(late.logged.map(({ msg }) => msg)).to.include(
+        'the metadata of authenticators is out of date: the next one was due on 2026-01-01',
+      )
+    } finally {
+      await late.stop()
+    }
+  })
 })
