@@ -161,6 +161,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     isOwnClient,
     recovery: channelsOf(config).size > 0,
     signInPage: config.signIn.page,
+    proofRounds: config.signIn.proofOfWork === 'on' ? config.signIn.proofOfWorkRounds : 0,
     emailSignIn: config.signIn.email !== 'off' && channelsOf(config).has('email'),
     smsSignIn: config.signIn.smsSignIn !== 'off' && channelsOf(config).has('sms'),
     sendsSms: channelsOf(config).has('sms'),

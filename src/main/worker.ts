@@ -21,6 +21,7 @@ import { createSecurityNotices } from '../domain/messaging/security_notices.ts'
 import { type SendDeps, sendMessage } from '../domain/messaging/send_message.ts'
 import { createAddressProofs } from '../domain/messaging/undeliverable.ts'
 import { deleteExpiredReportTokens } from '../domain/messaging/undeliverable_store.ts'
+import { deleteEndedProofs } from '../domain/security/proof_of_work.ts'
 import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
 import { createStuffingWatch } from '../domain/security/stuffing_watch.ts'
 import { deviceWordsOf } from '../domain/sessions/device_name.ts'
@@ -122,6 +123,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
             before: startOfInbox(clock.now(), config.messaging.inboxDays),
             limit: BATCH,
           }),
+      },
+      {
+        name: 'spent_proof',
+        run: () => deleteEndedProofs(db, { now: clock.now(), limit: BATCH }),
       },
       {
         name: 'delivery_report_token',

@@ -66,6 +66,8 @@ export async function startWorld(): Promise<World> {
     env: {
       AUTHCORE_SIGN_UP: 'open',
       AUTHCORE_SIGN_IN_PAGE: 'identifier_first',
+      AUTHCORE_PROOF_OF_WORK: 'on',
+      AUTHCORE_PROOF_OF_WORK_ROUNDS: '50',
       AUTHCORE_TERMS_URI: 'https://lantern.example/terms',
       AUTHCORE_TERMS_VERSION: '2026-11',
       AUTHCORE_RISK_NEW_DEVICE: 'factor',

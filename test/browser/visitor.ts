@@ -69,9 +69,11 @@ function watch(page: Page): string[] {
   return faults
 }
 
-/** Fills in the sign-in page and sends it. */
+/** Fills in the sign-in page, or both of them, and sends it. */
 export async function fillInLogin(page: Page, { email, password }: Person): Promise<void> {
   await page.locator('#login').fill(email)
+  const next = page.locator('#next')
+  if (await next.isVisible()) await next.click()
   await page.locator('#password').fill(password)
   await page.locator('#sign-in').click()
 }

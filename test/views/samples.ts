@@ -438,6 +438,7 @@ export const samples: Samples = {
   'interactions/sign_up': {
     minimal: signUp,
     states: {
+      proof: { ...signUp, proof: '{}', error: 'proof' },
       invited: { ...signUp, email: 'amira.haddad@example.com', emailFixed: true },
       full: { ...signUp, client, email: longEmail, name: longName, signInUri: '/x', restart },
       missing: { ...signUp, error: 'missing_fields' },
@@ -504,6 +505,7 @@ export const samples: Samples = {
   'interactions/forgot_password': {
     minimal: { ...form, login: '' },
     states: {
+      proof: { ...form, login: '', proof: '{}', error: 'proof' },
       full: { ...form, client, login: longEmail, signInUri: '/interaction/x/login' },
       missing: { ...form, client, login: '', error: 'missing_login' },
       throttled: { ...form, client, login: 'ada', error: 'too_many_attempts' },

@@ -184,6 +184,11 @@ export const emailChangeRefused = defineEvent<AccountFact & { reason: string } &
   account,
 )
 
+/** A form came without its proof of work, or with one that is wrong or used. */
+export const proofRefused = defineEvent<
+  { clientId: string; page: string; reason: string } & Origin
+>('auth.proof_of_work.refused', () => undefined)
+
 /** The same of a telephone number. */
 export const phoneChanged = defineEvent<AccountFact & Origin>('auth.phone.changed', account)
 export const phoneChangeRequested = defineEvent<AccountFact & Origin>(

@@ -184,7 +184,10 @@ export type SignUpLocals = Form &
       | 'terms_not_accepted'
       | 'invalid_fields'
       | 'too_many_attempts'
+      | 'proof'
       | undefined
+    /** JSON, for `views/assets/proof.js`; absent where no proof of work is asked for. */
+    proof?: string | undefined
     /** What the deployment asks besides. */
     fields?: readonly ProfileFieldView[] | undefined
     /** The terms to be accepted; absent where there are none. */
@@ -220,7 +223,9 @@ export type ForgotPasswordLocals = Form & {
   client?: ClientView | undefined
   withPhone?: true | undefined
   login: string
-  error?: 'missing_login' | 'too_many_attempts' | undefined
+  /** JSON, for `views/assets/proof.js`; absent where no proof of work is asked for. */
+  proof?: string | undefined
+  error?: 'missing_login' | 'too_many_attempts' | 'proof' | undefined
   signInUri?: string | undefined
 }
 

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { beginRecovery, recoverPassword } from '../../domain/authentication/recover_password.ts'
+import { PROOF_MAX } from '../../domain/security/proof_of_work.ts'
 import type { PasswordProblem, Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
@@ -13,10 +14,15 @@ import { seeOther } from './dispatch.ts'
 import { forgetSession, type Interaction, loadInteraction, loginHint } from './interaction.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
+import { hasProof, proofFor } from './proof.ts'
 
 /** A forgotten password: who it is, then the code from the mail and the new password on one page. */
 
-const askForm = z.object({ csrf: z.string().max(200), login: z.string().max(400).default('') })
+const askForm = z.object({
+  csrf: z.string().max(200),
+  login: z.string().max(400).default(''),
+  proof: z.string().max(PROOF_MAX).default(''),
+})
 const resetForm = z.object({
   csrf: z.string().max(200),
   code: z.string().max(40).default(''),
@@ -27,19 +33,22 @@ const resetForm = z.object({
 export async function showForgotPassword(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   if (!deps.recovery) return seeOther(ctx, `/interaction/${interaction.uid}`)
-  sendForgot(deps, ctx, interaction, {})
+  await sendForgot(deps, ctx, interaction, {})
 }
 
 export async function submitForgotPassword(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
-  const { csrf, login } = parseForm(askForm, await readForm(ctx))
+  const { csrf, login, proof } = parseForm(askForm, await readForm(ctx))
   checkForm(deps, interaction, bindingsOf(interaction), csrf)
   if (!deps.recovery) return seeOther(ctx, `/interaction/${interaction.uid}`)
   if (login.trim() === '') {
-    return sendForgot(deps, ctx, interaction, { error: 'missing_login' }, 422)
+    return await sendForgot(deps, ctx, interaction, { error: 'missing_login' }, 422)
+  }
+  if (!(await hasProof(deps, ctx, interaction, { page: 'forgot_password', proof }))) {
+    return await sendForgot(deps, ctx, interaction, { error: 'proof' }, 422)
   }
   if (!(await mayAskForCode(deps, ctx))) {
-    return sendForgot(deps, ctx, interaction, { error: 'too_many_attempts' }, 429)
+    return await sendForgot(deps, ctx, interaction, { error: 'too_many_attempts' }, 429)
   }
   await beginRecovery(deps, {
     identifier: login,
@@ -86,17 +95,18 @@ export async function submitResetPassword(deps: InteractionDeps, ctx: Context): 
   }
 }
 
-function sendForgot(
+async function sendForgot(
   deps: InteractionDeps,
   ctx: Context,
   interaction: Interaction,
   { error }: Pick<Views['interactions/forgot_password'], 'error'>,
   status = 200,
-): void {
+): Promise<void> {
   const { uid, client } = interaction
   const path = `/interaction/${uid}`
   const locals = {
     client: clientViewOf(client),
+    proof: await proofFor(deps, ctx, interaction, 'forgot_password'),
     action: `${path}/forgot_password`,
     signInUri: `${path}/login`,
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),

@@ -92,6 +92,8 @@ export type InteractionDeps = {
   profile: Profile
   /** Whether it is the account pages that somebody signs in to. */
   isOwnClient(clientId: string): boolean
+  /** How hard each try of a proof of work is; 0 where none is asked for. */
+  proofRounds: number
   /** Whether a forgotten password can be set anew: it takes a way to send mail. */
   recovery: boolean
   /** Whether who it is and the password are asked for on one page or on two. */

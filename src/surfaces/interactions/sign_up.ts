@@ -14,6 +14,7 @@ import {
   completeSignUp,
   resendSignUpCode,
 } from '../../domain/authentication/sign_up.ts'
+import { PROOF_MAX } from '../../domain/security/proof_of_work.ts'
 import type { PasswordProblem, Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
@@ -29,6 +30,7 @@ import { sendInvitationOver } from './invitation.ts'
 import { forgetInvitation, invitationOf } from './invitation_cookie.ts'
 import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
+import { hasProof, proofFor } from './proof.ts'
 
 /** Making an account on the way: the same pages and words whether the address has one or not. */
 
@@ -39,6 +41,7 @@ const signUpForm = z
     name: z.string().max(400).default(''),
     password: z.string().max(4096).default(''),
     terms: z.string().max(100).optional(),
+    proof: z.string().max(PROOF_MAX).default(''),
   })
   // What the deployment asks besides: `readFields` knows which of the other fields are any.
   .catchall(z.string().max(4_000))
@@ -59,7 +62,7 @@ export async function showSignUp(deps: InteractionDeps, ctx: Context): Promise<v
     return seeOther(ctx, `/interaction/${interaction.uid}/login`)
   }
   const filled = { email: invitation?.email ?? emailHint(interaction), name: '', invitation }
-  sendSignUp(deps, ctx, interaction, filled)
+  await sendSignUp(deps, ctx, interaction, filled)
 }
 
 export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
@@ -75,15 +78,18 @@ export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise
     typed: form as Typed,
   }
   if (filled.email.trim() === '' || form.password === '') {
-    return sendSignUp(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
+    return await sendSignUp(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
   }
   const { change, faults } = readFields(deps.profile, signUpFields(deps.profile), filled.typed)
   if (faults.size > 0) {
     const problem = { ...filled, error: 'invalid_fields' as const, faults }
-    return sendSignUp(deps, ctx, interaction, problem, 422)
+    return await sendSignUp(deps, ctx, interaction, problem, 422)
+  }
+  if (!(await hasProof(deps, ctx, interaction, { page: 'sign_up', proof: form.proof }))) {
+    return await sendSignUp(deps, ctx, interaction, { ...filled, error: 'proof' }, 422)
   }
   if (!(await mayAskForCode(deps, ctx))) {
-    return sendSignUp(deps, ctx, interaction, { ...filled, error: 'too_many_attempts' }, 429)
+    return await sendSignUp(deps, ctx, interaction, { ...filled, error: 'too_many_attempts' }, 429)
   }
   const result = await beginSignUp(deps, {
     ...form,
@@ -100,9 +106,9 @@ export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise
     case 'code_sent':
       return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
     case 'refused':
-      return sendSignUp(deps, ctx, interaction, { ...filled, error: result.reason }, 422)
+      return await sendSignUp(deps, ctx, interaction, { ...filled, error: result.reason }, 422)
     case 'weak_password':
-      return sendSignUp(deps, ctx, interaction, { ...filled, password: result.refusal }, 422)
+      return await sendSignUp(deps, ctx, interaction, { ...filled, password: result.refusal }, 422)
     default:
       unreachable(result)
   }
@@ -160,7 +166,7 @@ export async function resendCode(deps: InteractionDeps, ctx: Context): Promise<v
   sendVerifyEmail(deps, ctx, interaction, { code: '', resent: true })
 }
 
-function sendSignUp(
+async function sendSignUp(
   deps: InteractionDeps,
   ctx: Context,
   interaction: Interaction,
@@ -178,11 +184,12 @@ function sendSignUp(
     password?: PasswordProblem
   },
   status = 200,
-): void {
+): Promise<void> {
   const { uid, client } = interaction
   const path = `/interaction/${uid}`
   const locals = {
     client: clientViewOf(client),
+    proof: await proofFor(deps, ctx, interaction, 'sign_up'),
     action: `${path}/sign_up`,
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
     signInUri: `${path}/login`,

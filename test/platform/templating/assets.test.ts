@@ -17,6 +17,7 @@ describe('platform/templating/assets', () => {
       'leave.js': 'text/javascript; charset=utf-8',
       'passkey.js': 'text/javascript; charset=utf-8',
       'password.js': 'text/javascript; charset=utf-8',
+      'proof.js': 'text/javascript; charset=utf-8',
       'submit.js': 'text/javascript; charset=utf-8',
     })
   })

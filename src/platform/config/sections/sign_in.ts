@@ -73,6 +73,14 @@ export const signInSection = z.strictObject({
     env: 'AUTHCORE_SIGN_UP_DOMAINS',
     doc: 'Mail domains whose people may sign up; empty for any.',
   }),
+  proofOfWork: setting(z.enum(['off', 'on']).default('off'), {
+    env: 'AUTHCORE_PROOF_OF_WORK',
+    doc: 'Whether browsers do some work before a sign-up or a forgotten password is taken (ALTCHA), so that robots cannot send them by the thousand. These forms need JavaScript then.',
+  }),
+  proofOfWorkRounds: setting(integer(1, 1_000_000).default(5_000), {
+    env: 'AUTHCORE_PROOF_OF_WORK_ROUNDS',
+    doc: 'How many rounds of PBKDF2 each of the 256 tries takes that it needs on average. A browser does the default in about a second, an old telephone in ten.',
+  }),
   termsUri: setting(pageUrl.optional(), {
     env: 'AUTHCORE_TERMS_URI',
     doc: 'Where the terms are that people accept when they sign up or sign in: https, outside production also http on localhost.',
