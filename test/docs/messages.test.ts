@@ -30,10 +30,11 @@ describe('docs/MESSAGES.md', () => {
   })
 
   it('has the caps as they are', () => {
-    const { stranger, application, operator, owner } = CAPS
+    const { stranger, application, proven, operator, owner } = CAPS
     expect(text.replace(/\s+/g, ' '))
       .to.contain(`${stranger.perHour} an hour and ${stranger.perDay} a day`)
       .and.to.contain(`${application.perHour} and ${application.perDay} of what an application`)
+      .and.to.contain(`${proven.perHour} and ${proven.perDay} of what somebody`)
       .and.to.contain(`${operator.perHour} and ${operator.perDay} of what an operator`)
       .and.to.contain(`${owner.perHour} and ${owner.perDay} of notices`)
   })
