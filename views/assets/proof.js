@@ -19,14 +19,21 @@
   }
 
   const challenge = JSON.parse(field.dataset.challenge)
-  const solved = solve(challenge).then((solution) => {
-    field.value = JSON.stringify({ challenge, solution })
-  })
+  const solved = solve(challenge).then(
+    (solution) => {
+      field.value = JSON.stringify({ challenge, solution })
+    },
+    () => {},
+  )
 
   field.form.addEventListener('submit', (event) => {
     if (field.value !== '') return
     event.preventDefault()
     status.hidden = false
-    solved.then(() => field.form.requestSubmit())
+    // Where the browser cannot do it, the server says so, and nothing waits for ever.
+    void solved.then(() => {
+      if (field.value === '') field.form.submit()
+      else field.form.requestSubmit()
+    })
   })
 }
