@@ -71,9 +71,10 @@ export async function isSuppressed(
   return !(await claimTry(db, { addressHash, now, before }))
 }
 
-/** What a person asked for, with something in it that only the mailbox has. */
+/** What a person asked for or waits for, with something in it that only the mailbox has. */
 function provesAddress({ kind }: Pick<Message, 'kind'>): boolean {
-  return KINDS[kind].secret && KINDS[kind].cap === 'stranger'
+  const { secret, cap } = KINDS[kind]
+  return secret && (cap === 'stranger' || cap === 'proven')
 }
 
 /** @param canonical the canonical form; false where nothing was kept back from it */

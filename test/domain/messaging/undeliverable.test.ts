@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { newId } from '../../../src/core/ids.ts'
 import { createAccount } from '../../../src/domain/accounts/create_account.ts'
 import { canonicalEmail } from '../../../src/domain/accounts/identifier.ts'
+import type { MessageKind } from '../../../src/domain/messaging/kinds.ts'
 import {
   allowAddress,
   createAddressProofs,
@@ -50,11 +51,12 @@ describe('addresses that mail comes back from', () => {
   })
   afterEach(() => database.close())
 
-  const isKept = (recipient = 'ADA@example.test', channel: 'email' | 'sms' = 'email') =>
-    isSuppressed(
-      { db: database.db, keyring, canonicalEmail, clock },
-      { kind: 'password_changed', channel, recipient },
-    )
+  const isKept = (
+    recipient = 'ADA@example.test',
+    channel: 'email' | 'sms' = 'email',
+    kind: MessageKind = 'password_changed',
+  ) =>
+    isSuppressed({ db: database.db, keyring, canonicalEmail, clock }, { kind, channel, recipient })
   async function heard(event: AuthEvent): Promise<void> {
     await appendEvent(database.db, event)
     const deliver = createAddressProofs({ keyring })
@@ -96,6 +98,16 @@ describe('addresses that mail comes back from', () => {
     it(`stay as they are when somebody ${name}`, async () => {
       await heard(event())
       expect(await isKept()).to.equal(true)
+    })
+  }
+
+  for (const kind of ['reset_password', 'second_factor_code'] as const) {
+    it(`get a ${kind} once an hour all the same: nobody is locked out`, async () => {
+      clock.advance(TRY_EVERY_S)
+      expect(await isKept(undefined, 'email', kind)).to.equal(false)
+      expect(await isKept(undefined, 'email', kind)).to.equal(true)
+      clock.advance(TRY_EVERY_S)
+      expect(await isKept(undefined, 'email', kind)).to.equal(false)
     })
   }
 
