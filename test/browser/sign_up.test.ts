@@ -47,7 +47,7 @@ describe('A newcomer in a browser', function () {
       await page.getByLabel('Email, phone or username').fill(email)
       await page.getByRole('button', { name: 'Send the code' }).click()
       await expectHeading(page, 'Choose a new password')
-      await page.getByLabel('Code from the email').fill((await mail.next(email)).code!)
+      await page.getByLabel('Code', { exact: true }).fill((await mail.next(email)).code!)
       await page.getByLabel('New password').fill(NEW_PASSWORD)
       await page.getByRole('button', { name: 'Set the password' }).click()
       await expectHeading(page, 'Your password has been changed')
