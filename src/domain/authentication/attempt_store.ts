@@ -1,5 +1,6 @@
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 import {
   type SignInPlace,
   signedInCte,
@@ -193,14 +194,9 @@ export async function deleteExpiredAttempts(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
+  return await deleteEnded(
     db,
-    `DELETE FROM authentication_attempt
-      WHERE interaction_hash IN (
-        SELECT interaction_hash FROM authentication_attempt
-         WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING account_id`,
-    [now, limit],
+    { table: 'authentication_attempt', key: 'interaction_hash' },
+    { until: now, limit },
   )
-  return rows.length
 }

@@ -1,4 +1,5 @@
 import { type Db, query, queryOne, type Transaction } from '../../platform/persistence/db.ts'
+import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 
 /** Addresses without the addresses: all that is stored is a keyed hash. */
 export type UndeliverableReason = 'hard_bounce' | 'complaint'
@@ -90,13 +91,9 @@ export async function deleteExpiredReportTokens(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
+  return await deleteEnded(
     db,
-    `DELETE FROM delivery_report_token WHERE token_hash IN
-       (SELECT token_hash FROM delivery_report_token WHERE expires_at <= $1
-         ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING token_hash`,
-    [now, limit],
+    { table: 'delivery_report_token', key: 'token_hash' },
+    { until: now, limit },
   )
-  return rows.length
 }

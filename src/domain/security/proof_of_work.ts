@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Clock } from '../../core/clock.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, query } from '../../platform/persistence/db.ts'
+import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 
 /**
  * Work that a browser does before a form is taken, so that forms by the thousand cost something
@@ -109,15 +110,7 @@ export async function deleteEndedProofs(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
-    db,
-    `DELETE FROM spent_proof WHERE nonce IN (
-       SELECT nonce FROM spent_proof WHERE expires_at <= $1
-        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING nonce`,
-    [now, limit],
-  )
-  return rows.length
+  return await deleteEnded(db, { table: 'spent_proof', key: 'nonce' }, { until: now, limit })
 }
 
 function secretOf(keyring: Keyring): string {

@@ -1,4 +1,5 @@
 import { type Db, query } from '../../platform/persistence/db.ts'
+import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 
 /**
  * Where somebody is signed in: what there is to know of it for the person themselves. The protocol
@@ -89,14 +90,5 @@ export async function deleteExpiredSessions(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
-    db,
-    `DELETE FROM session
-      WHERE id IN (
-        SELECT id FROM session
-         WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING id`,
-    [now, limit],
-  )
-  return rows.length
+  return await deleteEnded(db, { table: 'session' }, { until: now, limit })
 }

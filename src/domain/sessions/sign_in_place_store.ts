@@ -1,4 +1,5 @@
 import { type Db, query } from '../../platform/persistence/db.ts'
+import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 import type { Point } from '../../platform/places/place.ts'
 
 /**
@@ -135,14 +136,9 @@ export async function deleteExpiredSignInPlaces(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
+  return await deleteEnded(
     db,
-    `DELETE FROM sign_in_place
-      WHERE (account_id, network_hash) IN (
-        SELECT account_id, network_hash FROM sign_in_place
-         WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING account_id`,
-    [now, limit],
+    { table: 'sign_in_place', key: 'account_id, network_hash' },
+    { until: now, limit },
   )
-  return rows.length
 }

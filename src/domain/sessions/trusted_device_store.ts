@@ -1,5 +1,6 @@
 import { isId } from '../../core/ids.ts'
 import { type Db, query } from '../../platform/persistence/db.ts'
+import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 import type { TrustedDevice } from './trusted_device.ts'
 
 type TrustedDeviceRow = {
@@ -86,13 +87,5 @@ export async function deleteExpiredTrustedDevices(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
-    db,
-    `DELETE FROM trusted_device WHERE id IN (
-       SELECT id FROM trusted_device WHERE expires_at <= $1
-        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING id`,
-    [now, limit],
-  )
-  return rows.length
+  return await deleteEnded(db, { table: 'trusted_device' }, { until: now, limit })
 }

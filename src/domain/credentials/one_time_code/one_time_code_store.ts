@@ -1,4 +1,5 @@
 import { type Db, query, queryOne, type Transaction } from '../../../platform/persistence/db.ts'
+import { deleteEnded } from '../../../platform/persistence/delete_ended.ts'
 
 export type StoredCode = {
   id: string
@@ -161,13 +162,5 @@ export async function deleteExpiredOneTimeCodes(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
-    db,
-    `DELETE FROM one_time_code WHERE id IN (
-       SELECT id FROM one_time_code WHERE expires_at <= $1
-        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING id`,
-    [now, limit],
-  )
-  return rows.length
+  return await deleteEnded(db, { table: 'one_time_code' }, { until: now, limit })
 }

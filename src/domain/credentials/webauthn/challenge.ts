@@ -2,6 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../../core/clock.ts'
 import type { Keyring } from '../../../platform/keys/keyring.ts'
 import { type Db, query } from '../../../platform/persistence/db.ts'
+import { deleteEnded } from '../../../platform/persistence/delete_ended.ts'
 import { CHALLENGE_TTL_S } from './webauthn.ts'
 
 /**
@@ -67,14 +68,5 @@ export async function deleteExpiredChallenges(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
-    db,
-    `DELETE FROM webauthn_challenge
-      WHERE nonce IN (
-        SELECT nonce FROM webauthn_challenge
-         WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING nonce`,
-    [now, limit],
-  )
-  return rows.length
+  return await deleteEnded(db, { table: 'webauthn_challenge', key: 'nonce' }, { until: now, limit })
 }

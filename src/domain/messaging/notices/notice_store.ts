@@ -1,6 +1,7 @@
 import { isId } from '../../../core/ids.ts'
 import type { Keyring } from '../../../platform/keys/keyring.ts'
 import { type Db, query, queryOne, type Transaction } from '../../../platform/persistence/db.ts'
+import { deleteEnded } from '../../../platform/persistence/delete_ended.ts'
 import type { MessageKind } from '../kinds.ts'
 import type { Notice } from './notice.ts'
 
@@ -105,13 +106,5 @@ export async function deleteOldNotices(
   db: Db,
   { before, limit }: { before: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
-    db,
-    `DELETE FROM notice WHERE id IN (
-       SELECT id FROM notice WHERE created_at <= $1
-        ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING id`,
-    [before, limit],
-  )
-  return rows.length
+  return await deleteEnded(db, { table: 'notice', ends: 'created_at' }, { until: before, limit })
 }
