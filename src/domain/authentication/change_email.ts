@@ -20,20 +20,18 @@ import {
 import { conflictingIdentifier } from '../accounts/create_account.ts'
 import { canonicalEmail, maskedEmail, presentable } from '../accounts/identifier.ts'
 import {
-  boundHash,
   consumeCode,
   makeCode,
-  matchCode,
   matchLink,
   payloadOf,
   requestCode,
 } from '../credentials/one_time_code/one_time_code.ts'
 import {
   deleteOtherCodesOfAccount,
-  findPendingCode,
   type StoredCode,
 } from '../credentials/one_time_code/one_time_code_store.ts'
 import { type QueueDeps, queueMessage } from '../messaging/queue_message.ts'
+import { askForChange, findPendingChange, takeChange } from './change_by_code.ts'
 
 /**
  * Another e-mail address for an account. It is the account's when somebody has read a mail there and
@@ -46,6 +44,8 @@ export type ChangeEmailDeps = QueueDeps & {
   /** Whether there is a way to send SMS. */
   sendsSms: boolean
 }
+
+const purpose = 'change_email'
 
 const pendingChange = z.object({
   accountId: z.string(),
@@ -80,27 +80,19 @@ export async function beginEmailChange(
     return { kind: 'refused', reason: 'unchanged' }
   }
   const payload: PendingEmailChange = { accountId, email, canonical, locale }
-  await inTransaction(deps.db, async (tx) => {
-    const asked = { purpose: 'change_email', boundTo: sessionUid, payload } as const
-    const { id } = await requestCode(deps, tx, asked)
-    await deps.jobs.send('deliver_code', { codeId: id }, { tx })
-    await appendEvent(tx, emailChangeRequested({ accountId, ...origin }))
-  })
+  const requested = emailChangeRequested({ accountId, ...origin })
+  await askForChange(deps, { purpose, sessionUid }, { payload, requested })
   return { kind: 'code_sent' }
 }
 
 /** The change that waits for its code in this session. */
 export async function findPendingEmailChange(
-  { db, clock, keyring }: Pick<ChangeEmailDeps, 'db' | 'clock' | 'keyring'>,
-  { accountId, sessionUid }: { accountId: string; sessionUid: string },
+  deps: Pick<ChangeEmailDeps, 'db' | 'clock' | 'keyring'>,
+  person: { accountId: string; sessionUid: string },
 ): Promise<PendingEmailChange | undefined> {
-  const stored = await findPendingCode(db, {
-    purpose: 'change_email',
-    boundHash: boundHash(keyring, sessionUid),
-    now: clock.now(),
-  })
-  const pending = stored && emailChangeOf(keyring, stored)
-  return pending?.accountId === accountId ? pending : undefined
+  return await findPendingChange(deps, { ...person, purpose }, (stored) =>
+    emailChangeOf(deps.keyring, stored),
+  )
 }
 
 export function emailChangeOf(keyring: Keyring, stored: StoredCode): PendingEmailChange {
@@ -125,27 +117,17 @@ export async function completeEmailChange(
     origin: Origin
   },
 ): Promise<EmailChangeResult> {
-  const { accountId, sessionUid, code, origin } = input
-  const refuse = async (reason: 'wrong_code' | 'address_taken'): Promise<EmailChangeResult> => {
-    await appendEvent(deps.db, emailChangeRefused({ accountId, reason, ...origin }))
-    return { kind: 'refused' }
-  }
-  const asked = { purpose: 'change_email', boundTo: sessionUid, code } as const
-  const stored = await matchCode(deps, deps.db, asked)
-  const pending = stored && emailChangeOf(deps.keyring, stored)
-  if (!stored || pending?.accountId !== accountId) return await refuse('wrong_code')
-  try {
-    const changed = await inTransaction(deps.db, async (tx) => {
-      if (!(await lockActiveAccount(tx, accountId)) || !(await consumeCode(tx, stored)))
-        return false
-      await change(deps, tx, { ...input, pending })
-      return true
-    })
-    return changed ? { kind: 'changed' } : await refuse('wrong_code')
-  } catch (error) {
-    if (conflictingIdentifier(error) === undefined) throw error
-    return await refuse('address_taken')
-  }
+  const { accountId, origin } = input
+  const result = await takeChange(
+    deps,
+    { ...input, purpose },
+    (stored) => emailChangeOf(deps.keyring, stored),
+    (tx, pending) => change(deps, tx, { ...input, pending }),
+  )
+  if (result === 'changed') return { kind: 'changed' }
+  const reason = result === 'taken' ? 'address_taken' : result
+  await appendEvent(deps.db, emailChangeRefused({ accountId, reason, ...origin }))
+  return { kind: 'refused' }
 }
 
 async function change(

@@ -14,21 +14,14 @@ import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { Account } from '../accounts/account.ts'
 import { getAccountById, lockActiveAccount, updateAccountPhone } from '../accounts/account_store.ts'
-import { conflictingIdentifier } from '../accounts/create_account.ts'
 import { canonicalPhone, maskedPhone } from '../accounts/identifier.ts'
-import {
-  boundHash,
-  consumeCode,
-  matchCode,
-  payloadOf,
-  requestCode,
-} from '../credentials/one_time_code/one_time_code.ts'
+import { payloadOf } from '../credentials/one_time_code/one_time_code.ts'
 import {
   deleteOtherCodesOfAccount,
-  findPendingCode,
   type StoredCode,
 } from '../credentials/one_time_code/one_time_code_store.ts'
 import { type QueueDeps, queueMessage } from '../messaging/queue_message.ts'
+import { askForChange, findPendingChange, takeChange } from './change_by_code.ts'
 
 /**
  * The telephone number of an account, which is a name to sign in with. It is the account's when a code
@@ -42,6 +35,8 @@ export type ChangePhoneDeps = QueueDeps & {
   /** Whether this deployment writes to the country of the number. */
   mayText(phone: string): boolean
 }
+
+const purpose = 'change_phone'
 
 const pendingChange = z.object({ accountId: z.string(), phone: z.string(), locale: z.string() })
 export type PendingPhoneChange = z.output<typeof pendingChange>
@@ -64,27 +59,19 @@ export async function beginPhoneChange(
     return { kind: 'refused', reason: 'unchanged' }
   }
   const payload: PendingPhoneChange = { accountId, phone, locale }
-  await inTransaction(deps.db, async (tx) => {
-    const asked = { purpose: 'change_phone', boundTo: sessionUid, payload } as const
-    const { id } = await requestCode(deps, tx, asked)
-    await deps.jobs.send('deliver_code', { codeId: id }, { tx })
-    await appendEvent(tx, phoneChangeRequested({ accountId, ...origin }))
-  })
+  const requested = phoneChangeRequested({ accountId, ...origin })
+  await askForChange(deps, { purpose, sessionUid }, { payload, requested })
   return { kind: 'code_sent' }
 }
 
 /** The change that waits for its code in this session. */
 export async function findPendingPhoneChange(
-  { db, clock, keyring }: Pick<ChangePhoneDeps, 'db' | 'clock' | 'keyring'>,
-  { accountId, sessionUid }: { accountId: string; sessionUid: string },
+  deps: Pick<ChangePhoneDeps, 'db' | 'clock' | 'keyring'>,
+  person: { accountId: string; sessionUid: string },
 ): Promise<PendingPhoneChange | undefined> {
-  const stored = await findPendingCode(db, {
-    purpose: 'change_phone',
-    boundHash: boundHash(keyring, sessionUid),
-    now: clock.now(),
-  })
-  const pending = stored && phoneChangeOf(keyring, stored)
-  return pending?.accountId === accountId ? pending : undefined
+  return await findPendingChange(deps, { ...person, purpose }, (stored) =>
+    phoneChangeOf(deps.keyring, stored),
+  )
 }
 
 export function phoneChangeOf(keyring: Keyring, stored: StoredCode): PendingPhoneChange {
@@ -98,33 +85,20 @@ export async function completePhoneChange(
   deps: ChangePhoneDeps,
   input: { accountId: string; sessionUid: string; code: string; origin: Origin },
 ): Promise<PhoneChangeResult> {
-  const { accountId, sessionUid, code, origin } = input
-  const refuse = async (reason: 'wrong_code' | 'number_taken'): Promise<PhoneChangeResult> => {
-    await appendEvent(deps.db, phoneChangeRefused({ accountId, reason, ...origin }))
-    return { kind: 'refused' }
-  }
-  const asked = { purpose: 'change_phone', boundTo: sessionUid, code } as const
-  const stored = await matchCode(deps, deps.db, asked)
-  const pending = stored && phoneChangeOf(deps.keyring, stored)
-  if (!stored || pending?.accountId !== accountId) return await refuse('wrong_code')
-  const { phone, locale } = pending
-  try {
-    const changed = await inTransaction(deps.db, async (tx) => {
-      if (!(await lockActiveAccount(tx, accountId)) || !(await consumeCode(tx, stored)))
-        return false
-      await change(deps, tx, {
-        account: await getAccountById(tx, accountId),
-        phone,
-        locale,
-        origin,
-      })
-      return true
-    })
-    return changed ? { kind: 'changed' } : await refuse('wrong_code')
-  } catch (error) {
-    if (conflictingIdentifier(error) === undefined) throw error
-    return await refuse('number_taken')
-  }
+  const { accountId, origin } = input
+  const result = await takeChange(
+    deps,
+    { ...input, purpose },
+    (stored) => phoneChangeOf(deps.keyring, stored),
+    async (tx, { phone, locale }) => {
+      const account = await getAccountById(tx, accountId)
+      await change(deps, tx, { account, phone, locale, origin })
+    },
+  )
+  if (result === 'changed') return { kind: 'changed' }
+  const reason = result === 'taken' ? 'number_taken' : result
+  await appendEvent(deps.db, phoneChangeRefused({ accountId, reason, ...origin }))
+  return { kind: 'refused' }
 }
 
 /**

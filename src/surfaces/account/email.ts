@@ -6,12 +6,11 @@ import {
   completeEmailChange,
   findPendingEmailChange,
 } from '../../domain/authentication/change_email.ts'
-import { consumeOfAddress } from '../../domain/security/address_limit.ts'
-import type { LimitName } from '../../domain/security/limits.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { codeInLink } from '../../web/mailed_code.ts'
 import { originOf } from '../../web/origin.ts'
+import { mayTry } from './code_limits.ts'
 import type { AccountDeps } from './mount.ts'
 import { checkCsrfOf, csrfOf, type Person, requireFresh, sendTo } from './person.ts'
 
@@ -66,10 +65,6 @@ export async function confirmEmail(deps: AccountDeps, ctx: Context, person: Pers
     return await send(deps, ctx, person, { error: 'wrong_code' }, {}, 422)
   }
   await send(deps, ctx, person, { changed: true })
-}
-
-async function mayTry(deps: AccountDeps, ctx: Context, limit: LimitName): Promise<boolean> {
-  return (await consumeOfAddress(deps.rateLimits, limit, originOf(ctx).ip)).allowed
 }
 
 async function send(

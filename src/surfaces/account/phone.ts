@@ -9,11 +9,10 @@ import {
   removePhone,
 } from '../../domain/authentication/change_phone.ts'
 import { setSmsFactor } from '../../domain/authentication/sms_factor.ts'
-import { consumeOfAddress } from '../../domain/security/address_limit.ts'
-import type { LimitName } from '../../domain/security/limits.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
+import { mayTry } from './code_limits.ts'
 import type { AccountDeps } from './mount.ts'
 import { checkCsrfOf, csrfOf, type Person, requireFresh, sendTo } from './person.ts'
 import { sendSecurity } from './security.ts'
@@ -104,10 +103,6 @@ export async function changeSmsFactor(
   const done = await setSmsFactor(deps, { accountId, on: on === 'yes', origin })
   if (!done) return sendTo(deps, ctx, '/account/security')
   await sendSecurity(deps, ctx, person, { done: on === 'yes' ? 'sms' : 'sms_removed' })
-}
-
-async function mayTry(deps: AccountDeps, ctx: Context, limit: LimitName): Promise<boolean> {
-  return (await consumeOfAddress(deps.rateLimits, limit, originOf(ctx).ip)).allowed
 }
 
 async function send(
