@@ -7,6 +7,7 @@ import {
   randomToken,
   readableSecret,
 } from '../../src/core/secrets.ts'
+import { parsedJson, textOf, withoutUndefined } from '../../src/core/unknown.ts'
 
 describe('core/ids', () => {
   it('writes UUIDs of version 7 that sort by time', () => {
@@ -53,5 +54,15 @@ describe('core/duration', () => {
     expect(formatDurationS(900)).to.equal('15m')
     expect(formatDurationS(86_400)).to.equal('1d')
     expect(formatDurationS(61)).to.equal('61s')
+  })
+})
+
+describe('core/unknown', () => {
+  it('reads what may be anything', () => {
+    expect(parsedJson('{"a":1}')).to.deep.equal({ a: 1 })
+    expect(parsedJson('{')).to.equal(undefined)
+    expect(textOf('')).to.equal('')
+    expect(textOf(1)).to.equal(undefined)
+    expect(withoutUndefined({ a: undefined, b: null })).to.deep.equal({ b: null })
   })
 })

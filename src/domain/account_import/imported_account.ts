@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DomainError } from '../../core/errors.ts'
 import { isId, newId } from '../../core/ids.ts'
+import { parsedJson } from '../../core/unknown.ts'
 import { parseStandardClaims } from '../accounts/claims.ts'
 import {
   canonicalEmail,
@@ -79,7 +80,7 @@ export function readImportedAccount(
   profile: Profile = PLAIN_PROFILE,
 ): LineReading {
   if (text === undefined) return refused('unreadable', 'longer than 64 KiB, or no UTF-8')
-  const parsed = importedLine.safeParse(json(text))
+  const parsed = importedLine.safeParse(parsedJson(text))
   if (!parsed.success) return refused('malformed', describe(parsed.error))
   const line = parsed.data
   const password = readPassword(line.password)
@@ -178,14 +179,6 @@ function printable(detail: string): string {
     .slice(0, DETAIL_MAX)
     .toWellFormed()
     .replace(/\p{Cc}/gu, '\ufffd')
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** Which member it is; what it holds may be a password. */

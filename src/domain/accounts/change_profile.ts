@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../core/clock.ts'
+import { withoutUndefined } from '../../core/unknown.ts'
 import { type Origin, profileChanged } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
@@ -52,8 +53,4 @@ export async function changeProfile(
 
 function differing(before: Record<string, unknown>, change: Record<string, unknown>): string[] {
   return Object.keys(change).filter((name) => !isDeepStrictEqual(before[name], change[name]))
-}
-
-function withoutUndefined(values: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 }

@@ -1,4 +1,5 @@
 import { isId } from '../../core/ids.ts'
+import { textOf } from '../../core/unknown.ts'
 import {
   accountAccessEnded,
   accountExported,
@@ -150,9 +151,4 @@ function activityOf({ eventId, type, occurredAt, data }: EntryOfSubject): Activi
       userAgent: textOf(userAgent),
     },
   ]
-}
-
-/** What was written by another version may be anything. */
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
 }

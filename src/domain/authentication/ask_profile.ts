@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
+import { withoutUndefined } from '../../core/unknown.ts'
 import type { Origin } from '../../platform/events/catalogue.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import type { Account } from '../accounts/account.ts'
@@ -55,14 +56,13 @@ export async function completeProfile(
   deps: { db: Db; clock: Clock },
   { accountId, change, origin }: { accountId: string; change: ProfileChange; origin: Origin },
 ): Promise<void> {
-  const answered = { claims: given(change.claims), attributes: given(change.attributes) }
+  // What somebody else has filled in meanwhile is not taken away.
+  const answered = {
+    claims: withoutUndefined(change.claims),
+    attributes: withoutUndefined(change.attributes),
+  }
   await inTransaction(deps.db, async (tx) => {
     await changeProfile(deps, accountId, answered, origin, tx)
     await postponeProfile(tx, accountId, deps.clock.now())
   })
-}
-
-/** What somebody else has filled in meanwhile is not taken away. */
-function given(values: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 }

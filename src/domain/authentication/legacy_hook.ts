@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Clock } from '../../core/clock.ts'
 import { newId } from '../../core/ids.ts'
 import { signWebhook } from '../../core/standard_webhooks.ts'
+import { parsedJson } from '../../core/unknown.ts'
 import type { Outbound } from '../../platform/outbound/outbound.ts'
 import { OutboundError } from '../../platform/outbound/outbound_error.ts'
 import type { LegacyAnswer, LegacySystem } from './migrate_legacy_account.ts'
@@ -72,17 +73,9 @@ function ask(
 }
 
 function read(text: string): LegacyAnswer {
-  const parsed = answerSchema.safeParse(json(text))
+  const parsed = answerSchema.safeParse(parsedJson(text))
   if (parsed.success) return { kind: 'right', account: parsed.data.account }
   // Which member it is, never what it holds.
   const where = parsed.error.issues[0]?.path.join('.')
   return { kind: 'invalid', detail: `the answer is malformed${where ? ` at ${where}` : ''}` }
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

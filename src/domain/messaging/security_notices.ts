@@ -1,4 +1,5 @@
 import { isId } from '../../core/ids.ts'
+import { textOf } from '../../core/unknown.ts'
 import {
   accountDeletionScheduled,
   accountInactivityWarned,
@@ -136,10 +137,6 @@ function whereAndWhen(
     at: at.toISOString(),
     link: deps.sessionsUri,
   }
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
 }
 
 /** A kind of factor that a newer version of this program knows has no words here yet. */

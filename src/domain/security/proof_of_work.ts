@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import type { Challenge } from 'altcha-lib'
 import { z } from 'zod'
 import type { Clock } from '../../core/clock.ts'
+import { parsedJson } from '../../core/unknown.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, query } from '../../platform/persistence/db.ts'
 import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
@@ -76,7 +77,7 @@ export async function takeProof(
   text: string,
 ): Promise<ProofFault | undefined> {
   if (text === '') return 'missing'
-  const { data: answer } = answered.safeParse(json(text))
+  const { data: answer } = answered.safeParse(parsedJson(text))
   if (!answer) return 'wrong'
   const { nonce, expiresAt, data } = answer.challenge.parameters
   if (data.page !== page || data.interaction !== interactionUid) return 'wrong'
@@ -115,14 +116,6 @@ export async function deleteEndedProofs(
 
 function secretOf(keyring: Keyring): string {
   return keyring.derive('proof_of_work').toString('base64')
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** Loaded at first use: few deployments ask for proofs. */
