@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DomainError } from '../../core/errors.ts'
 import type { Account } from './account.ts'
+import { isLanguageTag, isPrintable, isWebAddress } from './profile/formats.ts'
 
 /**
  * The claims we can make about a person: the standard ones of OpenID Connect Core §5.1, each of the
@@ -10,8 +11,6 @@ import type { Account } from './account.ts'
 
 const TEXT_MAX = 255
 const URL_MAX = 2_048
-// biome-ignore lint/suspicious/noControlCharactersInRegex: naming them is the point
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
 
 /** Lengths are counted in code points; the claims as a whole are bounded in bytes besides. */
 const text = z
@@ -19,17 +18,11 @@ const text = z
   .refine((value) => value !== '' && [...value].length <= TEXT_MAX, {
     error: `must have 1 to ${TEXT_MAX} characters`,
   })
-  .refine((value) => value.isWellFormed() && !CONTROLS.test(value), {
-    error: 'must not contain control characters',
-  })
+  .refine(isPrintable, { error: 'must not contain control characters' })
 
-const webUrl = z.string().refine(
-  (value) => {
-    const url = value.length <= URL_MAX ? URL.parse(value) : null
-    return url !== null && /^https?:$/.test(url.protocol) && !url.username && !url.password
-  },
-  { error: 'must be an http or https URL' },
-)
+const webUrl = z.string().refine((value) => value.length <= URL_MAX && isWebAddress(value), {
+  error: 'must be an http or https URL',
+})
 
 /** The year alone, a full date, or a date whose year 0000 says that it is withheld. */
 const birthdate = z.string().refine(
@@ -54,21 +47,12 @@ const zoneinfo = z.string().refine(
   { error: 'must be a time zone such as Europe/Paris' },
 )
 
-const locale = z.string().refine(
-  (value) => {
-    try {
-      return Intl.getCanonicalLocales(value).length === 1
-    } catch {
-      return false
-    }
-  },
-  { error: 'must be a language tag such as en-GB' },
-)
+const locale = z.string().refine(isLanguageTag, { error: 'must be a language tag such as en-GB' })
 
 const addressText = z
   .string()
   .max(1_000)
-  .refine((value) => value.isWellFormed() && !CONTROLS.test(value.replace(/\r?\n/g, '')), {
+  .refine((value) => isPrintable(value.replace(/\r?\n/g, '')), {
     error: 'must not contain control characters',
   })
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { ConfigError } from '../../../platform/config/config_error.ts'
 import type { ConfigBeforeSecrets } from '../../../platform/config/schema.ts'
 import type { Attribute, Fault, FaultKind } from './attribute.ts'
-import { isDate, isMailAddress, isWebAddress } from './formats.ts'
+import { isDate, isMailAddress, isPrintable, isWebAddress } from './formats.ts'
 import { PLAIN_PROFILE, type Profile } from './profile.ts'
 import { readProfileSchema } from './read_profile_schema.ts'
 
@@ -94,9 +94,4 @@ function faultOfErrors([error]: readonly ValidationError[]): Fault {
   if (keyword === 'type' && /integer|number/.test(String(params['type']))) return { kind: 'number' }
   const kind = KIND_OF_KEYWORD[keyword]
   return kind ? { kind, limit: Number(params['limit']) } : { kind: 'invalid' }
-}
-
-/** One line of what can be seen: it is shown on pages and in terminals. */
-function isPrintable(text: string): boolean {
-  return text.isWellFormed() && !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(text)
 }

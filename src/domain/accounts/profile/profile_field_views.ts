@@ -1,6 +1,7 @@
 import { LOCALES } from '../../../platform/templating/i18n.ts'
 import type { ProfileFieldView, StandardFieldName } from '../../../platform/templating/views.ts'
 import { type Attribute, type Fault, wordsIn } from './attribute.ts'
+import { isLanguageTag } from './formats.ts'
 import { type AddressMember, type Field, optionName, type Typed } from './profile_fields.ts'
 
 /** How the fields of a profile look on a page: their words, and what browsers know of them. */
@@ -61,20 +62,13 @@ function ofClaim(field: Field & { kind: 'claim' | 'address' }, value: string): L
 /** Those of the pages, in their own words, and the one of the account where it is another. */
 function languages(value: string): ProfileFieldView['options'] {
   const known: string[] = [...LOCALES]
-  const all = value === '' || known.includes(value) || !isTag(value) ? known : [value, ...known]
+  const all =
+    value === '' || known.includes(value) || !isLanguageTag(value) ? known : [value, ...known]
   return all.map((tag) => ({
     value: tag,
     title: new Intl.DisplayNames([tag], { type: 'language' }).of(tag) ?? tag,
     chosen: tag === value,
   }))
-}
-
-function isTag(value: string): boolean {
-  try {
-    return Intl.getCanonicalLocales(value).length === 1
-  } catch {
-    return false
-  }
 }
 
 function ofAttribute(
