@@ -124,7 +124,11 @@ export async function acceptableInvitation(
   return undefined
 }
 
-function whyOver({ usedAt, revokedAt, expiresAt }: Invitation, now: Date): string | undefined {
+/** Why an invitation leads nowhere any more; undefined where it still stands. */
+export function whyOver(
+  { usedAt, revokedAt, expiresAt }: Invitation,
+  now: Date,
+): 'used' | 'revoked' | 'expired' | undefined {
   if (usedAt) return 'used'
   if (revokedAt) return 'revoked'
   return expiresAt <= now ? 'expired' : undefined

@@ -4,6 +4,7 @@ import {
   type Invitation,
   issueInvitation,
   revokeInvitation,
+  whyOver,
 } from '../../domain/accounts/invitation.ts'
 import { listInvitations } from '../../domain/accounts/invitation_store.ts'
 import { getClient } from '../../domain/clients/client_store.ts'
@@ -129,10 +130,8 @@ async function launchable({ db }: Workplace, clientId: string): Promise<string> 
   })
 }
 
-function stateOf({ usedAt, revokedAt, expiresAt }: Invitation): string {
-  if (usedAt) return 'used'
-  if (revokedAt) return 'revoked'
-  return expiresAt <= new Date() ? 'expired' : 'waiting'
+function stateOf(invitation: Invitation): string {
+  return whyOver(invitation, new Date()) ?? 'waiting'
 }
 
 function textOf(invitation: Invitation): string {
