@@ -3,7 +3,7 @@ import { type Db, inTransaction, type Transaction } from '../../platform/persist
 import type { Account } from '../accounts/account.ts'
 import { findAccountById, findAccountByIdentifier } from '../accounts/account_store.ts'
 import { classifyIdentifier, type IdentifierKind } from '../accounts/identifier.ts'
-import { makeCode } from '../credentials/one_time_code/one_time_code.ts'
+import { groupedCode, makeCode } from '../credentials/one_time_code/one_time_code.ts'
 import {
   lockOneTimeCode,
   type StoredCode,
@@ -84,7 +84,7 @@ async function deliverSignUp(
   const { code } = await makeCode(deps, tx, { id: stored.id })
   // Only this browser can use the code; elsewhere the page shows it, to be typed in here.
   const link = `${issuer}/interaction/${interactionUid}/verify_email?code=${code}`
-  const fields = { code: grouped(code), link, client }
+  const fields = { code: groupedCode(code), link, client }
   await queueMessage(deps, tx, { kind: 'verify_email', recipient, locale, fields })
 }
 
@@ -108,7 +108,7 @@ async function deliverSignIn(
     locale: localeOf(account, asked.locale),
   }
   if (channel === 'sms' || deps.emailSignIn === 'code') {
-    const fields = { code: grouped(code) }
+    const fields = { code: groupedCode(code) }
     return await queueMessage(deps, tx, { kind: 'sign_in_code', ...to, fields })
   }
   const link = `${issuer}/interaction/${asked.interactionUid}/email_code?code=${code}`
@@ -132,7 +132,7 @@ async function deliverConfirmation(
     ...way,
     accountId,
     locale: localeOf(account, locale),
-    fields: { code: grouped(code) },
+    fields: { code: groupedCode(code) },
   })
 }
 
@@ -151,7 +151,7 @@ async function deliverEmailChange(
   if (!(await deps.mayIssue(canonical))) return
   const { code } = await makeCode(deps, tx, { id: stored.id, accountId })
   const link = `${issuer}/account/profile/email?code=${code}`
-  const fields = { code: grouped(code), link }
+  const fields = { code: groupedCode(code), link }
   await queueMessage(deps, tx, { kind: 'verify_email', recipient, locale, fields })
 }
 
@@ -193,7 +193,7 @@ async function deliverReset(
     accountId: account.id,
     locale: localeOf(account, asked.locale),
     fields: {
-      code: grouped(code),
+      code: groupedCode(code),
       link: `${issuer}/reset_password?${new URLSearchParams({ link })}`,
     },
   })
@@ -212,7 +212,7 @@ async function deliverPhoneChange(
   }
   if (!(await deps.mayIssue(recipient))) return
   const { code } = await makeCode(deps, tx, { id: stored.id, accountId, channel: 'sms' })
-  const fields = { code: grouped(code) }
+  const fields = { code: groupedCode(code) }
   await queueMessage(deps, tx, { kind: 'verify_phone', recipient, accountId, locale, fields })
 }
 
@@ -249,8 +249,4 @@ function smsWay(deps: DeliverCodeDeps, account: Account): Way | undefined {
 function localeOf({ claims }: Account, asked: string): string {
   const own = claims['locale']
   return typeof own === 'string' ? own : asked
-}
-
-function grouped(code: string): string {
-  return `${code.slice(0, 4)}-${code.slice(4)}`
 }

@@ -10,6 +10,7 @@ import type { Account } from '../accounts/account.ts'
 import { lockActiveAccount, updatePhoneFactor } from '../accounts/account_store.ts'
 import {
   consumeCode,
+  groupedCode,
   makeCode,
   matchCode,
   requestCode,
@@ -59,7 +60,7 @@ export async function sendSmsFactorCode(
       recipient,
       accountId,
       locale,
-      fields: { code: `${code.slice(0, 4)}-${code.slice(4)}` },
+      fields: { code: groupedCode(code) },
       expiresAt,
     })
     await appendEvent(tx, secondFactorCodeSent({ accountId, ...origin }))

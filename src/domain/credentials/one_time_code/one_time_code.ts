@@ -67,6 +67,11 @@ export async function requestCode(
   return { id, expiresAt }
 }
 
+/** As it stands in a message. */
+export function groupedCode(code: string): string {
+  return `${code.slice(0, 4)}-${code.slice(4)}`
+}
+
 /**
  * Makes the code and the link, for the message that carries them; those that the account was sent
  * before are worth nothing any more. Done again, it makes others.
