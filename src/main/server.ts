@@ -122,6 +122,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     canonicalEmail,
   })
   const { authorizationPost: posts, frontchannelLogout } = config.protocols
+  const channels = channelsOf(config)
   const sessions = sessionEnder(parts)
   const accounts = createBrowserAccounts({
     db: parts.db,
@@ -159,12 +160,12 @@ export function createApp(parts: Parts, health: Health): Koa {
     newcomerUri: signInUri(config, { path: ACCOUNT_RETURN_PATH, state: '', prompt: 'login' }),
     terms: termsOf(config),
     isOwnClient,
-    recovery: channelsOf(config).size > 0,
+    recovery: channels.size > 0,
     signInPage: config.signIn.page,
     proofRounds: config.signIn.proofOfWork === 'on' ? config.signIn.proofOfWorkRounds : 0,
-    emailSignIn: config.signIn.email !== 'off' && channelsOf(config).has('email'),
-    smsSignIn: config.signIn.smsSignIn !== 'off' && channelsOf(config).has('sms'),
-    sendsSms: channelsOf(config).has('sms'),
+    emailSignIn: config.signIn.email !== 'off' && channels.has('email'),
+    smsSignIn: config.signIn.smsSignIn !== 'off' && channels.has('sms'),
+    sendsSms: channels.has('sms'),
     smsFactor: smsFactorOf(config),
     endAccess: sessions.endAccess,
     mfa: config.signIn.mfa,
@@ -192,13 +193,14 @@ function sessionEnder({ runtime, stores, codec }: Parts): SessionEnder {
 function offerAccount(app: Koa, parts: Parts): void {
   const { codec, config, db, runtime, stores } = parts
   const sessions = sessionEnder(parts)
+  const channels = channelsOf(config)
   mountAccount(app, {
     ...parts,
     sessions,
     uidHash: codec.uidHash,
     rateLimits: parts.limits,
-    sendsMail: channelsOf(config).has('email'),
-    sendsSms: channelsOf(config).has('sms'),
+    sendsMail: channels.has('email'),
+    sendsSms: channels.has('sms'),
     smsFactor: smsFactorOf(config),
     phoneCountry: config.signIn.phoneCountry,
     mayText: mayTextOf(config),
