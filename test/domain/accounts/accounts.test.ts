@@ -5,6 +5,7 @@ import {
   getAccountById,
   listAccounts,
 } from '../../../src/domain/accounts/account_store.ts'
+import { accountViewOf, signInNameOf } from '../../../src/domain/accounts/account_view.ts'
 import { disableAccount, enableAccount } from '../../../src/domain/accounts/block_account.ts'
 import { changeClaims } from '../../../src/domain/accounts/change_claims.ts'
 import { claimsOf } from '../../../src/domain/accounts/claims.ts'
@@ -84,6 +85,18 @@ describe('domain/accounts', function () {
     await createAccount(deps, { username: 'grace' })
     const error = await createAccount(deps, { username: 'GRACE' }).catch((error) => error)
     expect(conflictingIdentifier(error)).to.equal('username')
+  })
+
+  it('is called by its name, or by what its owner signs in with', async () => {
+    const phone = '+4915112345678'
+    const byPhone = await createAccount(deps, { phone })
+    expect(accountViewOf(byPhone)).to.deep.include({ name: phone })
+    expect(signInNameOf(byPhone)).to.equal(phone)
+    const both = await createAccount(deps, { username: 'called', email: 'called@example.com' })
+    expect(accountViewOf(both).name).to.equal('called')
+    expect(signInNameOf(both)).to.equal('called@example.com')
+    const named = { ...both, claims: { name: 'Ada' } }
+    expect(accountViewOf(named).name).to.equal('Ada')
   })
 
   it('refuses an account without identifier, with a bad one, or with a bad claim', async () => {

@@ -6,6 +6,7 @@ import { appendEvent } from '../../../platform/events/outbox.ts'
 import type { Keyring } from '../../../platform/keys/keyring.ts'
 import { type Db, inTransaction } from '../../../platform/persistence/db.ts'
 import type { Account } from '../../accounts/account.ts'
+import { signInNameOf } from '../../accounts/account_view.ts'
 import { newTotpSecret, totpStepOf, totpUri } from './totp.ts'
 import {
   confirmTotp,
@@ -49,9 +50,8 @@ export async function showTotpEnrolment(
   issuer: string,
 ): Promise<{ uri: string; key: string }> {
   const secret = await beginTotpEnrolment(deps, account.id)
-  const name = account.email ?? account.username ?? account.id
   return {
-    uri: totpUri(secret, { issuer, account: name }),
+    uri: totpUri(secret, { issuer, account: signInNameOf(account) }),
     key: secret.match(/.{1,4}/g)!.join(' '),
   }
 }

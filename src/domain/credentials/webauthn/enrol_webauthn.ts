@@ -8,6 +8,7 @@ import type { Keyring } from '../../../platform/keys/keyring.ts'
 import { type Db, inTransaction, type Transaction } from '../../../platform/persistence/db.ts'
 import type { Account } from '../../accounts/account.ts'
 import { lockActiveAccount } from '../../accounts/account_store.ts'
+import { signInNameOf } from '../../accounts/account_view.ts'
 import type { AttestationFault, AttestationPolicy } from './attestation_policy.ts'
 import { type Challenge, consumeChallenge, issueChallenge, readChallenge } from './challenge.ts'
 import {
@@ -44,7 +45,7 @@ export async function enrolmentOptions(
   }: { account: Account; context: readonly string[]; name: string; inHardware?: boolean },
 ): Promise<Record<string, unknown>> {
   const known = await listWebAuthnCredentials(deps.db, account.id)
-  const called = account.email ?? account.username ?? account.id
+  const called = signInNameOf(account)
   return {
     rp: { id: deps.relyingParty.id, name },
     user: {
