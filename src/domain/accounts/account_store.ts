@@ -122,11 +122,11 @@ export async function insertAccount(tx: Db, fresh: NewAccount): Promise<void> {
        INSERT INTO account (id, status, username, username_canonical, email, email_canonical,
                             email_verified, phone, phone_verified, claims, created_at, updated_at,
                             attributes)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
        RETURNING id, created_at
      )
      INSERT INTO password_credential (account_id, phc, changed_at)
-     SELECT id, $13::text, created_at FROM fresh WHERE $13::text IS NOT NULL`,
+     SELECT id, $14::text, created_at FROM fresh WHERE $14::text IS NOT NULL`,
     [
       account.id,
       account.status,
@@ -140,8 +140,8 @@ export async function insertAccount(tx: Db, fresh: NewAccount): Promise<void> {
       JSON.stringify(account.claims),
       account.createdAt,
       account.updatedAt,
-      fresh.passwordHash ?? null,
       JSON.stringify(account.attributes),
+      fresh.passwordHash ?? null,
     ],
   )
 }
@@ -229,7 +229,8 @@ export async function updateAccountPhone(
 ): Promise<void> {
   await query(
     tx,
-    `UPDATE account SET phone = $2::text, phone_verified = $2::text IS NOT NULL, phone_factor_since = NULL,
+    `UPDATE account
+        SET phone = $2::text, phone_verified = $2::text IS NOT NULL, phone_factor_since = NULL,
             updated_at = $3
       WHERE id = $1`,
     [id, phone ?? null, now],

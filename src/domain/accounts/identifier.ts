@@ -3,9 +3,9 @@ import { domainToASCII } from 'node:url'
 import type { CountryCode } from 'libphonenumber-js/min'
 
 /**
- * The names by which people sign in: an e-mail address, a telephone number or a username. Each has one canonical form,
- * and sign-up, sign-in, recovery, throttling and the unique indexes all use it, so that two spellings
- * of one name never become two accounts, and one spelling never means two names.
+ * The names by which people sign in: an e-mail address, a telephone number or a username. Each has
+ * one canonical form, and sign-up, sign-in, recovery, throttling and the unique indexes all use it,
+ * so that two spellings of one name never become two accounts, and one spelling never means two names.
  *
  * How it is made: spaces around it fall away, NFC, lower case letter by letter (final sigma is
  * sigma), and the domain of an address in its ASCII form (UTS #46). What is not folded stays
