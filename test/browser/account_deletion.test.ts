@@ -25,6 +25,8 @@ describe('Deleting an account in a browser', function () {
       await fillInLogin(page, person)
       await page.getByText('This account will be deleted on').waitFor()
       await page.getByRole('button', { name: 'Keep the account' }).click()
+      // The page that the button leads to, before another one is asked for.
+      await page.waitForURL(`${server.issuer}/account`)
       await page.goto(`${server.issuer}/account`)
       await expectHeading(page, 'Your account')
       await page.locator('#delete-account').waitFor()
