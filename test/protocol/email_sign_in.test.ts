@@ -92,6 +92,7 @@ for (const way of ['code', 'link'] as const) {
       const now = parts.clock.now()
       const first = totpCodeAt(secret, now)
       await confirmTotpEnrolment(parts, { accountId: ada.id, code: first, origin: {} })
+      expect((await mail.next(ada.email)).subject, 'the notice of it').to.include('was added')
       const mind = browser()
       const asked = await ask(mind, ada.email)
       const { page, code } = await received(mind, ada, asked.page)
