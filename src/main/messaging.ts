@@ -120,6 +120,7 @@ function smsTransports(
         apiKey: messaging.vonageApiKey!,
         apiSecret: messaging.vonageApiSecret!,
         from: from!,
+        statusUri: messaging.vonageSignatureSecret && vonageStatusUri(server.issuer),
       }),
     sns: () =>
       createSns({
@@ -131,4 +132,10 @@ function smsTransports(
       }),
   }
   return messaging.smsTransports.map((name) => make[name]())
+}
+
+/** Vonage takes an address of up to 100 characters with a message, and a longer one in its dashboard. */
+function vonageStatusUri(issuer: string): string | undefined {
+  const uri = `${issuer}${statusPath('vonage')}`
+  return uri.length > 100 ? undefined : uri
 }

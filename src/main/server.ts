@@ -114,6 +114,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     issuer,
     hookSecret: config.messaging.smsHookSecret,
     twilioAuthToken: config.messaging.twilioAuthToken,
+    vonageSignatureSecret: config.messaging.vonageSignatureSecret,
     sesTopicArn: config.messaging.sesTopicArn,
     sendgridKey: config.messaging.sendgridWebhookKey,
     mailgunSigningKey: config.messaging.mailgunSigningKey,

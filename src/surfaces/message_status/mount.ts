@@ -17,6 +17,7 @@ import { readSendgridReports } from './sendgrid.ts'
 import { readSesReport } from './ses.ts'
 import type { Request, SnsKeys } from './sns_keys.ts'
 import { readTwilioReport } from './twilio.ts'
+import { readVonageReport } from './vonage.ts'
 
 /**
  * What providers tell about messages that they took: delivered, or not. Each transport that can tell
@@ -29,6 +30,7 @@ export type StatusDeps = ReportDeps & {
   recorder: EventRecorder
   hookSecret: string | undefined
   twilioAuthToken: string | undefined
+  vonageSignatureSecret: string | undefined
   /** The topic that Amazon SES tells. */
   sesTopicArn: string | undefined
   /** A public key (P-256): SubjectPublicKeyInfo, DER in base64. */
@@ -55,6 +57,7 @@ type Provider = {
 const PROVIDERS: Readonly<Record<ReportingProvider, Provider>> = {
   hook: { read: readHookReport },
   twilio: { read: readTwilioReport },
+  vonage: { read: readVonageReport },
   ses: { read: readSesReport, channel: 'email', limitBytes: 256 * 1024 },
   // Its batches are up to 768 KB.
   sendgrid: { read: readSendgridReports, channel: 'email', limitBytes: 1024 * 1024 },

@@ -1,7 +1,7 @@
 /** Where providers tell what became of a message. */
 export const STATUS_PATH = '/messages/status'
 
-const REPORTING = ['hook', 'twilio', 'ses', 'sendgrid', 'mailgun'] as const
+const REPORTING = ['hook', 'twilio', 'vonage', 'ses', 'sendgrid', 'mailgun'] as const
 export type ReportingProvider = (typeof REPORTING)[number]
 
 export function isReporting(name: string): name is ReportingProvider {

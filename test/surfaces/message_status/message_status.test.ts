@@ -12,6 +12,7 @@ import { type AuthCore, startAuthCore } from '../../support/authcore.ts'
 
 const SECRET = `whsec_${Buffer.alloc(32, 'hook').toString('base64')}`
 const TOKEN = 'twilio-token'
+const VONAGE = 'vonage-signature-secret'
 
 describe('what providers tell about messages', function () {
   this.timeout(30_000)
@@ -34,6 +35,7 @@ describe('what providers tell about messages', function () {
         AUTHCORE_SMS_HOOK_SECRET: SECRET,
         AUTHCORE_OUTBOUND_ALLOW: `127.0.0.1:${port}`,
         AUTHCORE_TWILIO_AUTH_TOKEN: TOKEN,
+        AUTHCORE_VONAGE_SIGNATURE_SECRET: VONAGE,
       },
     })
   })
@@ -130,10 +132,13 @@ describe('what providers tell about messages', function () {
 
   it('is for posts, and for the transports that can tell', async () => {
     expect((await fetch(`${server.issuer}/messages/status/hook`)).status).to.equal(405)
-    expect((await report('{}', {}, '/messages/status/vonage')).status).to.equal(404)
+    expect((await report('{}', {}, '/messages/status/sns')).status).to.equal(404)
     expect((await report('{}', {}, '/messages/status/constructor')).status).to.equal(404)
     expect((await report('x'.repeat(70_000), {})).status).to.equal(413)
   })
+
+  const takenBy = (transport: string, id: string) =>
+    query(server.parts.db, 'UPDATE message SET transport = $2 WHERE id = $1', [id, transport])
 
   describe('by Twilio', () => {
     function twilio(id: string, status: string, change: { token?: string; sent?: string } = {}) {
@@ -156,12 +161,9 @@ describe('what providers tell about messages', function () {
         path,
       )
     }
-    const byTwilio = (id: string) =>
-      query(server.parts.db, `UPDATE message SET transport = 'twilio' WHERE id = $1`, [id])
-
     it('is believed with its signature, at the end of a message only', async () => {
       const id = await sentMessage()
-      await byTwilio(id)
+      await takenBy('twilio', id)
       expect((await twilio(id, 'queued')).status).to.equal(204)
       expect(await state()).to.equal('sent')
       expect((await twilio(id, 'undelivered')).status).to.equal(204)
@@ -170,7 +172,7 @@ describe('what providers tell about messages', function () {
 
     it('is not believed where anything differs from what was signed', async () => {
       const id = await sentMessage()
-      await byTwilio(id)
+      await takenBy('twilio', id)
       expect((await twilio(id, 'queued', { sent: 'delivered' })).status).to.equal(401)
       expect((await twilio(id, 'delivered', { token: 'another' })).status).to.equal(401)
       expect(await state()).to.equal('sent')
@@ -179,6 +181,85 @@ describe('what providers tell about messages', function () {
     it('says nothing about a message that another transport took', async () => {
       const id = await sentMessage()
       expect((await twilio(id, 'delivered')).status).to.equal(204)
+      expect(await state()).to.equal('sent')
+    })
+  })
+
+  describe('by Vonage', () => {
+    type Change = {
+      secret?: string
+      digest?: string
+      ageS?: number
+      after?: Record<string, string>
+      json?: boolean
+    }
+    function vonage(id: string, status: string, change: Change = {}) {
+      const { secret = VONAGE, digest = 'sha256', ageS = 0, after = {}, json = false } = change
+      const fields: Record<string, string> = {
+        status,
+        msisdn: '4930123456',
+        'client-ref': id,
+        'err-code': '0',
+        'message-timestamp': '2026-11-27 10:00:00',
+        nonce: 'a&b=c',
+        timestamp: String(Math.floor(Date.now() / 1000) - ageS),
+      }
+      const text = Object.keys(fields)
+        .sort()
+        .map((name) => `&${name}=${fields[name]!.replaceAll(/[&=]/g, '_')}`)
+        .join('')
+      const sig = createHmac(digest, secret).update(text).digest('hex').toUpperCase()
+      const sent = { ...fields, sig, ...after }
+      const type = json ? 'application/json' : 'application/x-www-form-urlencoded'
+      const body = json ? JSON.stringify(sent) : new URLSearchParams(sent).toString()
+      return report(body, { 'content-type': type }, '/messages/status/vonage')
+    }
+
+    for (const json of [false, true]) {
+      it(`is believed with its signature, as ${json ? 'JSON' : 'a form'}`, async () => {
+        const id = await sentMessage()
+        await takenBy('vonage', id)
+        for (const status of ['accepted', 'buffered', 'unknown', 'constructor']) {
+          expect((await vonage(id, status, { json })).status).to.equal(204)
+        }
+        expect(await state()).to.equal('sent')
+        expect((await vonage(id, 'delivered', { json, digest: 'sha512' })).status).to.equal(204)
+        expect(await state()).to.equal('delivered')
+      })
+    }
+
+    it('tells of a number that cannot be reached', async () => {
+      for (const status of ['failed', 'expired', 'rejected']) {
+        const id = await sentMessage()
+        await takenBy('vonage', id)
+        expect((await vonage(id, status)).status).to.equal(204)
+        expect(await state(), status).to.equal('bounced')
+      }
+    })
+
+    it('is not believed where anything differs, is old, or is hashed weakly', async () => {
+      const id = await sentMessage()
+      await takenBy('vonage', id)
+      const changes: Change[] = [
+        { secret: 'another' },
+        { after: { status: 'failed' } },
+        { after: { sig: '' } },
+        { after: { further: 'field' } },
+        { ageS: 3 * 86_400 },
+        { ageS: -3 * 86_400 },
+        { digest: 'md5' },
+        { digest: 'sha1' },
+      ]
+      for (const change of changes) {
+        const reply = await vonage(id, 'delivered', change)
+        expect(reply.status, JSON.stringify(change)).to.equal(401)
+      }
+      expect(await state()).to.equal('sent')
+    })
+
+    it('says nothing about a message that another transport took', async () => {
+      const id = await sentMessage()
+      expect((await vonage(id, 'delivered')).status).to.equal(204)
       expect(await state()).to.equal('sent')
     })
   })

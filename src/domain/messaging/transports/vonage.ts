@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto'
+import { equalsInConstantTime } from '../../../core/secrets.ts'
 import { FORM, parseObject, post, type Request, textOf } from './http_transport.ts'
 import type { SendOutcome, Transport } from './transport.ts'
 
@@ -7,12 +9,15 @@ export function createVonage({
   apiKey,
   apiSecret,
   from,
+  statusUri,
   baseUrl = 'https://rest.nexmo.com',
 }: {
   request: Request
   apiKey: string
   apiSecret: string
   from: string
+  /** Where Vonage tells what became of a message; its dashboard has it for all where absent. */
+  statusUri?: string | undefined
   baseUrl?: string
 }): Transport {
   return {
@@ -28,6 +33,7 @@ export function createVonage({
         text,
         type: 'unicode',
         'client-ref': id,
+        ...(statusUri === undefined ? {} : { callback: statusUri }),
       }).toString()
       const headers = { 'content-type': FORM }
       return post(request, { url: `${baseUrl}/sms/json`, headers, body, signal }, outcomeOf)
@@ -48,4 +54,26 @@ function outcomeOf(answer: string): SendOutcome {
   if (status === '0') return { kind: 'accepted', providerId: textOf(providerId) }
   const reason = `status ${String(status).slice(0, 8)}`
   return { kind: FINAL.has(String(status)) ? 'rejected' : 'unavailable', reason }
+}
+
+/** By the length of their hexadecimal digits. Vonage has MD5 and SHA-1 too, which are too weak to believe. */
+const DIGESTS: Readonly<Record<number, string>> = { 64: 'sha256', 128: 'sha512' }
+
+/**
+ * Vonage's signature of a callback, the field `sig`: HMAC over all other fields in the order of their
+ * names, in which `&` and `=` are replaced.
+ *
+ * @param secret the signature secret of the account, which is not its API secret
+ */
+export function isSignedByVonage(secret: string, fields: URLSearchParams): boolean {
+  const signature = fields.get('sig')?.toLowerCase() ?? ''
+  const digest = DIGESTS[signature.length]
+  if (digest === undefined) return false
+  const text = [...fields]
+    .filter(([name]) => name !== 'sig')
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([name, value]) => `&${name}=${value.replace(/[&=]/g, '_')}`)
+    .join('')
+  const wanted = createHmac(digest, secret).update(text).digest('hex')
+  return equalsInConstantTime(signature, wanted)
 }

@@ -139,6 +139,11 @@ export const messagingSection = z.strictObject({
     doc: 'Its secret.',
     secret: true,
   }),
+  vonageSignatureSecret: setting(word.optional(), {
+    env: 'AUTHCORE_VONAGE_SIGNATURE_SECRET',
+    doc: 'The signature secret of the account at Vonage, by which its delivery receipts to `<issuer>/messages/status/vonage` are believed.',
+    secret: true,
+  }),
   snsRegion: setting(
     z
       .string()

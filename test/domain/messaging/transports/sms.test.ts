@@ -79,7 +79,14 @@ const PROVIDERS: Provider[] = [
   {
     name: 'vonage',
     make: (request, baseUrl) =>
-      createVonage({ request, apiKey: 'key', apiSecret: 'secret', from: 'Example', baseUrl }),
+      createVonage({
+        request,
+        apiKey: 'key',
+        apiSecret: 'secret',
+        from: 'Example',
+        statusUri: 'https://login.example.test/messages/status/vonage',
+        baseUrl,
+      }),
     taken: '{"messages":[{"status":"0","message-id":"V1"}]}',
     providerId: 'V1',
     refused: [
@@ -96,6 +103,7 @@ const PROVIDERS: Provider[] = [
         from: 'Example',
         text: smsTo(NUMBER).text,
         'client-ref': ID,
+        callback: 'https://login.example.test/messages/status/vonage',
       })
     },
   },
