@@ -152,10 +152,12 @@ export function createApp(parts: Parts, health: Health): Koa {
     limits: createSignInLimits(parts.limits),
     legacy: legacySignIn(parts),
     phoneCountry: config.signIn.phoneCountry,
+    mayText: mayTextOf(config),
     rateLimits: parts.limits,
     signUp: {
       open: config.signIn.signUp === 'open',
       byInvitation: config.signIn.signUp === 'invite',
+      by: config.signIn.signUpBy,
       domains: config.signIn.signUpDomains,
     },
     newcomerUri: signInUri(config, { path: ACCOUNT_RETURN_PATH, state: '', prompt: 'login' }),

@@ -59,6 +59,7 @@ export async function startWorld(): Promise<World> {
     env: {
       AUTHCORE_FRONTCHANNEL_LOGOUT: 'true',
       AUTHCORE_SIGN_UP: 'open',
+      AUTHCORE_SIGN_UP_BY: 'email_or_phone',
       AUTHCORE_EMAIL_SIGN_IN: 'code',
     },
   })
@@ -266,7 +267,13 @@ async function newcomerPages({ server, site }: World, page: Page, look: Look): P
   await page.locator('#sign-up').click()
   await page.locator('#create-account').waitFor()
   await look(page, 'sign_up')
-  await page.locator('#email').fill(email)
+  await page.locator('#login').fill('+49 171 1234567')
+  await page.locator('#password').fill('seven quiet lanterns')
+  await page.locator('#create-account').click()
+  await page.locator('#verify').waitFor()
+  await look(page, 'verify_phone')
+  await page.locator('#other-address').click()
+  await page.locator('#login').fill(email)
   await page.locator('#password').fill('password')
   await page.locator('#password-strength:not(:empty)').waitFor()
   await look(page, 'sign_up_typed')
@@ -322,7 +329,7 @@ async function termsPages(
   await page.locator('#sign-up').click()
   await page.locator('#accept').waitFor()
   await look(page, 'sign_up_terms')
-  await page.locator('#email').fill('newcomer@example.com')
+  await page.locator('#login').fill('newcomer@example.com')
   await page.locator('#password').fill('seven quiet lanterns')
   // As a browser sends it that does not know of required fields.
   await page.evaluate(`document.querySelector('#sign-up-form').noValidate = true`)

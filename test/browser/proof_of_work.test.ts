@@ -21,7 +21,7 @@ describe('A proof of work in a browser', function () {
     const page = await newVisitor()
     await page.goto(`${server.issuer}/account`)
     await page.locator('#sign-up').click()
-    await page.locator('#email').fill('robotless@example.test')
+    await page.locator('#login').fill('robotless@example.test')
     await page.locator('#password').fill('nine patient harbours')
     await page.locator('#create-account').click()
     const { code } = await mail.next('robotless@example.test')

@@ -1,5 +1,6 @@
 import { issueInvitation } from '../../src/domain/accounts/invitation.ts'
 import { type AuthCore, startAuthCore } from '../support/authcore.ts'
+import { type SmsSink, startSms } from '../support/sms.ts'
 import { type SmtpSink, startSmtp } from '../support/smtp.ts'
 import { type ClientSite, startClientSite } from './client_site.ts'
 import { browserTests, expectHeading } from './visitor.ts'
@@ -92,4 +93,56 @@ describe('A newcomer in a browser', function () {
     await page.getByRole('button', { name: 'Allow' }).click()
     await expectHeading(page, /^Welcome /)
   })
+})
+
+describe('A newcomer with a telephone, in a browser', function () {
+  this.timeout(90_000)
+  let sms: SmsSink
+  let server: AuthCore
+  let site: ClientSite
+  before(async () => {
+    sms = await startSms()
+    const env = {
+      ...sms.env(),
+      AUTHCORE_SIGN_UP: 'open',
+      AUTHCORE_SIGN_UP_BY: 'email_or_phone',
+      AUTHCORE_PHONE_COUNTRY: 'DE',
+    }
+    server = await startAuthCore({ worker: true, env })
+    site = await startClientSite(server)
+  })
+  const test = browserTests()
+  after(async () => {
+    await site?.stop()
+    await server?.stop()
+    sms?.stop()
+  })
+
+  for (const [javaScriptEnabled, phone] of [
+    [true, '+491719877601'],
+    [false, '+491719877602'],
+  ] as const) {
+    const how = javaScriptEnabled ? 'with JavaScript' : 'without JavaScript'
+
+    test(`signs up by its number, and comes back with it, ${how}`, async (newVisitor) => {
+      const page = await newVisitor({ javaScriptEnabled })
+      await page.goto(site.startUri)
+      await page.getByRole('link', { name: 'Create an account' }).click()
+      await page.getByLabel('Email or phone number').fill(phone.replace('+49', '0'))
+      await page.getByLabel('Password').fill(PASSWORD)
+      await page.getByRole('button', { name: 'Continue' }).click()
+      await expectHeading(page, 'Check your phone')
+      const { code } = await sms.next(phone, 'verify_phone')
+      await page.getByLabel('Code from the message').fill(code!)
+      await page.getByRole('button', { name: 'Confirm' }).click()
+      await page.getByRole('button', { name: 'Allow' }).click()
+      await expectHeading(page, /^Welcome /)
+
+      await page.goto(`${site.startUri}?prompt=login`)
+      await page.getByLabel('Email, phone or username').fill(phone)
+      await page.getByLabel('Password').fill(PASSWORD)
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+      await expectHeading(page, /^Welcome /)
+    })
+  }
 })

@@ -82,10 +82,10 @@ describe('A new password while it is typed', function () {
     const leaveOut = 'Leave out your name'
     await expectLine(page, 'my authcore of quiet lanterns', leaveOut)
     await expectLine(page, PASSPHRASE, 'Strong.')
-    await page.locator('#email').fill('quiet@example.test')
+    await page.locator('#login').fill('quiet@example.test')
     await line(page).filter({ hasText: leaveOut }).waitFor()
     expect(await barValue(page)).to.equal(1)
-    await page.locator('#email').fill('grace@example.test')
+    await page.locator('#login').fill('grace@example.test')
     await line(page).filter({ hasText: 'Strong.' }).waitFor()
     await page.locator('#name').fill('Quiet Lanterns')
     await line(page).filter({ hasText: leaveOut }).waitFor()
@@ -129,7 +129,7 @@ describe('A new password while it is typed', function () {
 
   test('is not commented on without JavaScript, and is taken', async (newVisitor) => {
     const page = await openSignUp(newVisitor, { javaScriptEnabled: false })
-    await page.locator('#email').fill('plain@example.test')
+    await page.locator('#login').fill('plain@example.test')
     await page.locator('#password').fill(PASSPHRASE)
     expect(await bar(page).count()).to.equal(0)
     expect(await line(page).isVisible()).to.equal(false)

@@ -65,7 +65,7 @@ for (const signUp of ['closed', 'invite', 'open']) {
       const page = await accept(mind, token)
       expect(stepOf(page)).to.equal('sign_up')
       expect(page.body).to.include(`value="${written}" readonly`)
-      const verify = await submit(mind, page, { email: 'other@example.test', password: PASSWORD })
+      const verify = await submit(mind, page, { login: 'other@example.test', password: PASSWORD })
       expect(stepOf(verify)).to.equal('verify_email')
       expect(await accountOf(email), 'before the code').to.equal(undefined)
       await submit(mind, verify, { code: await codeTo(written) })
@@ -89,7 +89,7 @@ for (const signUp of ['closed', 'invite', 'open']) {
       const email = newAddress()
       const page = await accept(mind, token)
       expect(page.body).not.to.include('readonly')
-      const verify = await submit(mind, page, { email, password: PASSWORD })
+      const verify = await submit(mind, page, { login: email, password: PASSWORD })
       await submit(mind, verify, { code: await codeTo(email) })
       expect((await accountOf(email))?.emailVerified).to.equal(true)
     })
@@ -140,7 +140,7 @@ for (const signUp of ['closed', 'invite', 'open']) {
         const mind = browser({ headers: { 'x-forwarded-for': `198.51.100.${n + 1}` } })
         const email = newAddress()
         const page = await accept(mind, token)
-        const verify = await submit(mind, page, { email, password: PASSWORD })
+        const verify = await submit(mind, page, { login: email, password: PASSWORD })
         ready.push({ mind, verify, code: await codeTo(email) })
       }
       const replies = await Promise.all(
@@ -156,7 +156,10 @@ for (const signUp of ['closed', 'invite', 'open']) {
       const { token, invitation } = await issue()
       const mind = browser()
       const email = newAddress()
-      const verify = await submit(mind, await accept(mind, token), { email, password: PASSWORD })
+      const verify = await submit(mind, await accept(mind, token), {
+        login: email,
+        password: PASSWORD,
+      })
       await revokeInvitation(server.parts, { id: invitation.id, by: 'test' })
       const over = await mind.submit(verify, { code: await codeTo(email) })
       expect(over.body).to.include('id="invitation-over"')

@@ -319,7 +319,7 @@ describe('Attributes of a deployment', function () {
       const page = await signUp(mind)
       expect(page.body).to.include('name="attribute_department"')
       expect(page.body).not.to.include('attribute_reader_since')
-      const filled = { email, name: 'Grace', password: PASSWORD }
+      const filled = { login: email, name: 'Grace', password: PASSWORD }
       for (const department of ['', 'cellar']) {
         const reply = await mind.submit(page, { ...filled, attribute_department: department })
         expect(reply.status).to.equal(422)

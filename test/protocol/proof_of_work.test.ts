@@ -48,7 +48,7 @@ describe('A proof of work', function () {
   const email = 'ada@example.test'
 
   for (const [page, fields] of [
-    ['sign_up', { email, password }],
+    ['sign_up', { login: email, password }],
     ['forgot_password', { login: email }],
   ] as const) {
     it(`lets a form of ${page} through that has one`, async () => {

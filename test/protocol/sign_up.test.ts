@@ -43,7 +43,7 @@ describe('Signing up', function () {
   const submit = async (mind: Browser, page: Reply, fields: Record<string, string>) =>
     await mind.followAll(await mind.submit(page, fields), ours)
   const begin = async (mind: Browser, email: string, password = PASSWORD) =>
-    await submit(mind, await open(mind), { email, name: 'Grace Example', password })
+    await submit(mind, await open(mind), { login: email, name: 'Grace Example', password })
   const accountOf = (canonical: string) =>
     findAccountByIdentifier(server.parts.db, { kind: 'email', canonical })
 
@@ -168,18 +168,18 @@ describe('Signing up', function () {
       (await rows<{ n: number }>(server.parts.db, 'SELECT count(*)::int AS n FROM message'))[0]!.n
     const before = await sent()
     for (const [fields, words] of [
-      [{ email: '', password: PASSWORD }, 'Enter your email'],
-      [{ email: 'not an address', password: PASSWORD }, 'not an email address'],
-      [{ email: '"a b"@example.test', password: PASSWORD }, 'not an email address'],
-      [{ email: 'a@example.test,b@example.test', password: PASSWORD }, 'not an email address'],
+      [{ login: '', password: PASSWORD }, 'Enter your email'],
+      [{ login: 'not an address', password: PASSWORD }, 'not an email address'],
+      [{ login: '"a b"@example.test', password: PASSWORD }, 'not an email address'],
+      [{ login: 'a@example.test,b@example.test', password: PASSWORD }, 'not an email address'],
       [
-        { email: 'a@example.test\r\nBcc: b@example.test', password: PASSWORD },
+        { login: 'a@example.test\r\nBcc: b@example.test', password: PASSWORD },
         'not an email address',
       ],
-      [{ email: newAddress(), password: 'short' }, '15 characters are the least'],
-      [{ email: newAddress(), password: 'x'.repeat(300) }, '256 characters are the most'],
+      [{ login: newAddress(), password: 'short' }, '15 characters are the least'],
+      [{ login: newAddress(), password: 'x'.repeat(300) }, '256 characters are the most'],
       [
-        { email: 'lighthouse.keeper@example.test', password: 'lighthouse.keeper-1' },
+        { login: 'lighthouse.keeper@example.test', password: 'lighthouse.keeper-1' },
         'Leave out your name',
       ],
     ] as const) {
@@ -229,7 +229,7 @@ describe('Signing up', function () {
           away,
         )
         expect(stepOf(page)).to.equal('login')
-        const fields = { csrf: 'x', email: newAddress(), password: PASSWORD }
+        const fields = { csrf: 'x', login: newAddress(), password: PASSWORD }
         const reply = await mind.post(login.url.replace(/login$/, 'sign_up'), fields)
         expect(reply.status).to.equal(403)
       } finally {
@@ -252,10 +252,10 @@ describe('Signing up', function () {
           'a@lantern.example.evil.test',
           'a@xlantern.example',
         ]) {
-          const reply = await mind.submit(page, { email, password: PASSWORD })
+          const reply = await mind.submit(page, { login: email, password: PASSWORD })
           expect(reply.status, email).to.equal(422)
         }
-        const reply = await mind.submit(page, { email: 'a@LANTERN.example', password: PASSWORD })
+        const reply = await mind.submit(page, { login: 'a@LANTERN.example', password: PASSWORD })
         expect(reply.status).to.equal(200)
       } finally {
         await house.stop()

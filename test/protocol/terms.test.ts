@@ -280,7 +280,7 @@ describe('The terms', function () {
       const email = 'grace@example.test'
       const page = await signUp(mind)
       expect(page.body).to.include(`href="${TERMS}" target="_blank" rel="noopener noreferrer"`)
-      const filled = { email, name: 'Grace', password: PASSWORD }
+      const filled = { login: email, name: 'Grace', password: PASSWORD }
       const verify = await submit(mind, page, { ...filled, terms: VERSION })
       expect(stepOf(verify)).to.equal('verify_email')
       const { code } = await mail.next(email)
@@ -295,14 +295,19 @@ describe('The terms', function () {
       const email = 'hopper@example.test'
       let page = await signUp(mind)
       for (const terms of [{}, { terms: '' }, { terms: 'yes' }, { terms: '2025-01' }]) {
-        page = await mind.submit(page, { email, name: 'Grace', password: PASSWORD, ...terms })
+        page = await mind.submit(page, {
+          login: email,
+          name: 'Grace',
+          password: PASSWORD,
+          ...terms,
+        })
         expect(page.status).to.equal(422)
         expect(page.body).to.include('id="problem"')
         expect(page.body).to.include(`value="${email}"`)
         expect(page.body).to.include('value="Grace"')
         expect(page.body).not.to.match(/name="terms"[^>]* checked/)
       }
-      const filled = { email, name: 'Grace', password: 'password', terms: VERSION }
+      const filled = { login: email, name: 'Grace', password: 'password', terms: VERSION }
       const weak = await mind.submit(page, filled)
       expect(weak.status).to.equal(422)
       expect(weak.body, 'ticked').to.match(/name="terms"[^>]* checked/)
@@ -311,7 +316,7 @@ describe('The terms', function () {
     it('are asked for once more where there is a newer version by the time of the code', async () => {
       const mind = browser()
       const email = 'lovelace@example.test'
-      const filled = { email, name: '', password: PASSWORD, terms: VERSION }
+      const filled = { login: email, name: '', password: PASSWORD, terms: VERSION }
       const verify = await submit(mind, await signUp(mind), filled)
       const { code } = await mail.next(email)
       const consent = await submit(mind, verify, { code: code! })

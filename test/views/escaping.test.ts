@@ -10,7 +10,7 @@ const HOSTILE = `"'><script>alert(1)</script><img src=x onerror=alert(1)>`
 /** These choose words or are times; what is none of them is a fault of the caller, and throws. */
 const NO_TEXT = new Set([
   ...['kind', 'reason', 'outcome', 'error', 'method', 'page', 'passwordError', 'done', 'claim'],
-  ...['passkeyError', 'sort', 'by', 'problem', 'control', 'language', 'locale'],
+  ...['passkeyError', 'sort', 'by', 'step', 'problem', 'control', 'language', 'locale'],
   ...['askedAt', 'at', 'since', 'addedAt', 'usedAt', 'seenAt', 'passwordChangedAt'],
 ])
 

@@ -175,7 +175,7 @@ const accountPasskey = {
 } as const
 
 const invitation = { ...form, link: 'token-1' }
-const signUp = { ...form, client: bare, email: '', name: '', minLength: 15 }
+const signUp = { ...form, client: bare, by: 'email', login: '', name: '', minLength: 15 } as const
 const terms = { termsUri: 'https://login.example.com/terms', termsVersion: '2026-11' }
 const acceptTerms = {
   ...form,
@@ -186,10 +186,11 @@ const acceptTerms = {
 }
 const verifyEmail = {
   ...form,
-  email: 'amira.haddad@example.com',
+  step: 'verify_email',
+  sentTo: 'amira.haddad@example.com',
   code: '',
   resendAction: '/interaction/x/verify_email/resend',
-}
+} as const
 const confirmSignIn = {
   ...form,
   client,
@@ -439,15 +440,22 @@ export const samples: Samples = {
     minimal: signUp,
     states: {
       proof: { ...signUp, proof: '{}', error: 'proof' },
-      invited: { ...signUp, email: 'amira.haddad@example.com', emailFixed: true },
-      full: { ...signUp, client, email: longEmail, name: longName, signInUri: '/x', restart },
-      missing: { ...signUp, error: 'missing_fields' },
-      unusable: { ...signUp, email: 'ada@', error: 'unusable_email' },
+      invited: { ...signUp, login: 'amira.haddad@example.com', loginFixed: true },
+      full: { ...signUp, client, login: longEmail, name: longName, signInUri: '/x', restart },
+      missing: { ...signUp, error: 'missing_email' },
+      unusable: { ...signUp, login: 'ada@', error: 'unusable_email' },
+      phone: { ...signUp, by: 'phone', login: '+49 171 1234567' },
+      missing_phone: { ...signUp, by: 'phone', error: 'missing_phone' },
+      unusable_phone: { ...signUp, by: 'phone', login: '0171', error: 'unusable_phone' },
+      other_country: { ...signUp, by: 'phone', error: 'other_country' },
+      either: { ...signUp, by: 'email_or_phone' },
+      missing_either: { ...signUp, by: 'email_or_phone', error: 'missing_email_or_phone' },
+      unusable_either: { ...signUp, by: 'email_or_phone', error: 'unusable_email_or_phone' },
       other_domain: { ...signUp, error: 'other_domain' },
       closed: { ...signUp, error: 'closed' },
       terms: { ...signUp, ...terms },
       fields: { ...signUp, fields: ownFields, error: 'invalid_fields' },
-      terms_ticked: { ...signUp, ...terms, termsAccepted: true, error: 'missing_fields' },
+      terms_ticked: { ...signUp, ...terms, termsAccepted: true, error: 'missing_email' },
       terms_unticked: { ...signUp, ...terms, error: 'terms_not_accepted' },
       throttled: { ...signUp, error: 'too_many_attempts' },
       too_short: { ...signUp, password: { reason: 'too_short', min: 15 } },
@@ -462,7 +470,7 @@ export const samples: Samples = {
     minimal: invitation,
     states: { full: { ...invitation, restart }, over: { ...invitation, over: true } },
   },
-  'interactions/verify_email': {
+  'interactions/verify_identifier': {
     minimal: verifyEmail,
     states: {
       full: {
@@ -472,6 +480,12 @@ export const samples: Samples = {
         resent: true,
         signUpUri: '/interaction/x/sign_up',
         signInUri: '/interaction/x/login',
+      },
+      phone: {
+        ...verifyEmail,
+        step: 'verify_phone',
+        sentTo: '+491711234567',
+        signUpUri: '/interaction/x/sign_up',
       },
       missing: { ...verifyEmail, error: 'missing_code' },
       wrong: { ...verifyEmail, error: 'wrong_code' },

@@ -28,9 +28,9 @@ const fold = (text) => text.normalize('NFKC').toLowerCase()
 
 /* What is tried first. The server refuses a password that contains one of these. */
 function contextOf() {
-  const { email, name } = field.form.elements
+  const { login, name } = field.form.elements
   const { brand, account } = strength.dataset
-  return [email?.value, name?.value, brand, account]
+  return [login?.value, name?.value, brand, account]
     .filter(Boolean)
     .flatMap((text) => [text, text.split('@')[0]])
     .map((text) => fold(text.trim()))

@@ -15,7 +15,7 @@ import { phoneChangeOf } from './change_phone.ts'
 import { recoveryOf } from './recover_password.ts'
 import { confirmationOf } from './risk/confirm_by_mail.ts'
 import { emailSignInOf } from './sign_in_by_email.ts'
-import { signUpOf } from './sign_up.ts'
+import { signUpAddress, signUpOf } from './sign_up.ts'
 
 /**
  * The half of a request for a code that nobody waits for: whether there is anybody to write to, the
@@ -77,11 +77,18 @@ async function deliverSignUp(
   stored: StoredCode,
 ): Promise<void> {
   const { keyring, issuer } = deps
-  const { email: recipient, canonical, locale, interactionUid, client } = signUpOf(keyring, stored)
-  const owner = await findAccountByIdentifier(tx, { kind: 'email', canonical })
-  if (owner) return await tellOwner(deps, tx, owner, { recipient, locale })
+  const pending = signUpOf(keyring, stored)
+  const { locale, interactionUid, client } = pending
+  const { kind, shown: recipient, canonical } = signUpAddress(pending)
+  const channel = kind === 'phone' ? 'sms' : 'email'
+  const owner = await findAccountByIdentifier(tx, { kind, canonical })
+  if (owner) return await tellOwner(deps, tx, owner, { channel, recipient, locale })
   if (!(await deps.mayIssue(canonical))) return
-  const { code } = await makeCode(deps, tx, { id: stored.id })
+  const { code } = await makeCode(deps, tx, { id: stored.id, channel })
+  if (channel === 'sms') {
+    const fields = { code: groupedCode(code) }
+    return await queueMessage(deps, tx, { kind: 'verify_phone', recipient, locale, fields })
+  }
   // Only this browser can use the code; elsewhere the page shows it, to be typed in here.
   const link = `${issuer}/interaction/${interactionUid}/verify_email?code=${code}`
   const fields = { code: groupedCode(code), link, client }

@@ -28,8 +28,8 @@ export type InteractionState = {
   termsMissing?: boolean | undefined
   /** Something is to be asked about the person in question. */
   profileMissing?: boolean | undefined
-  /** A sign-up waits for the code that went to its address. */
-  signUpPending?: boolean | undefined
+  /** A sign-up waits for the code that went to this address. */
+  signUpPending?: 'email' | 'phone' | undefined
   /** The client belongs to the house. */
   firstParty: boolean
 }
@@ -38,6 +38,7 @@ type Step =
   | 'select_account'
   | 'login'
   | 'verify_email'
+  | 'verify_phone'
   | 'confirm_sign_in'
   | 'accept_terms'
   | 'complete_profile'
@@ -68,7 +69,7 @@ export function nextStep(state: InteractionState): NextStep {
 function afterChoice(state: InteractionState): NextStep {
   const { attempt, sessionAccountId, selectedAccount, signUpPending } = state
   if (attempt) return afterProof(state)
-  if (signUpPending) return { step: 'verify_email' }
+  if (signUpPending) return { step: `verify_${signUpPending}` }
   if (sessionAccountId === undefined) return { step: 'login' }
   if (selectedAccount === undefined) return { step: 'select_account' }
   return selectedAccount === sessionAccountId ? agreeOrFinish(state) : { step: 'login' }
@@ -76,7 +77,7 @@ function afterChoice(state: InteractionState): NextStep {
 
 /** One more factor on top of the sign-in before, where there is one to ask for. */
 function stepUp({ factors, signUpPending }: InteractionState): NextStep {
-  if (signUpPending) return { step: 'verify_email' }
+  if (signUpPending) return { step: `verify_${signUpPending}` }
   const wanting = factors && wantingFactor(factors)
   // A new factor is bound to a fresh proof, not to a session of last week.
   return wanting?.step === 'second_factor' ? wanting : { step: 'login' }

@@ -11,7 +11,7 @@ import type { JobQueue } from '../../platform/jobs/queue.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import { conflictingIdentifier, createAccount } from '../accounts/create_account.ts'
-import { canonicalEmail, presentable } from '../accounts/identifier.ts'
+import { canonicalEmail, canonicalPhone, presentable } from '../accounts/identifier.ts'
 import { type Invitation, noteInvitationUse, useInvitation } from '../accounts/invitation.ts'
 import {
   boundHash,
@@ -30,16 +30,24 @@ import { type ProofDeps, recordProof } from './record_proof.ts'
 import { acceptTerms, type Terms } from './terms.ts'
 
 /**
- * Signing up with an e-mail address. The account is made when its address is proven and not before:
- * until then there is a sealed row, and nobody can take an address that is somebody else's, or leave a
- * password behind at one.
+ * Signing up with an e-mail address or a telephone number. The account is made when the code that went
+ * there was typed and not before: until then there is a sealed row, and nobody can take an address that
+ * is somebody else's, or leave a password behind at one.
  */
+
+/** What people sign up with. */
+export type SignUpBy = 'email' | 'phone' | 'email_or_phone'
 
 /**
  * Whose accounts may be made by the people themselves. `domains`: of these mail domains; empty is any.
  * `byInvitation`: people are told that they need one, which counts whatever the policy is.
  */
-export type SignUpPolicy = { open: boolean; byInvitation?: boolean; domains: readonly string[] }
+export type SignUpPolicy = {
+  open: boolean
+  byInvitation?: boolean
+  by: SignUpBy
+  domains: readonly string[]
+}
 
 export type SignUpDeps = ProofDeps & {
   db: Db
@@ -47,12 +55,21 @@ export type SignUpDeps = ProofDeps & {
   passwords: Pick<PasswordHasher, 'hash'>
   passwordPolicy: PasswordPolicy
   signUp: SignUpPolicy
+  /** Whose numbers may be typed as they are dialled there. */
+  phoneCountry: string | undefined
+  /** Whether this deployment writes to the country of the number. */
+  mayText(phone: string): boolean
   /** Nobody gets an account who does not accept them; undefined where there are none. */
   terms: Terms | undefined
 }
 
+/** Where the code goes, as it is shown, and in its canonical form. */
+export type SignUpAddress = { kind: 'email' | 'phone'; shown: string; canonical: string }
+
 const pendingSignUp = z.object({
-  email: z.string(),
+  /** One of the two. */
+  email: z.string().optional(),
+  phone: z.string().optional(),
   canonical: z.string(),
   name: z.string().optional(),
   /** What the deployment asks besides; it fits the schema. */
@@ -69,8 +86,8 @@ const pendingSignUp = z.object({
 export type PendingSignUp = z.output<typeof pendingSignUp>
 
 export type SignUpInput = {
-  /** As they were typed. */
-  email: string
+  /** An address or a number; all as they were typed. */
+  login: string
   name: string
   password: string
   /** As the form has checked them. */
@@ -90,7 +107,15 @@ export type SignUpInput = {
 
 export type SignUpBegun =
   | { kind: 'code_sent' }
-  | { kind: 'refused'; reason: 'closed' | 'unusable_email' | 'other_domain' | 'terms_not_accepted' }
+  | {
+      kind: 'refused'
+      reason:
+        | `unusable_${SignUpBy}`
+        | 'closed'
+        | 'other_domain'
+        | 'other_country'
+        | 'terms_not_accepted'
+    }
   | { kind: 'weak_password'; refusal: PasswordRefusal }
 
 const NAME_MAX = 100
@@ -100,30 +125,48 @@ export async function beginSignUp(deps: SignUpDeps, input: SignUpInput): Promise
   const { signUp, passwordPolicy } = deps
   const { invitation } = input
   if (!signUp.open && !invitation) return await refuse(deps, input, 'closed')
-  const typed = invitation?.email ?? input.email
-  const canonical = canonicalEmail(typed)
-  const email = presentable(typed)
-  if (!canonical || !email) return { kind: 'refused', reason: 'unusable_email' }
+  const address = invitation?.email ? emailOf(invitation.email) : addressOf(deps, input.login)
+  if (!address) return { kind: 'refused', reason: `unusable_${signUp.by}` }
   if (deps.terms && input.terms !== deps.terms.version) {
     return { kind: 'refused', reason: 'terms_not_accepted' }
   }
-  if (!invitation && !isOfDomain(canonical, signUp.domains))
+  if (address.kind === 'phone' && !deps.mayText(address.canonical)) {
+    return await refuse(deps, input, 'other_country')
+  }
+  if (!invitation && !isOfDomain(address, signUp.domains)) {
     return await refuse(deps, input, 'other_domain')
-  const context = [email, input.name, ...input.context]
+  }
+  const context = [address.shown, input.name, ...input.context]
   const verdict = await passwordPolicy.check(input.password, context)
   if (verdict.kind === 'refused') return { kind: 'weak_password', refusal: verdict }
-  await store(deps, input, { email, canonical })
+  await store(deps, input, address)
   return { kind: 'code_sent' }
 }
 
-function isOfDomain(canonical: string, domains: readonly string[]): boolean {
-  return domains.length === 0 || domains.includes(canonical.slice(canonical.lastIndexOf('@') + 1))
+function addressOf(
+  { signUp: { by }, phoneCountry }: Pick<SignUpDeps, 'signUp' | 'phoneCountry'>,
+  typed: string,
+): SignUpAddress | undefined {
+  if (by === 'email' || (by === 'email_or_phone' && typed.includes('@'))) return emailOf(typed)
+  const canonical = canonicalPhone(typed, phoneCountry)
+  return canonical === undefined ? undefined : { kind: 'phone', shown: canonical, canonical }
+}
+
+function emailOf(typed: string): SignUpAddress | undefined {
+  const [canonical, shown] = [canonicalEmail(typed), presentable(typed)]
+  return canonical && shown ? { kind: 'email', shown, canonical } : undefined
+}
+
+/** A number is of none. */
+function isOfDomain({ kind, canonical }: SignUpAddress, domains: readonly string[]): boolean {
+  if (domains.length === 0) return true
+  return kind === 'email' && domains.includes(canonical.slice(canonical.lastIndexOf('@') + 1))
 }
 
 async function refuse(
   { db }: SignUpDeps,
   { clientId, origin }: SignUpInput,
-  reason: 'closed' | 'other_domain',
+  reason: 'closed' | 'other_domain' | 'other_country',
 ): Promise<SignUpBegun> {
   await appendEvent(db, signUpRefused({ clientId, reason, ...origin }))
   return { kind: 'refused', reason }
@@ -132,12 +175,12 @@ async function refuse(
 async function store(
   deps: SignUpDeps,
   input: SignUpInput,
-  { email, canonical }: { email: string; canonical: string },
+  { kind, shown, canonical }: SignUpAddress,
 ): Promise<void> {
   const { interactionUid, clientId, locale, origin } = input
   const name = shortened(input.name, NAME_MAX)
   const payload: PendingSignUp = {
-    email,
+    [kind]: shown,
     canonical,
     ...(name === '' ? {} : { name }),
     attributes: input.attributes,
@@ -181,6 +224,13 @@ export function signUpOf(keyring: Keyring, stored: StoredCode): PendingSignUp {
   return payloadOf(keyring, stored, pendingSignUp)
 }
 
+/** Where the code of a sign-up goes. */
+export function signUpAddress({ email, phone, canonical }: PendingSignUp): SignUpAddress {
+  return phone === undefined
+    ? { kind: 'email', shown: email ?? canonical, canonical }
+    : { kind: 'phone', shown: phone, canonical }
+}
+
 /** A new code to the same address; the one before is worth nothing any more. */
 export async function resendSignUpCode(deps: SignUpDeps, pending: PendingSignUp): Promise<void> {
   await inTransaction(deps.db, (tx) => sendCode(deps, tx, pending))
@@ -222,7 +272,8 @@ async function makeAccount(
 ): Promise<SignUpCompleted> {
   const { db, keyring } = deps
   const { interactionUid, clientId, stored, origin } = input
-  const { email, name, attributes, phc, locale, terms, invitationId } = signUpOf(keyring, stored)
+  const pending = signUpOf(keyring, stored)
+  const { email, phone, name, attributes, phc, locale, terms, invitationId } = pending
   return await inTransaction(db, async (tx) => {
     if (!(await consumeCode(tx, stored))) return { kind: 'refused' }
     if (invitationId && !(await useInvitation(deps, tx, invitationId))) {
@@ -232,7 +283,9 @@ async function makeAccount(
     const claims = { locale, ...(name === undefined ? {} : { name }) }
     const account = {
       email,
-      emailVerified: true,
+      emailVerified: email !== undefined,
+      phone,
+      phoneVerified: phone !== undefined,
       claims,
       attributes,
       passwordHash: phc,

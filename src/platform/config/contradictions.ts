@@ -13,6 +13,8 @@ import type { ConfigBeforeSecrets } from './schema.ts'
 type Rule = (config: ConfigBeforeSecrets) => ConfigFault | false
 
 const production = (config: ConfigBeforeSecrets) => config.environment === 'production'
+const takesNewcomers = ({ signIn }: ConfigBeforeSecrets) =>
+  signIn.signUp === 'open' || signIn.signUp === 'invite'
 
 const missingSecret =
   (name: 'encryptionKeys' | 'hashKey' | 'cookieKeys', env: string, example: string): Rule =>
@@ -87,12 +89,29 @@ const RULES: readonly Rule[] = [
     },
   (c) =>
     production(c) &&
-    (c.signIn.signUp === 'open' || c.signIn.signUp === 'invite') &&
+    takesNewcomers(c) &&
     !c.demo.enabled &&
+    c.signIn.signUpBy !== 'phone' &&
     c.messaging.smtpUrls.length === 0 && {
       key: 'AUTHCORE_SIGN_UP',
       problem: `is ${c.signIn.signUp}, and there is no way to send the mail that proves an address`,
       remedy: 'Set AUTHCORE_SMTP_URL, or close it.',
+    },
+  (c) =>
+    production(c) &&
+    takesNewcomers(c) &&
+    c.signIn.signUpBy !== 'email' &&
+    c.messaging.smsTransports.length === 0 && {
+      key: 'AUTHCORE_SIGN_UP_BY',
+      problem: `is ${c.signIn.signUpBy}, and there is no way to send the SMS that proves a number`,
+      remedy: 'Set AUTHCORE_SMS_TRANSPORTS, or leave it at email.',
+    },
+  (c) =>
+    c.signIn.signUpBy !== 'email' &&
+    c.signIn.signUpDomains.length > 0 && {
+      key: 'AUTHCORE_SIGN_UP_DOMAINS',
+      problem: `names mail domains while AUTHCORE_SIGN_UP_BY is ${c.signIn.signUpBy}, and a number has none`,
+      remedy: 'Remove one of the two.',
     },
   (c) =>
     c.signIn.mfa === 'phishing_resistant' &&

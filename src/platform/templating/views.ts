@@ -11,7 +11,7 @@ export type Views = {
   'interactions/password': PasswordLocals
   'interactions/sign_up': SignUpLocals
   'interactions/invitation': InvitationLocals
-  'interactions/verify_email': VerifyEmailLocals
+  'interactions/verify_identifier': VerifyIdentifierLocals
   'interactions/verify_elsewhere': VerifyElsewhereLocals
   'interactions/email_sign_in': EmailSignInLocals
   'interactions/email_code': EmailCodeLocals
@@ -172,14 +172,17 @@ type NewPassword = {
 export type SignUpLocals = Form &
   NewPassword & {
     client: ClientView
-    email: string
+    /** What may be signed up with. */
+    by: 'email' | 'phone' | 'email_or_phone'
+    login: string
     /** An invitation names it. */
-    emailFixed?: boolean | undefined
+    loginFixed?: boolean | undefined
     name: string
     error?:
-      | 'missing_fields'
-      | 'unusable_email'
+      | `missing_${'email' | 'phone' | 'email_or_phone'}`
+      | `unusable_${'email' | 'phone' | 'email_or_phone'}`
       | 'other_domain'
+      | 'other_country'
       | 'closed'
       | 'terms_not_accepted'
       | 'invalid_fields'
@@ -202,10 +205,11 @@ export type SignUpLocals = Form &
 export type InvitationLocals = Form & { link: string; over?: boolean | undefined }
 
 /** Posts `code`; a new one is asked for at `resendAction`. */
-export type VerifyEmailLocals = Form & {
+export type VerifyIdentifierLocals = Form & {
   client?: ClientView | undefined
-  /** Where the code went. */
-  email: string
+  step: 'verify_email' | 'verify_phone'
+  /** The address or the number that the code went to. */
+  sentTo: string
   /** Filled in by the link of the mail; otherwise empty. */
   code: string
   error?: 'missing_code' | 'wrong_code' | 'too_many_codes' | undefined

@@ -19,6 +19,7 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
         `/interaction/${interaction.uid}/${hasInvitation(ctx) ? 'sign_up' : step}`,
       )
     case 'verify_email':
+    case 'verify_phone':
     case 'confirm_sign_in':
     case 'second_factor':
     case 'enrol_factor':

@@ -12,7 +12,11 @@ import { completeSignIn } from '../../domain/authentication/complete_sign_in.ts'
 import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
 import type { Proven } from '../../domain/authentication/record_proof.ts'
 import type { FactorState } from '../../domain/authentication/second_factor.ts'
-import { findPendingSignUp, type PendingSignUp } from '../../domain/authentication/sign_up.ts'
+import {
+  findPendingSignUp,
+  type PendingSignUp,
+  signUpAddress,
+} from '../../domain/authentication/sign_up.ts'
 import { lacksAcceptance } from '../../domain/authentication/terms.ts'
 import type { AuthorizationDetail } from '../../domain/clients/authorization_details.ts'
 import { isNothing, missingConsent, type Requested } from '../../domain/clients/consent.ts'
@@ -95,7 +99,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     prompt: { name: details.prompt.name as 'login', reasons: details.prompt.reasons },
     attempt,
     factors,
-    signUpPending: signUp !== undefined,
+    signUpPending: signUp && signUpAddress(signUp).kind,
     sessionAccountId: details.session?.accountId,
     termsMissing: await lacksAcceptance(deps.db, deps.terms, accountId),
     profileMissing: person !== undefined && person.missing.length > 0,

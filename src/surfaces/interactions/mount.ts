@@ -61,9 +61,9 @@ import { showAccounts, submitAccount } from './select_account.ts'
 import {
   resendCode,
   showSignUp,
-  showVerifyEmail,
+  showVerification,
   submitSignUp,
-  submitVerifyEmail,
+  submitVerification,
 } from './sign_up.ts'
 
 /**
@@ -111,6 +111,8 @@ export type InteractionDeps = {
   legacy: LegacyMigration | undefined
   /** Whose telephone numbers may be typed as they are dialled there (ISO 3166-1 alpha-2). */
   phoneCountry: string | undefined
+  /** Whether this deployment writes to the country of the number. */
+  mayText(phone: string): boolean
   mfa: MfaPolicy
   /** Finds sign-ins unusual; absent where nobody looks. */
   risk: SignInRisk | undefined
@@ -170,9 +172,11 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.post('interaction_enrol_factor_submit', at('enrol_factor'), form(confirmEnrolment))
   router.get('interaction_sign_up', at('sign_up'), page(showSignUp))
   router.post('interaction_sign_up_submit', at('sign_up'), form(submitSignUp))
-  router.get('interaction_verify_email', at('verify_email'), page(showVerifyEmail))
-  router.post('interaction_verify_email_submit', at('verify_email'), form(submitVerifyEmail))
-  router.post('interaction_verify_email_resend', at('verify_email/resend'), form(resendCode))
+  for (const step of ['verify_email', 'verify_phone']) {
+    router.get(`interaction_${step}`, at(step), page(showVerification))
+    router.post(`interaction_${step}_submit`, at(step), form(submitVerification))
+    router.post(`interaction_${step}_resend`, at(`${step}/resend`), form(resendCode))
+  }
   router.get('interaction_email_sign_in', at('email_sign_in'), page(showEmailSignIn))
   router.post('interaction_email_sign_in_submit', at('email_sign_in'), form(submitEmailSignIn))
   router.get('interaction_email_code', at('email_code'), page(showEmailCode))

@@ -12,7 +12,10 @@ import {
 import {
   beginSignUp,
   completeSignUp,
+  type PendingSignUp,
   resendSignUpCode,
+  type SignUpBy,
+  signUpAddress,
 } from '../../domain/authentication/sign_up.ts'
 import { PROOF_MAX } from '../../domain/security/proof_of_work.ts'
 import type { PasswordProblem, Views } from '../../platform/templating/views.ts'
@@ -37,7 +40,7 @@ import { hasProof, proofFor } from './proof.ts'
 const signUpForm = z
   .object({
     csrf: z.string().max(200),
-    email: z.string().max(400).default(''),
+    login: z.string().max(400).default(''),
     name: z.string().max(400).default(''),
     password: z.string().max(4096).default(''),
     terms: z.string().max(100).optional(),
@@ -51,7 +54,7 @@ const csrfForm = z.object({ csrf: z.string().max(200) })
 
 type SignUpFilled = Pick<
   Views['interactions/sign_up'],
-  'email' | 'name' | 'termsAccepted' | 'error' | 'password'
+  'login' | 'name' | 'termsAccepted' | 'error' | 'password'
 > & { typed?: Typed; faults?: ReadonlyMap<string, Fault> }
 
 export async function showSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
@@ -61,7 +64,8 @@ export async function showSignUp(deps: InteractionDeps, ctx: Context): Promise<v
   if (!invitation && !deps.signUp.open) {
     return seeOther(ctx, `/interaction/${interaction.uid}/login`)
   }
-  const filled = { email: invitation?.email ?? emailHint(interaction), name: '', invitation }
+  const login = invitation?.email ?? hintFor(deps.signUp.by, interaction)
+  const filled = { login, name: '', invitation }
   await sendSignUp(deps, ctx, interaction, filled)
 }
 
@@ -72,13 +76,14 @@ export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise
   const invitation = await invitationOf(deps, ctx)
   const filled = {
     invitation,
-    email: (invitation?.email ?? form.email).slice(0, 320),
+    login: (invitation?.email ?? form.login).slice(0, 320),
     name: form.name.slice(0, 320),
     termsAccepted: form.terms === deps.terms?.version,
     typed: form as Typed,
   }
-  if (filled.email.trim() === '' || form.password === '') {
-    return await sendSignUp(deps, ctx, interaction, { ...filled, error: 'missing_fields' }, 422)
+  if (filled.login.trim() === '' || form.password === '') {
+    const error = `missing_${byOf(deps, invitation)}` as const
+    return await sendSignUp(deps, ctx, interaction, { ...filled, error }, 422)
   }
   const { change, faults } = readFields(deps.profile, signUpFields(deps.profile), filled.typed)
   if (faults.size > 0) {
@@ -115,28 +120,25 @@ export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise
 }
 
 /**
- * Also where the link of the mail leads. In the browser that signs up its code is filled in, and used
+ * Also where the link of a mail leads. In the browser that signs up its code is filled in, and used
  * by whoever presses the button; any other browser shows it, to be typed where it is wanted. A mail
  * scanner that opens the link changes nothing.
  */
-export async function showVerifyEmail(deps: InteractionDeps, ctx: Context): Promise<void> {
+export async function showVerification(deps: InteractionDeps, ctx: Context): Promise<void> {
   const opened = await openCodeLink(deps, ctx)
   if (!opened) return
   const { interaction, code } = opened
-  if (interaction.next.step !== 'verify_email') {
-    return seeOther(ctx, `/interaction/${interaction.uid}`)
-  }
-  sendVerifyEmail(deps, ctx, interaction, { code })
+  const { signUp } = interaction
+  if (!signUp) return seeOther(ctx, `/interaction/${interaction.uid}`)
+  sendVerification(deps, ctx, { ...interaction, signUp }, { code })
 }
 
-export async function submitVerifyEmail(deps: InteractionDeps, ctx: Context): Promise<void> {
+export async function submitVerification(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   const { csrf, code } = parseForm(codeForm, await readForm(ctx))
-  const { uid: interactionUid, client, next } = interaction
+  const { uid: interactionUid, client, signUp } = interaction
   checkForm(deps, interaction, bindingsOf(interaction), csrf)
-  if (next.step !== 'verify_email') {
-    return goOn(deps, ctx, interaction, `/interaction/${interactionUid}`)
-  }
+  if (!signUp) return goOn(deps, ctx, interaction, `/interaction/${interactionUid}`)
   await assertMayTryCode(deps, ctx)
   const { clientId } = client
   const origin = originOf(ctx)
@@ -150,20 +152,21 @@ export async function submitVerifyEmail(deps: InteractionDeps, ctx: Context): Pr
     return goOn(deps, ctx, interaction, `/interaction/${interactionUid}`)
   }
   const error = code.trim() === '' ? 'missing_code' : 'wrong_code'
-  sendVerifyEmail(deps, ctx, interaction, { code: '', error }, 422)
+  sendVerification(deps, ctx, { ...interaction, signUp }, { code: '', error }, 422)
 }
 
 export async function resendCode(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   const { csrf } = parseForm(csrfForm, await readForm(ctx))
   checkForm(deps, interaction, bindingsOf(interaction), csrf)
-  const { signUp: pending } = interaction
-  if (!pending) return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
+  const { signUp } = interaction
+  if (!signUp) return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
   if (!(await mayAskForCode(deps, ctx))) {
-    return sendVerifyEmail(deps, ctx, interaction, { code: '', error: 'too_many_codes' }, 429)
+    const problem = { code: '', error: 'too_many_codes' } as const
+    return sendVerification(deps, ctx, { ...interaction, signUp }, problem, 429)
   }
-  await resendSignUpCode(deps, pending)
-  sendVerifyEmail(deps, ctx, interaction, { code: '', resent: true })
+  await resendSignUpCode(deps, signUp)
+  sendVerification(deps, ctx, { ...interaction, signUp }, { code: '', resent: true })
 }
 
 async function sendSignUp(
@@ -172,7 +175,7 @@ async function sendSignUp(
   interaction: Interaction,
   {
     invitation,
-    email,
+    login,
     name,
     termsAccepted,
     error,
@@ -197,8 +200,9 @@ async function sendSignUp(
     termsUri: deps.terms?.uri,
     termsVersion: deps.terms?.version,
     termsAccepted,
-    email,
-    emailFixed: invitation?.email !== undefined,
+    by: byOf(deps, invitation),
+    login,
+    loginFixed: invitation?.email !== undefined,
     name,
     fields: viewsOf(signUpFields(deps.profile), {
       typed,
@@ -212,32 +216,41 @@ async function sendSignUp(
   deps.pages.send(ctx, 'interactions/sign_up', locals, status)
 }
 
-function sendVerifyEmail(
+function sendVerification(
   deps: InteractionDeps,
   ctx: Context,
-  interaction: Interaction,
-  filled: Pick<Views['interactions/verify_email'], 'code' | 'error' | 'resent'>,
+  interaction: Interaction & { signUp: PendingSignUp },
+  filled: Pick<Views['interactions/verify_identifier'], 'code' | 'error' | 'resent'>,
   status = 200,
 ): void {
   const { uid, client, signUp } = interaction
   const path = `/interaction/${uid}`
+  const { kind, shown } = signUpAddress(signUp)
+  const step = `verify_${kind}` as const
   const locals = {
     client: clientViewOf(client),
-    action: `${path}/verify_email`,
-    resendAction: `${path}/verify_email/resend`,
+    step,
+    sentTo: shown,
+    action: `${path}/${step}`,
+    resendAction: `${path}/${step}/resend`,
     signUpUri: `${path}/sign_up`,
     signInUri: `${path}/login`,
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
-    email: signUp!.email,
     ...filled,
   }
-  deps.pages.send(ctx, 'interactions/verify_email', locals, status)
+  deps.pages.send(ctx, 'interactions/verify_identifier', locals, status)
+}
+
+/** What this newcomer signs up with: an invitation may name an address. */
+function byOf({ signUp }: InteractionDeps, invitation: Invitation | undefined): SignUpBy {
+  return invitation?.email === undefined ? signUp.by : 'email'
 }
 
 /** A hint may be a username, too. */
-function emailHint(interaction: Interaction): string {
+function hintFor(by: SignUpBy, interaction: Interaction): string {
   const hint = loginHint(interaction)
-  return hint.includes('@') ? hint : ''
+  if (hint.includes('@')) return by === 'phone' ? '' : hint
+  return hint.startsWith('+') && by !== 'email' ? hint : ''
 }
 
 function bindingsOf({ uid }: Interaction): string[] {

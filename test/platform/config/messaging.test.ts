@@ -9,6 +9,14 @@ const MAIL: EnvironmentVariables = {
   AUTHCORE_MAIL_FROM: 'Example <login@example.com>',
 }
 
+const SMS: EnvironmentVariables = {
+  AUTHCORE_SMS_TRANSPORTS: 'hook',
+  AUTHCORE_SMS_HOOK_URL: 'https://sms.example.com/',
+  AUTHCORE_SMS_HOOK_SECRET: `whsec_${Buffer.alloc(32, 'sms').toString('base64')}`,
+}
+
+const PRODUCTION: EnvironmentVariables = { NODE_ENV: 'production' }
+
 function faultsOf(env: EnvironmentVariables): string {
   try {
     loadConfig(env)
@@ -23,6 +31,11 @@ describe('the settings of messages', () => {
   it('are needed for nothing, and complete with a mail server and a sender', () => {
     expect(loadConfig({}).messaging).to.include({ smtpTls: 'required', retentionS: 30 * 86_400 })
     expect(faultsOf(MAIL)).to.equal('')
+  })
+
+  it('let people sign up by number with SMS alone', () => {
+    const signUp = { AUTHCORE_SIGN_UP: 'open', AUTHCORE_SIGN_UP_BY: 'phone' }
+    expect(faultsOf({ ...PRODUCTION, ...SMS, ...signUp })).not.to.include('SIGN_UP')
   })
 
   it('take several mail servers in their order', () => {
@@ -42,6 +55,21 @@ describe('the settings of messages', () => {
       'a sender with a second line',
       { ...MAIL, AUTHCORE_MAIL_FROM: 'a\r\nBcc: x <a@example.com>' },
       'must be an address',
+    ],
+    [
+      'sign-ups by number without SMS',
+      { ...PRODUCTION, ...MAIL, AUTHCORE_SIGN_UP: 'open', AUTHCORE_SIGN_UP_BY: 'email_or_phone' },
+      'AUTHCORE_SIGN_UP_BY is email_or_phone, and there is no way to send the SMS',
+    ],
+    [
+      'sign-ups by either without mail',
+      { ...PRODUCTION, ...SMS, AUTHCORE_SIGN_UP: 'open', AUTHCORE_SIGN_UP_BY: 'email_or_phone' },
+      'AUTHCORE_SIGN_UP is open, and there is no way to send the mail',
+    ],
+    [
+      'numbers of a mail domain',
+      { AUTHCORE_SIGN_UP_BY: 'phone', AUTHCORE_SIGN_UP_DOMAINS: 'example.com' },
+      'AUTHCORE_SIGN_UP_DOMAINS names mail domains while AUTHCORE_SIGN_UP_BY is phone',
     ],
     [
       'another scheme',

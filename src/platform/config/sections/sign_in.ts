@@ -66,8 +66,12 @@ export const signInSection = z.strictObject({
   ),
   signUp: setting(z.enum(['closed', 'invite', 'open']).optional(), {
     env: 'AUTHCORE_SIGN_UP',
-    doc: 'Whether people make accounts themselves, with an address that they prove by a code: everybody (`open`), who has an invitation (`invite`), or nobody (`closed`). An invitation of an operator counts in each of them; with `invite` the sign-in page says where one comes from. It needs a way to send mail.',
+    doc: 'Whether people make accounts themselves, with an address that they prove by a code: everybody (`open`), who has an invitation (`invite`), or nobody (`closed`). An invitation of an operator counts in each of them; with `invite` the sign-in page says where one comes from. It needs a way to send the code.',
     defaultDoc: '`open` with the demonstration, otherwise `closed`',
+  }),
+  signUpBy: setting(z.enum(['email', 'phone', 'email_or_phone']).default('email'), {
+    env: 'AUTHCORE_SIGN_UP_BY',
+    doc: 'What they sign up with: an address (`email`), a telephone number (`phone`), or either (`email_or_phone`). An SMS to anybody costs money: see AUTHCORE_SMS_COUNTRIES and AUTHCORE_PROOF_OF_WORK.',
   }),
   signUpDomains: setting(list(mailDomain).default([]), {
     env: 'AUTHCORE_SIGN_UP_DOMAINS',
