@@ -51,10 +51,12 @@ export function createTranslator(catalogue: Catalogue, locale: Locale): Translat
   }
 
   const t = (key: string, params: Params = {}) =>
-    new SafeHtml(fill(key, params, (value) => `<bdi>${escapeHtml(value)}</bdi>`))
-  // U+2068 … U+2069 (Unicode TR9) do what `<bdi>` does, where no markup can stand.
+    new SafeHtml(fill(key, params, (value) => `<bdi${ltr(value)}>${escapeHtml(value)}</bdi>`))
+  const ltr = (value: string) => (dir === 'rtl' && !LETTER.test(value) ? ' dir="ltr"' : '')
+  // U+2068 and U+2066 … U+2069 (Unicode TR9) do what `<bdi>` does, where no markup can stand.
+  const isolated = (value: string) => `${LETTER.test(value) ? '\u2068' : '\u2066'}${value}\u2069`
   const text = (key: string, params: Params = {}) =>
-    fill(key, params, (value) => (dir === 'rtl' ? `\u2068${value}\u2069` : value))
+    fill(key, params, (value) => (dir === 'rtl' ? isolated(value) : value))
 
   return {
     locale,
@@ -66,6 +68,9 @@ export function createTranslator(catalogue: Catalogue, locale: Locale): Translat
     moment: (time) => moments.format(new Date(time)),
   }
 }
+
+/** What has none has no direction of its own either, and is a number: with `+` before, not after it. */
+const LETTER = /\p{L}/u
 
 const MOMENT = {
   year: 'numeric',

@@ -28,6 +28,15 @@ describe('platform/templating/i18n', () => {
     )
   })
 
+  it('keeps the plus sign of a number before it, in right-to-left languages too', () => {
+    const params = { to: '+491711234567' }
+    const { t, text } = createTranslator(catalogue, 'ar')
+    expect(t('verify_phone.lead', params).html).to.include('<bdi dir="ltr">+491711234567</bdi>')
+    expect(text('verify_phone.lead', params)).to.include('\u2066+491711234567\u2069')
+    const english = createTranslator(catalogue, 'en')
+    expect(english.t('verify_phone.lead', params).html).to.include('<bdi>+491711234567</bdi>')
+  })
+
   it('does not fill a placeholder that arrives inside a value', () => {
     const { text } = createTranslator(catalogue, 'en')
     expect(text('page.title', { title: '{brand}', brand: 'B' })).to.equal('{brand} – B')
