@@ -144,7 +144,8 @@ export async function compose(input: {
   const jobs = createJobQueue({ db, log })
   const renderer = rendererOf(config)
   const pages = createPages(renderer)
-  const transports = transportsOf(config, { request: outbound.request, clock })
+  const push = { db, keyring }
+  const transports = transportsOf(config, { request: outbound.request, clock, push })
   const stores = { db, redis }
   const cookieKeys = new Keygrip(
     config.security.cookieKeys.map((key) => key.toString('base64url')),

@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url'
 import type { Clock } from '../core/clock.ts'
 import type { Channel } from '../domain/messaging/kinds.ts'
 import { loadOverrides } from '../domain/messaging/overrides.ts'
+import { forgetEndpoint } from '../domain/messaging/push/push_subscription.ts'
+import { findPushSubscription } from '../domain/messaging/push/push_subscription_store.ts'
+import { deriveVapidKey, type VapidKey } from '../domain/messaging/push/vapid_key.ts'
 import { createMessageRenderer, type RenderMessage } from '../domain/messaging/render_message.ts'
 import type { Request } from '../domain/messaging/transports/http_transport.ts'
 import { createInbox } from '../domain/messaging/transports/inbox.ts'
@@ -14,7 +17,10 @@ import type { Transport } from '../domain/messaging/transports/transport.ts'
 import { createTransports, type Transports } from '../domain/messaging/transports/transports.ts'
 import { createTwilio } from '../domain/messaging/transports/twilio.ts'
 import { createVonage } from '../domain/messaging/transports/vonage.ts'
+import { createWebPush } from '../domain/messaging/transports/web_push.ts'
 import type { ConfigBeforeSecrets } from '../platform/config/schema.ts'
+import type { Keyring } from '../platform/keys/keyring.ts'
+import type { Db } from '../platform/persistence/db.ts'
 import { loadCatalogue } from '../platform/templating/catalogue.ts'
 import { createRenderer, type Renderer } from '../platform/templating/strict_eta.ts'
 import { statusPath } from '../surfaces/message_status/paths.ts'
@@ -46,12 +52,40 @@ export function messageRendererOf(config: MessagingConfig, renderer: Renderer): 
   })
 }
 
+/** @param push what pushing takes; nothing is pushed without */
 export function transportsOf(
   config: MessagingConfig,
-  deps: { request: Request; clock: Clock },
+  deps: { request: Request; clock: Clock; push?: { db: Db; keyring: Keyring } },
 ): Transports {
   const configured = [...mailTransports(config), ...smsTransports(config, deps)]
-  return createTransports(deps.clock, [...configured, ...inboxes(config, configured)])
+  const push = deps.push ? pushTransports(config, { ...deps, ...deps.push }) : []
+  return createTransports(deps.clock, [...configured, ...inboxes(config, configured), ...push])
+}
+
+function pushTransports(
+  { messaging, server }: MessagingConfig,
+  { request, clock, ...place }: { request: Request; clock: Clock; db: Db; keyring: Keyring },
+): Transport[] {
+  if (messaging.webPush === 'off') return []
+  const { db, keyring } = place
+  return [
+    createWebPush({
+      request,
+      key: vapidKeyOf(keyring),
+      contact: messaging.webPushContact ?? server.issuer,
+      find: (id) => findPushSubscription(db, keyring, { id, now: clock.now() }),
+      forget: (endpoint) => forgetEndpoint(place, endpoint),
+    }),
+  ]
+}
+
+/** Derived once, where somebody asks for it. */
+export function vapidKeyOf(keyring: Keyring): () => VapidKey {
+  let key: VapidKey | undefined
+  return () => {
+    key ??= deriveVapidKey(keyring)
+    return key
+  }
 }
 
 /** Outside production, what has no way out arrives in the development inbox only. */

@@ -51,6 +51,7 @@ import { serveFiles } from '../web/static_files.ts'
 import type { Parts } from './compose.ts'
 import { mountHome } from './home.ts'
 import { legacySignIn } from './legacy_sign_in.ts'
+import { vapidKeyOf } from './messaging.ts'
 import { clientCertificates, serveMutualTls } from './mutual_tls.ts'
 import { meetForeignHashes } from './passwords.ts'
 import { createSignInLimits } from './sign_in_limits.ts'
@@ -163,7 +164,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     newcomerUri: signInUri(config, { path: ACCOUNT_RETURN_PATH, state: '', prompt: 'login' }),
     terms: termsOf(config),
     isOwnClient,
-    recovery: channels.size > 0,
+    recovery: channels.has('email') || channels.has('sms'),
     signInPage: config.signIn.page,
     proofRounds: config.signIn.proofOfWork === 'on' ? config.signIn.proofOfWorkRounds : 0,
     emailSignIn: config.signIn.email !== 'off' && channels.has('email'),
@@ -208,6 +209,7 @@ function offerAccount(app: Koa, parts: Parts): void {
     phoneCountry: config.signIn.phoneCountry,
     mayText: mayTextOf(config),
     inboxDays: config.messaging.inboxDays,
+    push: channels.has('push') ? pushOf(parts) : undefined,
     deletionGraceDays:
       config.signIn.accountDeletion === 'self' ? config.signIn.deletionGraceDays : undefined,
     issuer: config.server.issuer,
@@ -220,6 +222,11 @@ function offerAccount(app: Koa, parts: Parts): void {
     signInUri: (options) => signInUri(config, { ...options, path: ACCOUNT_RETURN_PATH }),
     inUnitOfWork: (work) => inUnitOfWork(stores, work),
   })
+}
+
+function pushOf({ config, keyring }: Parts) {
+  const key = vapidKeyOf(keyring)
+  return { publicKey: () => key().publicKey, services: config.messaging.webPushServices }
 }
 
 function approvalsPage(parts: Parts): ApprovalsPage {

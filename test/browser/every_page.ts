@@ -1,3 +1,4 @@
+import { createECDH, randomBytes } from 'node:crypto'
 import * as oidc from 'openid-client'
 import type { Page } from 'playwright-core'
 import { newId } from '../../src/core/ids.ts'
@@ -60,6 +61,8 @@ export async function startWorld(): Promise<World> {
       AUTHCORE_FRONTCHANNEL_LOGOUT: 'true',
       AUTHCORE_SIGN_UP: 'open',
       AUTHCORE_SIGN_UP_BY: 'email_or_phone',
+      AUTHCORE_WEB_PUSH: 'on',
+      AUTHCORE_WEB_PUSH_SERVICES: 'push.example.test',
       AUTHCORE_EMAIL_SIGN_IN: 'code',
     },
   })
@@ -538,6 +541,14 @@ async function ownPages({ server }: World, page: Page, person: Person, look: Loo
   await page.reload()
   await page.locator('#notices').waitFor()
   await look(page, 'account_inbox')
+  await page.locator('#to-notifications').click()
+  await page.locator('#turn-on').waitFor()
+  await look(page, 'account_notifications')
+  await page.evaluate(subscribeIt())
+  await page.locator('#this-browser').waitFor()
+  await look(page, 'account_notifications_on')
+  await page.locator('#turn-off-0').click()
+  await page.locator('#turn-on').waitFor()
   await page.goto(`${server.issuer}/account`)
   await page.locator('#unread').waitFor()
   await look(page, 'account_unread')
@@ -663,4 +674,19 @@ export async function overflow(page: Page, name: string): Promise<string[]> {
   const wide = await page.evaluate<number>('document.documentElement.scrollWidth')
   await page.setViewportSize(before)
   return wide > 320 ? [`${name}: ${wide} pixels wide at 320`] : []
+}
+
+/** What the script of the page does once the browser has subscribed, which takes the internet. */
+function subscribeIt(): string {
+  const ecdh = createECDH('prime256v1')
+  const keys = {
+    p256dh: ecdh.generateKeys().toString('base64url'),
+    auth: randomBytes(16).toString('base64url'),
+  }
+  const subscription = JSON.stringify({ endpoint: 'https://push.example.test/1', keys })
+  return `{
+    const { elements } = document.getElementById('push-form')
+    elements.subscription.value = ${JSON.stringify(subscription)}
+    elements.subscription.form.submit()
+  }`
 }

@@ -21,7 +21,7 @@ export function renderPage<V extends ViewName>(
 /** Without the scripts there are, which are files: pages that go on by themselves need them. */
 export function withoutScriptFile(html: string): string {
   return html.replace(
-    /<script src="(\/assets\/(?:submit|leave|passkey|password|proof)\.js\?v=[\w-]+|<%= .* %>)" defer><\/script>/g,
+    /<script src="(\/assets\/(?:submit|leave|passkey|password|proof|notifications)\.js\?v=[\w-]+|<%= .* %>)" defer><\/script>/g,
     '',
   )
 }

@@ -130,6 +130,7 @@ const counts = {
   events: 10_000,
   messages: 12,
   notices: 5,
+  notification_browsers: 1,
 }
 const accountTotp = {
   ...form,
@@ -730,6 +731,7 @@ export const samples: Samples = {
         since: '2026-03-01T10:00:00.000Z',
         unread: 3,
         inboxUri: '/account/inbox',
+        notificationsUri: '/account/notifications',
         deletion: {
           at: '2026-03-15T10:00:00.000Z',
           keepAction: '/account/delete/cancel',
@@ -999,6 +1001,7 @@ export const samples: Samples = {
             isUnread: false,
           },
         ],
+        notificationsUri: '/account/notifications',
         olderUri: '/account/inbox?before=019abc',
         newestUri: '/account/inbox',
       },
@@ -1016,6 +1019,49 @@ export const samples: Samples = {
             isUnread: true,
           },
         ],
+      },
+    },
+  },
+  'account/notifications': {
+    minimal: {
+      ...form,
+      page: 'overview',
+      account: { name: 'Amira' },
+      devices: [{ id: '019abc', current: true, since: '2026-03-01T10:00:00.000Z' }],
+    },
+    states: {
+      off: { ...form, page: 'overview', account, vapidKey: 'BAq-1_2', devices: [], done: 'off' },
+      on: {
+        ...form,
+        page: 'overview',
+        account,
+        devices: [
+          {
+            id: '019abc',
+            browser: 'Firefox',
+            system: 'Linux',
+            current: true,
+            since: '2026-03-01T10:00:00.000Z',
+          },
+          { id: '019abd', current: false, since: '2026-02-01T10:00:00.000Z' },
+        ],
+        done: 'on',
+      },
+      not_taken: {
+        ...form,
+        page: 'overview',
+        account,
+        vapidKey: 'BAq-1_2',
+        devices: [],
+        error: 'not_taken',
+      },
+      other_service: {
+        ...form,
+        page: 'overview',
+        account,
+        vapidKey: 'BAq-1_2',
+        devices: [],
+        error: 'other_service',
       },
     },
   },

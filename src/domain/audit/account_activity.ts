@@ -16,6 +16,8 @@ import {
   phoneChanged,
   phoneChangeRequested,
   profileChanged,
+  pushSubscribed,
+  pushUnsubscribed,
   recoveryCodeUsed,
   sessionEnded,
   signInFailed,
@@ -66,6 +68,8 @@ export const ACTIVITY_KINDS = [
   'device_distrusted',
   'consent_granted',
   'consent_revoked',
+  'push_on',
+  'push_off',
   'profile_changed',
   'data_exported',
 ] as const
@@ -96,6 +100,8 @@ const KIND_OF: Record<string, (data: Data) => ActivityKind | undefined> = {
   [deviceDistrusted.type]: () => 'device_distrusted',
   [consentGranted.type]: () => 'consent_granted',
   [consentRevoked.type]: () => 'consent_revoked',
+  [pushSubscribed.type]: () => 'push_on',
+  [pushUnsubscribed.type]: () => 'push_off',
   [profileChanged.type]: () => 'profile_changed',
   [accountExported.type]: () => 'data_exported',
 }

@@ -223,7 +223,8 @@ async function deliverPhoneChange(
   await queueMessage(deps, tx, { kind: 'verify_phone', recipient, accountId, locale, fields })
 }
 
-type Way = { channel: Channel; recipient: string }
+/** Codes are not pushed: a browser that is signed in shows them to whoever looks. */
+type Way = { channel: 'email' | 'sms'; recipient: string }
 
 /** To what was typed, where codes go there; otherwise to what the account has besides. */
 function wayIn(deps: DeliverCodeDeps, account: Account, typed: IdentifierKind): Way | undefined {

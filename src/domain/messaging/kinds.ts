@@ -5,7 +5,8 @@ import { z } from 'zod'
  * `message.<kind>.subject` and `.text`, `.action` where it has a link, `.sms` where it may go by SMS.
  */
 
-export type Channel = 'email' | 'sms'
+/** `push`: to the browsers that its owner turned it on for. */
+export type Channel = 'email' | 'sms' | 'push'
 
 export type KindDefinition = {
   /** What the message says, besides its words. Plain JSON: no transforms. */
@@ -120,13 +121,17 @@ export const KINDS = {
   /** An application waits for the person's answer (CIBA). */
   approval_requested: kind('application', {
     fields: z.strictObject({ client: words, link: link.optional() }),
+    channels: ['email', 'push'],
     lifetimeS: 10 * minute,
   }),
   /** A used code or refresh token came back, and the sign-in behind it was ended. */
-  token_reuse: kind('owner', { fields: z.strictObject({ client: words }) }),
+  token_reuse: kind('owner', {
+    fields: z.strictObject({ client: words }),
+    channels: ['email', 'push'],
+  }),
   new_device: kind('owner', {
     fields: z.strictObject({ device: words, place: words.optional(), at: moment, link }),
-    channels: ['email', 'sms'],
+    channels: ['email', 'sms', 'push'],
     notes: ['not_you'],
   }),
   /** Something about a sign-in was unusual, and it was done all the same. */
@@ -138,22 +143,22 @@ export const KINDS = {
       at: moment,
       link,
     }),
-    channels: ['email', 'sms'],
+    channels: ['email', 'sms', 'push'],
     notes: ['not_you'],
   }),
   password_changed: kind('owner', {
     fields: noFields,
-    channels: ['email', 'sms'],
+    channels: ['email', 'sms', 'push'],
     notes: ['not_you'],
   }),
   factor_added: kind('owner', {
     fields: z.strictObject({ factor, name: words.optional() }),
-    channels: ['email', 'sms'],
+    channels: ['email', 'sms', 'push'],
     notes: ['not_you'],
   }),
   factor_removed: kind('owner', {
     fields: z.strictObject({ factor, name: words.optional() }),
-    channels: ['email', 'sms'],
+    channels: ['email', 'sms', 'push'],
     notes: ['not_you'],
   }),
   /** To the old address; the link undoes it, so it is worth as much as a password. */
@@ -165,17 +170,23 @@ export const KINDS = {
   /** Of a number that was taken away nothing is said but that. */
   phone_changed: kind('owner', {
     fields: z.strictObject({ newPhoneMasked: words.optional() }),
-    channels: ['email', 'sms'],
+    channels: ['email', 'sms', 'push'],
     notes: ['not_you'],
   }),
   recovery_code_used: kind('owner', {
     fields: z.strictObject({ left: z.int().min(0).max(100) }),
-    channels: ['email', 'sms'],
+    channels: ['email', 'sms', 'push'],
     notes: ['not_you'],
   }),
-  account_locked: kind('owner', { fields: noFields, channels: ['email', 'sms'] }),
-  account_deletion_scheduled: kind('owner', { fields: z.strictObject({ at: moment, link }) }),
-  inactive_warning: kind('owner', { fields: z.strictObject({ at: moment }) }),
+  account_locked: kind('owner', { fields: noFields, channels: ['email', 'sms', 'push'] }),
+  account_deletion_scheduled: kind('owner', {
+    fields: z.strictObject({ at: moment, link }),
+    channels: ['email', 'push'],
+  }),
+  inactive_warning: kind('owner', {
+    fields: z.strictObject({ at: moment }),
+    channels: ['email', 'push'],
+  }),
 } as const satisfies Record<string, KindDefinition>
 
 export type MessageKind = keyof typeof KINDS

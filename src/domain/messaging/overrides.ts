@@ -6,13 +6,13 @@ import { escapeHtml } from '../../platform/templating/safe_html.ts'
 import { isKind, KINDS, type KindDefinition } from './kinds.ts'
 
 /**
- * A deployment's own words: files named `<kind>.<locale>.<part>`, the part `subject`, `txt`, `html`
- * or `sms`. All they can do is name a field as `{{name}}`; what is in it is escaped in HTML. A
+ * A deployment's own words: files named `<kind>.<locale>.<part>`, the part `subject`, `txt`, `html`,
+ * `sms` or `push`. All they can do is name a field as `{{name}}`; what is in it is escaped in HTML. A
  * template that cannot be used keeps the server from starting, rather than a person from their mail.
  */
 export type Overrides = ReadonlyMap<string, string>
 
-const PARTS = ['subject', 'txt', 'html', 'sms']
+const PARTS = ['subject', 'txt', 'html', 'sms', 'push']
 const FILE = /^([a-z_]+)\.([a-z]{2})\.([a-z]+)$/
 const NAME = /\{\{\s*([A-Za-z]+)\s*\}\}/g
 /** What every message knows, besides its fields. */

@@ -8,6 +8,7 @@ import { fillTemplate, type Overrides } from './overrides.ts'
 export type RenderedMessage =
   | { channel: 'email'; locale: Locale; subject: string; text: string; html: string }
   | { channel: 'sms'; locale: Locale; text: string }
+  | { channel: 'push'; locale: Locale; subject: string; text: string; uri: string }
 
 export type ToRender = {
   kind: MessageKind
@@ -47,7 +48,7 @@ export function createMessageRenderer({
     const locale = chooseLocale({ chosen: wanted, supported: LOCALES, fallback: 'en' })
     const translator = renderer.translator(locale)
     const params = { ...paramsOf(fields, translator), brand: renderer.brand.name, host }
-    const own = (part: 'subject' | 'txt' | 'html' | 'sms') => {
+    const own = (part: 'subject' | 'txt' | 'html' | 'sms' | 'push') => {
       const template = overrides.get(`${kind}.${locale}.${part}`)
       return template === undefined ? undefined : fillTemplate(template, params, part === 'html')
     }
@@ -56,10 +57,15 @@ export function createMessageRenderer({
       return { channel, locale, text: own('sms') ?? smsText(words, host) }
     }
     const mail = mailParts(words)
+    const subject = oneLine(own('subject') ?? mail.subject)
+    if (channel === 'push') {
+      const uri = mail.action?.uri ?? `${issuer}/account`
+      return { channel, locale, subject, text: own('push') ?? mail.plainParagraph, uri }
+    }
     return {
       channel,
       locale,
-      subject: oneLine(own('subject') ?? mail.subject),
+      subject,
       text: own('txt') ?? mailText(mail, translator),
       html: own('html') ?? renderer.mail({ ...mail, logoUri: logoOf(renderer, issuer) }, locale),
     }

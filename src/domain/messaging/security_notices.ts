@@ -25,6 +25,7 @@ import {
 } from './kinds.ts'
 import { type Addressee, findAddressee } from './message_store.ts'
 import { keepNotice, type NoticeToKeep } from './notices/notice.ts'
+import { listPushSubscriptionIds } from './push/push_subscription_store.ts'
 import { type MessageToQueue, type QueueDeps, queueMessage } from './queue_message.ts'
 
 type Deps = QueueDeps & {
@@ -167,32 +168,52 @@ async function tell(deps: Deps, tx: Transaction, event: StoredEvent): Promise<vo
   if (deps.keepsNotices) {
     await keepNotice(deps, tx, { ...notice, accountId, idempotencyKey: key } as NoticeToKeep)
   }
-  for (const { channel, recipient } of waysTo(deps, addressee, notice.kind)) {
+  const ways = [
+    ...waysTo(deps, addressee, notice.kind),
+    ...(await browsersOf(deps, tx, accountId, notice.kind)),
+  ]
+  for (const { channel, recipient } of ways) {
     await queueMessage(deps, tx, {
       ...notice,
       channel,
       recipient,
       accountId,
       locale,
-      idempotencyKey: channel === 'email' ? key : `${key}:${channel}`,
+      idempotencyKey: keyOf(key, { channel, recipient }),
     } as MessageToQueue<MessageKind>)
   }
+}
+
+type Way = { channel: Channel; recipient: string }
+
+function keyOf(key: string, { channel, recipient }: Way): string {
+  if (channel === 'email') return key
+  return channel === 'push' ? `${key}:push:${recipient}` : `${key}:${channel}`
+}
+
+/** Beside the mail and the SMS, not in their place: a browser may be off, or gone. */
+async function browsersOf(
+  { channels, clock }: Deps,
+  tx: Transaction,
+  accountId: string,
+  kind: MessageKind,
+): Promise<Way[]> {
+  if (!channels.has('push') || !goesBy(kind, 'push')) return []
+  const ids = await listPushSubscriptionIds(tx, { accountId, now: clock.now() })
+  return ids.map((recipient) => ({ channel: 'push', recipient }))
+}
+
+function goesBy(kind: MessageKind, channel: Channel): boolean {
+  return (KINDS[kind].channels as readonly Channel[]).includes(channel)
 }
 
 /** Of these every address hears: whoever took one of them over should not be the only one to know. */
 const TOLD_EVERYWHERE: ReadonlySet<MessageKind> = new Set(['factor_added', 'factor_removed'])
 
-function waysTo(
-  { channels }: Deps,
-  { email, phone }: Addressee,
-  kind: MessageKind,
-): { channel: Channel; recipient: string }[] {
-  const can = (channel: Channel) =>
-    channels.has(channel) && (KINDS[kind].channels as readonly Channel[]).includes(channel)
+function waysTo({ channels }: Deps, { email, phone }: Addressee, kind: MessageKind): Way[] {
+  const can = (channel: Channel) => channels.has(channel) && goesBy(kind, channel)
   const mail = email !== undefined && can('email')
-  const ways: { channel: Channel; recipient: string }[] = mail
-    ? [{ channel: 'email', recipient: email }]
-    : []
+  const ways: Way[] = mail ? [{ channel: 'email', recipient: email }] : []
   // The old number hears of another one where it is changed.
   if (phone === undefined || !can('sms') || kind === 'phone_changed') return ways
   if (!mail || TOLD_EVERYWHERE.has(kind)) ways.push({ channel: 'sms', recipient: phone })

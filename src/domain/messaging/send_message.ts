@@ -97,10 +97,8 @@ async function attempt(
 
 function outgoingOf({ render }: SendDeps, message: Message) {
   const { id, kind, channel, locale, recipient: to, fields = {} } = message
-  const rendered = render({ kind, channel, locale, fields })
-  const { text } = rendered
-  const { subject, html } = rendered.channel === 'email' ? rendered : { subject: '', html: '' }
-  return { id, kind, to, subject, text, html }
+  const { channel: _, ...parts } = render({ kind, channel, locale, fields })
+  return { id, kind, to, subject: '', ...parts }
 }
 
 async function markSent(

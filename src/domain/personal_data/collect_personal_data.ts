@@ -17,6 +17,7 @@ import { listWebAuthnCredentials } from '../credentials/webauthn/webauthn_store.
 import { listMessagesOfAccount, type MessageOfAccount } from '../messaging/message_store.ts'
 import type { Notice } from '../messaging/notices/notice.ts'
 import { listNotices } from '../messaging/notices/notice_store.ts'
+import { listPushDevices, type PushDevice } from '../messaging/push/push_subscription_store.ts'
 import { listSessions, type Session } from '../sessions/session_store.ts'
 import { listSignInPlaces } from '../sessions/sign_in_place_store.ts'
 import type { TrustedDevice } from '../sessions/trusted_device.ts'
@@ -70,6 +71,7 @@ export async function collectPersonalData(
     older_events_left_out: events.length > EVENTS_MAX,
     messages: messages.map(messagePart),
     notices: notices.map(noticePart),
+    notification_browsers: (await listPushDevices(tx, { accountId, now })).map(pushPart),
   }
 }
 
@@ -165,6 +167,10 @@ function messagePart({ kind, channel, state, createdAt, sentAt }: MessageOfAccou
 }
 
 /** With what it says, which is what the person read: devices, times, ways to sign in. */
+function pushPart({ userAgent, createdAt }: PushDevice) {
+  return { user_agent: userAgent ?? null, created_at: createdAt }
+}
+
 function noticePart({ kind, fields, createdAt, readAt }: Notice) {
   return { kind, ...fieldsPart(fields), created_at: createdAt, read_at: readAt ?? null }
 }

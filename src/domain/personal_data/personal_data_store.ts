@@ -11,6 +11,7 @@ export type PersonalDataCounts = {
   events: number
   messages: number
   notices: number
+  notification_browsers: number
 }
 
 export async function countPersonalData(
@@ -32,7 +33,9 @@ export async function countPersonalData(
        (SELECT count(*)::int FROM consent WHERE account_id = $1) AS consents,
        (SELECT count(*)::int FROM audit_entry WHERE subject = $1::uuid::text) AS events,
        (SELECT count(*)::int FROM message WHERE account_id = $1) AS messages,
-       (SELECT count(*)::int FROM notice WHERE account_id = $1) AS notices`,
+       (SELECT count(*)::int FROM notice WHERE account_id = $1) AS notices,
+       (SELECT count(*)::int FROM push_subscription JOIN session ON session.id = session_id
+         WHERE push_subscription.account_id = $1 AND session.expires_at > $2) AS notification_browsers`,
     [accountId, now],
   )
   return row!

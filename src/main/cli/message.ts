@@ -66,9 +66,10 @@ export function defineMessageCommands(group: CliCommand): void {
 }
 
 function channelOption(): Option {
-  return new Option('--channel <channel>', 'by mail or by SMS (default: the first it has)').choices(
-    ['email', 'sms'],
-  )
+  return new Option(
+    '--channel <channel>',
+    'by mail, by SMS or pushed to a browser (default: the first it has)',
+  ).choices(['email', 'sms', 'push'])
 }
 
 function count(text: string): number {
@@ -126,7 +127,7 @@ function preview(
     )
   }
   const message = render()({ kind, channel, locale, fields: sampleFields(kind) })
-  const subject = message.channel === 'email' ? `Subject: ${message.subject}\n\n` : ''
+  const subject = 'subject' in message ? `Subject: ${message.subject}\n\n` : ''
   return { data: message, text: subject + message.text }
 }
 
@@ -161,9 +162,13 @@ async function test(to: string): Promise<Answer> {
 async function tryOut(transport: Transport, to: string) {
   const { name, channel } = transport
   const kind = channel === 'email' ? 'sign_in_code' : 'verify_phone'
-  const message = render()({ kind, channel, locale: 'en', fields: sampleFields(kind) })
-  const { subject, html } = message.channel === 'email' ? message : { subject: '', html: '' }
-  const outgoing = { id: newId(), kind, to, subject, text: message.text, html } as const
+  const { channel: _, ...parts } = render()({
+    kind,
+    channel,
+    locale: 'en',
+    fields: sampleFields(kind),
+  })
+  const outgoing = { id: newId(), kind, to, subject: '', ...parts } as const
   const outcome = await transport.send(outgoing, AbortSignal.timeout(30_000))
   return {
     transport: name,

@@ -365,6 +365,14 @@ export const messageReportRefused = defineEvent<{ transport: string } & Origin>(
   () => undefined,
 )
 
+/** Notices are pushed to a browser from now on, or no more: `by` its owner, or the push service. */
+export const pushSubscribed = defineEvent<AccountFact & Origin>('auth.push.subscribed', account)
+export const pushUnsubscribed = defineEvent<AccountFact & Origin>('auth.push.unsubscribed', account)
+export const pushSubscriptionRefused = defineEvent<AccountFact & { reason: string } & Origin>(
+  'auth.push.refused',
+  account,
+)
+
 export const clientCreated = defineEvent<ClientFact>('auth.client.created', client)
 export const clientUpdated = defineEvent<ClientFact>('auth.client.updated', client)
 export const clientDisabled = defineEvent<ClientFact>('auth.client.disabled', client)

@@ -53,6 +53,7 @@ export type Views = {
   'account/sessions': SessionsLocals
   'account/activity': ActivityLocals
   'account/inbox': NoticesLocals
+  'account/notifications': NotificationsLocals
   'account/applications': ApplicationsLocals
   'errors/error': ErrorLocals
   'home/index': HomeLocals
@@ -494,6 +495,8 @@ type AccountPage = {
 export type OverviewLocals = AccountPage & {
   /** Where the inbox is, where there is one. */
   inboxUri?: string | undefined
+  /** Where notices are pushed to this browser, where they can be. */
+  notificationsUri?: string | undefined
   username?: string | undefined
   /** Undefined where there is no address. */
   emailVerified?: boolean | undefined
@@ -521,6 +524,7 @@ export type DataLocals = AccountPage &
       events: number
       messages: number
       notices: number
+      notification_browsers: number
     }
   }
 
@@ -765,6 +769,25 @@ export type NoticesLocals = AccountPage &
     olderUri?: string | undefined
     /** Where these are not the newest. */
     newestUri?: string | undefined
+    /** Where notices are pushed to this browser, where they can be. */
+    notificationsUri?: string | undefined
+  }
+
+/** Posts `subscription`, which a script puts there, or `device` to turn them off at. */
+export type NotificationsLocals = AccountPage &
+  Form & {
+    /** What browsers subscribe for, base64url; absent where this one has notices already. */
+    vapidKey?: string | undefined
+    devices: readonly {
+      id: string
+      browser?: string | undefined
+      system?: string | undefined
+      current: boolean
+      /** ISO 8601. */
+      since: string
+    }[]
+    done?: 'on' | 'off' | undefined
+    error?: 'not_taken' | 'other_service' | undefined
   }
 
 export type ActivityName =
@@ -794,6 +817,8 @@ export type ActivityName =
   | 'device_distrusted'
   | 'consent_granted'
   | 'consent_revoked'
+  | 'push_on'
+  | 'push_off'
   | 'profile_changed'
   | 'data_exported'
 

@@ -75,6 +75,7 @@ async function send(
     notices: notices.flatMap((notice) => shownOf(deps, notice, translator)),
     seen: notices[0]?.id ?? '',
     marked,
+    notificationsUri: deps.push ? '/account/notifications' : undefined,
     olderUri: older && `/account/inbox?before=${older}`,
     newestUri: before === undefined ? undefined : '/account/inbox',
   })

@@ -27,6 +27,7 @@ import { downloadData, showData } from './data.ts'
 import { deleteOwnAccount, keepAccount, showDeletion } from './deletion.ts'
 import { askForEmail, confirmEmail, showEmail } from './email.ts'
 import { markInboxRead, showInbox } from './inbox.ts'
+import { showNotifications, turnNotificationsOff, turnNotificationsOn } from './notifications.ts'
 import { showOverview } from './overview.ts'
 import { addPasskey, removePasskey, renamePasskey, showPasskey } from './passkeys.ts'
 import { changePassword } from './password.ts'
@@ -60,6 +61,8 @@ export type AccountDeps = {
   deletionGraceDays: number | undefined
   /** Days for which notices are kept; 0 where there is no inbox. */
   inboxDays: number
+  /** What browsers take to have notices pushed to them; absent where none are. */
+  push: { publicKey(): string; services: readonly string[] } | undefined
   renderer: Pick<Renderer, 'translator'>
   /** Whether there is a way to send mail. */
   sendsMail: boolean
@@ -160,6 +163,11 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   if (deps.inboxDays > 0) {
     router.get('account_inbox', at('/inbox'), page(showInbox))
     router.post('account_inbox_read', at('/inbox'), form(markInboxRead))
+  }
+  if (deps.push) {
+    router.get('account_notifications', at('/notifications'), page(showNotifications))
+    router.post('account_notifications_on', at('/notifications'), form(turnNotificationsOn))
+    router.post('account_notifications_off', at('/notifications/off'), form(turnNotificationsOff))
   }
   router.post('account_sign_out', at('/security/sign_out'), form(signOutEverywhere))
   router.get('account_applications', at('/applications'), page(showApplications))

@@ -23,6 +23,7 @@ export async function showOverview(deps: AccountDeps, ctx: Context, person: Pers
     deletion,
     unread,
     inboxUri: deps.inboxDays > 0 ? '/account/inbox' : undefined,
+    notificationsUri: deps.push ? '/account/notifications' : undefined,
     switchUri: deps.signInUri({ state: '', prompt: 'select_account' }),
   })
 }

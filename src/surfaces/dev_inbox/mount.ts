@@ -73,7 +73,7 @@ function renderOf({ render }: InboxDeps, message: Message): RenderedMessage | un
 function entryOf(message: Message, rendered: RenderedMessage | undefined) {
   return {
     kind: message.kind,
-    subject: rendered?.channel === 'email' ? rendered.subject : undefined,
+    subject: rendered && 'subject' in rendered ? rendered.subject : undefined,
     excerpt: rendered && excerptOf(rendered.text),
     recipient: message.recipient,
     state: message.state,

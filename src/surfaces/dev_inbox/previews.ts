@@ -77,7 +77,7 @@ function showPreview(
       locale: each,
       ...choice({ locale: each }, each === locale),
     })),
-    subject: message.channel === 'email' ? message.subject : undefined,
+    subject: 'subject' in message ? message.subject : undefined,
     lines: linesOf(message.text),
     htmlUri: message.channel === 'email' ? `${uriOf(chosen)}/html` : undefined,
   })

@@ -15,9 +15,11 @@ describe('platform/templating/assets', () => {
       'brand.css': 'text/css; charset=utf-8',
       'icon.svg': 'image/svg+xml',
       'leave.js': 'text/javascript; charset=utf-8',
+      'notifications.js': 'text/javascript; charset=utf-8',
       'passkey.js': 'text/javascript; charset=utf-8',
       'password.js': 'text/javascript; charset=utf-8',
       'proof.js': 'text/javascript; charset=utf-8',
+      'push_worker.js': 'text/javascript; charset=utf-8',
       'submit.js': 'text/javascript; charset=utf-8',
     })
   })

@@ -12,11 +12,13 @@ const MAX_RESPONSE_BYTES = 64 * 1024
 /**
  * @param read what an answer with a 2xx status says; anything else is judged by its status: 408, 429
  *   and 5xx may pass, 401 and 403 are about us, and other 4xx about the message
+ * @param judge where a status means something else to this provider
  */
 export async function post(
   request: Request,
   input: Omit<OutboundRequest, 'method' | 'timeoutMs' | 'maxResponseBytes'>,
   read: (body: string) => SendOutcome,
+  judge: (status: number) => SendOutcome | undefined = () => undefined,
 ): Promise<SendOutcome> {
   try {
     const { status, body } = await request({
@@ -26,6 +28,8 @@ export async function post(
       maxResponseBytes: MAX_RESPONSE_BYTES,
     })
     if (status >= 200 && status < 300) return read(Buffer.from(body).toString('utf8'))
+    const judged = judge(status)
+    if (judged) return judged
     return { kind: isFinal(status) ? 'rejected' : 'unavailable', reason: `HTTP ${status}` }
   } catch (error) {
     const { reason } = error as { reason?: unknown }

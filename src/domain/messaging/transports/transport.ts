@@ -18,8 +18,10 @@ export type Outgoing = {
   /** Of an SMS: empty. */
   subject: string
   text: string
-  /** Of an SMS: empty. */
-  html: string
+  /** Of a mail only. */
+  html?: string | undefined
+  /** Of a push message: where it leads. */
+  uri?: string | undefined
 }
 
 /** No reason holds an address, a number or any of the message. */

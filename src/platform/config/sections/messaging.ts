@@ -163,9 +163,45 @@ export const messagingSection = z.strictObject({
     doc: 'Its secret.',
     secret: true,
   }),
+  webPush: setting(z.enum(['off', 'on']).default('off'), {
+    env: 'AUTHCORE_WEB_PUSH',
+    doc: 'Whether people may have notices about their account pushed to browsers that they are signed in with. The push services of the browsers learn that there was one, and nothing of what it says.',
+  }),
+  webPushContact: setting(
+    z
+      .string()
+      .regex(/^(?:mailto:[^\s@]+@[^\s@]+|https:\/\/\S+)$/, {
+        error: 'must be an address such as mailto:operator@example.com, or a page by https',
+      })
+      .optional(),
+    {
+      env: 'AUTHCORE_WEB_PUSH_CONTACT',
+      doc: 'Where the operator of a push service may turn to about our messages.',
+      defaultDoc: 'the issuer',
+    },
+  ),
+  webPushServices: setting(
+    list(
+      z
+        .string()
+        .toLowerCase()
+        .regex(/^(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d{1,5})?$/, {
+          error: 'must be hosts such as push.example.com or *.push.example.com',
+        }),
+    ).default([
+      'fcm.googleapis.com',
+      'updates.push.services.mozilla.com',
+      'web.push.apple.com',
+      '*.notify.windows.com',
+    ]),
+    {
+      env: 'AUTHCORE_WEB_PUSH_SERVICES',
+      doc: 'Hosts of push services that are called, by https: those of Chromium and Chrome, Firefox, Safari and Edge. A browser that is served by another one cannot turn notices on.',
+    },
+  ),
   templatesDir: setting(z.string().min(1).optional(), {
     env: 'AUTHCORE_MESSAGE_TEMPLATES',
-    doc: 'A directory of own words, in files named `<kind>.<locale>.<part>`, the part `subject`, `txt`, `html` or `sms`: see docs/MESSAGES.md.',
+    doc: 'A directory of own words, in files named `<kind>.<locale>.<part>`, the part `subject`, `txt`, `html`, `sms` or `push`: see docs/MESSAGES.md.',
   }),
   inboxDays: setting(integer(0, 3_650).default(90), {
     env: 'AUTHCORE_INBOX_DAYS',
