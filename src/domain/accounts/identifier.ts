@@ -29,6 +29,8 @@ const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u
 /** The dot-atom of RFC 5322 §3.2.3 with the letters of RFC 6531: no quotes, comments or routes. */
 const LOCAL_PART =
   /^[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u
+/** An encoded word (RFC 2047), which some mail programs read as another address. */
+const ENCODED_WORD = /=\?.*\?=/
 const DOMAIN_INPUT = /^[\p{L}\p{M}\p{N}.-]+$/u
 const DOMAIN =
   /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[a-z0-9-]*[a-z])[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])$/
@@ -53,6 +55,7 @@ export function canonicalEmail(text: string): string | undefined {
   const local = lowerCase(shown.slice(0, at))
   const domain = shown.slice(at + 1)
   if (at < 1 || !LOCAL_PART.test(local) || !DOMAIN_INPUT.test(domain)) return undefined
+  if (ENCODED_WORD.test(local)) return undefined
   const ascii = domainToASCII(domain).toLowerCase()
   const canonical = `${local}@${ascii}`
   if (!DOMAIN.test(ascii) || Buffer.byteLength(local) > LOCAL_MAX_BYTES) return undefined
