@@ -71,6 +71,7 @@ function pushTransports(
   return [
     createWebPush({
       request,
+      clock,
       key: vapidKeyOf(keyring),
       contact: messaging.webPushContact ?? server.issuer,
       find: (id) => findPushSubscription(db, keyring, { id, now: clock.now() }),

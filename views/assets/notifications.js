@@ -14,11 +14,12 @@
 
   /* The worker does not serve this page, so `serviceWorker.ready` would never come. */
   const isActive = ({ installing, waiting, active }) =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
       if (active) return resolve()
       const worker = installing ?? waiting
       worker.addEventListener('statechange', () => {
         if (worker.state === 'activated') resolve()
+        if (worker.state === 'redundant') reject(new Error('no worker'))
       })
     })
 

@@ -179,10 +179,7 @@ export const KINDS = {
     notes: ['not_you'],
   }),
   account_locked: kind('owner', { fields: noFields, channels: ['email', 'sms', 'push'] }),
-  account_deletion_scheduled: kind('owner', {
-    fields: z.strictObject({ at: moment, link }),
-    channels: ['email', 'push'],
-  }),
+  account_deletion_scheduled: kind('owner', { fields: z.strictObject({ at: moment, link }) }),
   inactive_warning: kind('owner', {
     fields: z.strictObject({ at: moment }),
     channels: ['email', 'push'],

@@ -21,6 +21,8 @@ export type Message = {
   state: MessageState
   attempts: number
   createdAt: Date
+  /** It is not worth sending any more then. */
+  expiresAt: Date
 }
 
 /**

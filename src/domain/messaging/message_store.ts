@@ -16,9 +16,10 @@ type MessageRow = {
   state: MessageState
   attempts: number
   created_at: Date
+  expires_at: Date
 }
 
-const COLUMNS = `id, kind, channel, account_id, recipient, locale, fields, fields_sealed, state, attempts, created_at`
+const COLUMNS = `id, kind, channel, account_id, recipient, locale, fields, fields_sealed, state, attempts, created_at, expires_at`
 
 type Opens = Pick<Keyring, 'open'>
 
@@ -315,6 +316,7 @@ export async function deleteOldMessages(
 }
 
 export type Addressee = {
+  /** Where it is proven, or there is nothing that is. */
   email: string | undefined
   /** Where it is proven. */
   phone: string | undefined
@@ -334,7 +336,8 @@ export async function findAddressee(
     locale: string | null
   }>(
     db,
-    `SELECT account.email, CASE WHEN account.phone_verified THEN account.phone END AS phone,
+    `SELECT CASE WHEN account.email_verified OR NOT account.phone_verified THEN account.email END AS email,
+            CASE WHEN account.phone_verified THEN account.phone END AS phone,
             coalesce(client.name, $2) AS client_name, account.claims->>'locale' AS locale
        FROM account LEFT JOIN client ON client.client_id = $2
       WHERE account.id = $1`,
@@ -362,6 +365,7 @@ function messageOf(keyring: Opens, row: MessageRow): Message {
     state: row.state,
     attempts: row.attempts,
     createdAt: row.created_at,
+    expiresAt: row.expires_at,
   }
 }
 

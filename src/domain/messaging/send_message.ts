@@ -96,9 +96,9 @@ async function attempt(
 }
 
 function outgoingOf({ render }: SendDeps, message: Message) {
-  const { id, kind, channel, locale, recipient: to, fields = {} } = message
+  const { id, kind, channel, locale, recipient: to, fields = {}, expiresAt } = message
   const { channel: _, ...parts } = render({ kind, channel, locale, fields })
-  return { id, kind, to, subject: '', ...parts }
+  return { id, kind, to, subject: '', expiresAt, ...parts }
 }
 
 async function markSent(

@@ -167,12 +167,12 @@ function messagePart({ kind, channel, state, createdAt, sentAt }: MessageOfAccou
 }
 
 /** With what it says, which is what the person read: devices, times, ways to sign in. */
-function pushPart({ userAgent, createdAt }: PushDevice) {
-  return { user_agent: userAgent ?? null, created_at: createdAt }
-}
-
 function noticePart({ kind, fields, createdAt, readAt }: Notice) {
   return { kind, ...fieldsPart(fields), created_at: createdAt, read_at: readAt ?? null }
+}
+
+function pushPart({ userAgent, createdAt }: PushDevice) {
+  return { user_agent: userAgent ?? null, created_at: createdAt }
 }
 
 function fieldsPart({ device, place, at, factor, name, client, left }: Notice['fields']) {

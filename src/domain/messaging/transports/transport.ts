@@ -22,6 +22,8 @@ export type Outgoing = {
   html?: string | undefined
   /** Of a push message: where it leads. */
   uri?: string | undefined
+  /** After which nobody has to deliver it any more. */
+  expiresAt?: Date | undefined
 }
 
 /** No reason holds an address, a number or any of the message. */

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../core/clock.ts'
 import { shortened } from '../../../core/text.ts'
 import { KINDS, type MessageKind } from '../kinds.ts'
 import type { PushSubscription } from '../push/push_subscription.ts'
@@ -15,9 +16,6 @@ const URGENT: ReadonlySet<MessageKind> = new Set([
   'new_device',
 ])
 
-/** The longest that a push service keeps what is not delivered. */
-const TTL_MAX_S = 28 * 86_400
-
 /**
  * A push message to one browser: encrypted for it alone (RFC 8291), and signed with the key that it
  * was subscribed for (RFC 8292). The `Topic` is our id, so that a second one takes the place of the
@@ -25,12 +23,14 @@ const TTL_MAX_S = 28 * 86_400
  */
 export function createWebPush({
   request,
+  clock,
   key,
   contact,
   find,
   forget,
 }: {
   request: Request
+  clock: Clock
   /** Derived at first use. */
   key: () => VapidKey
   /** Whom a push service may write to about us: `mailto:` or `https:` (RFC 8292 §2.1). */
@@ -45,7 +45,11 @@ export function createWebPush({
     async send(outgoing, signal) {
       const subscription = await find(outgoing.to)
       if (!subscription) return { kind: 'rejected', reason: 'the browser is signed out' }
-      const { headers, body } = await sealedFor(subscription, outgoing, { ...key(), contact })
+      const { headers, body } = await sealedFor(subscription, outgoing, {
+        ...key(),
+        clock,
+        contact,
+      })
       const input = { url: subscription.endpoint, headers, body, signal }
       const outcome = await post(request, input, () => ({ kind: 'accepted' }), endOf)
       if (outcome === GONE) await forget(subscription.endpoint)
@@ -63,15 +67,16 @@ function endOf(status: number): SendOutcome | undefined {
 
 async function sealedFor(
   { endpoint, p256dh, auth }: PushSubscription,
-  { id, kind, subject, text, uri }: Outgoing,
-  { contact, publicKey, privateKey }: VapidKey & { contact: string },
+  outgoing: Outgoing,
+  { clock, contact, publicKey, privateKey }: VapidKey & { clock: Clock; contact: string },
 ) {
+  const { id, kind, subject, text, uri } = outgoing
   const { buildPushPayload } = await import('@block65/webcrypto-web-push')
   return await buildPushPayload(
     {
       data: JSON.stringify({ title: subject, body: shortened(text, TEXT_MAX), uri, tag: id }),
       options: {
-        ttl: Math.min(KINDS[kind].lifetimeS, TTL_MAX_S),
+        ttl: ttlOf(outgoing, clock.now()),
         topic: id.replaceAll('-', ''),
         urgency: URGENT.has(kind) ? 'high' : 'normal',
       },
@@ -79,4 +84,10 @@ async function sealedFor(
     { endpoint, expirationTime: null, keys: { p256dh, auth } },
     { subject: contact, publicKey, privateKey },
   )
+}
+
+/** Seconds that a push service may keep it for: as long as it is worth delivering. */
+function ttlOf({ kind, expiresAt }: Outgoing, now: Date): number {
+  if (!expiresAt) return KINDS[kind].lifetimeS
+  return Math.max(1, Math.floor((expiresAt.getTime() - now.getTime()) / 1000))
 }

@@ -7,7 +7,7 @@ import { createWebPush } from '../../../../src/domain/messaging/transports/web_p
 import { createKeyring } from '../../../../src/platform/keys/keyring.ts'
 import { closeAll, makeOutbound, onCleanup } from '../../../platform/outbound/support.ts'
 import { openPushed, type Subscription, startPushService } from '../../../support/push_service.ts'
-import { keyring } from '../../domain_database.ts'
+import { keyring, movableClock } from '../../domain_database.ts'
 import { ID, NEVER } from '../outgoing.ts'
 
 const TO = '019abcde-0000-7000-8000-000000000002'
@@ -24,6 +24,8 @@ function notice(change: Partial<Outgoing> = {}): Outgoing {
   }
 }
 
+const clock = movableClock()
+
 describe('a push message', () => {
   afterEach(closeAll)
 
@@ -35,6 +37,7 @@ describe('a push message', () => {
     const forgotten: string[] = []
     const transport = createWebPush({
       request: makeOutbound(policy).outbound.request,
+      clock,
       key: () => deriveVapidKey(keyring),
       contact: 'mailto:operator@example.test',
       find: async (id) => (known && id === TO ? flat(browser) : undefined),
@@ -71,6 +74,13 @@ describe('a push message', () => {
     const { body, headers } = await service.next(browser)
     expect(body).to.have.length(500)
     expect(headers['urgency']).to.equal('normal')
+  })
+
+  it('is kept for the browser no longer than it is worth reading', async () => {
+    const { service, browser, transport } = await open()
+    const expiresAt = new Date(clock.now().getTime() + 90_500)
+    await transport.send(notice({ expiresAt }), NEVER)
+    expect((await service.next(browser)).headers['ttl']).to.equal('90')
   })
 
   it('tells nobody how long it is', async () => {
