@@ -101,7 +101,8 @@ export function createApp(parts: Parts, health: Health): Koa {
     clientCertificates: clientCertificates(config),
     crossOriginPaths: new Set([PATHS.jwks, ...DISCOVERY_PATHS]),
     machinePaths: new Set([...MACHINE_PATHS, REGISTRATION_PATH, ...STATUS_PATHS]),
-    unprefetchable: [INTERACTION_PATH],
+    // A request that is loaded ahead of time would have its answer before anybody wanted one.
+    unprefetchable: [INTERACTION_PATH, PATHS.authorization],
     renderErrorPage: (ctx, { kind, referenceId, retryAfterS }) =>
       pages.html(ctx, 'errors/error', { kind: errorKind(kind), referenceId, retryAfterS }),
   })

@@ -16,6 +16,7 @@ export function createSignInLimits(limits: RateLimits): SignInLimits {
     release: async (reservation) => {
       await Promise.all(attemptsOf(reservation).map(({ limit, key }) => limits.refund(limit, key)))
     },
+    forget: (accountKey) => limits.reset('sign_in_account_untrusted', accountKey),
     refund: async (reservation) => {
       const account = accountLimit(reservation)
       // A success says that the guesses before it were the owner's own.

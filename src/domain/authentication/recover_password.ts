@@ -19,15 +19,12 @@ import {
   payloadOf,
   requestCode,
 } from '../credentials/one_time_code/one_time_code.ts'
-import {
-  deleteOtherCodesOfAccount,
-  type StoredCode,
-} from '../credentials/one_time_code/one_time_code_store.ts'
+import type { StoredCode } from '../credentials/one_time_code/one_time_code_store.ts'
 import type { PasswordHasher } from '../credentials/password/password_hash.ts'
 import type { PasswordPolicy, PasswordRefusal } from '../credentials/password/password_policy.ts'
 import { upsertPassword } from '../credentials/password/password_store.ts'
-import { deleteTrustedDevicesOfAccount } from '../sessions/trusted_device_store.ts'
-import { deleteAttemptsOfAccount } from './attempt_store.ts'
+import { endProofs } from './end_proofs.ts'
+import type { SignInLimits } from './sign_in_with_password.ts'
 
 /**
  * A new password for somebody who forgot theirs (OWASP Forgot Password). It proves that they read the
@@ -43,6 +40,7 @@ export type RecoverDeps = {
   passwordPolicy: PasswordPolicy
   /** Ends sessions and tokens of the account. */
   endAccess: EndAccess
+  limits: Pick<SignInLimits, 'forget'>
 }
 
 const recovery = z.object({
@@ -104,8 +102,8 @@ export async function recoverPassword(
   const stored = await match(deps, input)
   const account = stored?.accountId && (await findAccountById(deps.db, stored.accountId))
   if (!stored || !account) return await refused(deps, input)
-  const { username = '', email = '' } = account
-  const context = [username, email, ...input.context]
+  const { username = '', email = '', phone = '' } = account
+  const context = [username, email, phone, ...input.context]
   const verdict = await deps.passwordPolicy.check(input.password, context)
   if (verdict.kind === 'refused') return { kind: 'weak_password', refusal: verdict }
   const phc = await deps.passwords.hash(input.password)
@@ -114,7 +112,9 @@ export async function recoverPassword(
     if (usable) await change(deps, tx, { account, phc, endOthers: input.endOthers })
     return usable
   })
-  return changed ? { kind: 'changed' } : await refused(deps, input)
+  if (!changed) return await refused(deps, input)
+  await deps.limits.forget(account.id)
+  return { kind: 'changed' }
 }
 
 async function match(deps: RecoverDeps, input: RecoverInput): Promise<StoredCode | undefined> {
@@ -132,9 +132,7 @@ async function change(
   const { id: accountId } = account
   await upsertPassword(tx, accountId, { phc, changedAt: deps.clock.now() })
   await appendEvent(tx, passwordChanged({ accountId, by: 'recovery' }))
-  await deleteOtherCodesOfAccount(tx, { accountId })
-  await deleteAttemptsOfAccount(tx, accountId)
-  await deleteTrustedDevicesOfAccount(tx, accountId)
+  await endProofs(tx, accountId)
   if (endOthers) await deps.endAccess(tx, accountId)
 }
 

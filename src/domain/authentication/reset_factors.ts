@@ -10,6 +10,7 @@ import { appendEvent } from '../../platform/events/outbox.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { EndAccess } from '../accounts/account.ts'
 import { lockActiveAccount, updatePhoneFactor } from '../accounts/account_store.ts'
+import { deleteFactorTries } from '../credentials/factor_store.ts'
 import {
   type CodeDeps,
   consumeCode,
@@ -112,5 +113,6 @@ async function removeAll(
     await appendEvent(tx, factorRemoved({ ...fact, factor: 'sms' }))
   }
   await deletePendingTotps(tx, accountId)
+  await deleteFactorTries(tx, accountId)
   await deleteTrustedDevicesOfAccount(tx, accountId)
 }

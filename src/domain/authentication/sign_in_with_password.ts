@@ -38,6 +38,8 @@ export type SignInLimits = {
   >
   /** The password was right: takes back what `reserve` counted, and may forget the tries before. */
   refund(input: SignInReservation): Promise<void>
+  /** The account has another password: what was counted of the one before says nothing of it. */
+  forget(accountKey: string): Promise<void>
   /**
    * The password was not checked, because the server was busy or broken: takes back what this one
    * `reserve` counted and no more, or else a flood would buy its own guesses back. Without it such a

@@ -1,4 +1,4 @@
-import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+import { type Db, query, queryOne, type Transaction } from '../../platform/persistence/db.ts'
 
 /** What an account can prove besides a password, across all kinds. */
 export type SecondFactor = 'webauthn' | 'totp' | 'recovery_code' | 'sms'
@@ -62,11 +62,16 @@ export async function reserveFactorTry(
   return rows.length > 0
 }
 
-/** A success with this kind forgets its failures, and those of no other. */
+/** A success with this kind, or another authenticator of it, forgets its failures and those of no other. */
 export async function resetFactorTries(
   tx: Db,
   accountId: string,
   kind: SecondFactor,
 ): Promise<void> {
   await query(tx, 'DELETE FROM factor_guard WHERE account_id = $1 AND kind = $2', [accountId, kind])
+}
+
+/** What was tried at the factors of the account is forgotten: they are gone, or an operator says so. */
+export async function deleteFactorTries(tx: Transaction, accountId: string): Promise<void> {
+  await query(tx, 'DELETE FROM factor_guard WHERE account_id = $1', [accountId])
 }

@@ -1,3 +1,4 @@
+import type { Db } from '../../platform/persistence/db.ts'
 import { createBlockedKeys } from './blocked_keys.ts'
 import { type Counter, type CounterStores, createCounter } from './counter.ts'
 import { type Limiter, refused, type Verdict } from './limiter.ts'
@@ -20,12 +21,8 @@ const EXHAUSTED = 1_000_000_000
 
 type Counters = { free: Counter; gate: Counter; level: Counter }
 
-export function createBackoffLimiter(
-  stores: CounterStores,
-  name: string,
-  limit: BackoffLimit,
-): Limiter {
-  const counters = createCounters(stores, name, limit)
+export function createBackoffLimiter(db: Db, name: string, limit: BackoffLimit): Limiter {
+  const counters = createCounters(db, name, limit)
   const blocked = createBlockedKeys()
   const consume = async (key: string): Promise<Verdict> => {
     const used = await counters.free.add(key, 1)
@@ -52,12 +49,13 @@ export function createBackoffLimiter(
     peekBlocked: (key) => blocked.find(key)?.retryAfterS ?? 0,
     async reset(key) {
       blocked.forget(key)
-      await deleteAll(stores, counters, key)
+      await deleteAll(db, counters, key)
     },
   }
 }
 
-function createCounters(stores: CounterStores, name: string, limit: BackoffLimit): Counters {
+function createCounters(db: Db, name: string, limit: BackoffLimit): Counters {
+  const stores: CounterStores = { db, redis: undefined }
   const { windowS } = limit
   return {
     free: createCounter(stores, { name: `${name}:free`, windowS }),
@@ -88,12 +86,10 @@ async function passGate(
   return { allowed: true, remaining: 0 }
 }
 
-async function deleteAll(stores: CounterStores, counters: Counters, key: string): Promise<void> {
+async function deleteAll(db: Db, counters: Counters, key: string): Promise<void> {
   const all = Object.values(counters)
-  if (stores.redis) await Promise.all(all.map((counter) => counter.delete(key)))
-  else
-    await deleteRateLimits(
-      stores.db,
-      all.map((counter) => counter.rowKey(key)),
-    )
+  await deleteRateLimits(
+    db,
+    all.map((counter) => counter.rowKey(key)),
+  )
 }

@@ -17,7 +17,8 @@ export type FixedLimit = {
 
 /**
  * So many attempts at once, then one per delay, doubling up to the longest; after `total` attempts
- * without a success none until the window ends or somebody resets it.
+ * without a success none until the window ends or somebody resets it. Counted in PostgreSQL, also
+ * where there is Redis: a Redis that is flushed gives nobody more guesses.
  */
 export type BackoffLimit = {
   kind: 'backoff'

@@ -73,7 +73,7 @@ function createLimiter(stores: CounterStores, name: LimitName): Limiter {
   const limit = LIMITS[name]
   return limit.kind === 'fixed'
     ? createFixedLimiter(stores, name, limit)
-    : createBackoffLimiter(stores, name, limit)
+    : createBackoffLimiter(stores.db, name, limit)
 }
 
 function watchRedis({ redis, log }: RateLimitDeps) {

@@ -12,7 +12,9 @@ import { createAccount } from '../../domain/accounts/create_account.ts'
 import { deleteAccount } from '../../domain/accounts/delete_account.ts'
 import { classifyIdentifier, type IdentifierKind } from '../../domain/accounts/identifier.ts'
 import { loadProfile } from '../../domain/accounts/profile/load_profile.ts'
+import { endProofs } from '../../domain/authentication/end_proofs.ts'
 import { issueFactorReset } from '../../domain/authentication/reset_factors.ts'
+import { deleteFactorTries } from '../../domain/credentials/factor_store.ts'
 import {
   assertAcceptablePassword,
   type PasswordPolicy,
@@ -20,10 +22,14 @@ import {
 import { findPassword } from '../../domain/credentials/password/password_store.ts'
 import { setPassword } from '../../domain/credentials/password/set_password.ts'
 import { exportPersonalData } from '../../domain/personal_data/export_personal_data.ts'
+import { createRateLimits } from '../../domain/security/rate_limit.ts'
 import { deleteTrustedDevicesOfAccount } from '../../domain/sessions/trusted_device_store.ts'
-import type { Db } from '../../platform/persistence/db.ts'
+import { accountUnlocked } from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import { deleteRecordsOfAccount } from '../../surfaces/oidc/adapters/postgres_records.ts'
 import { createHasher, createPolicy } from '../passwords.ts'
+import { createSignInLimits } from '../sign_in_limits.ts'
 import { attribute, type GivenAttributes, readAttributes } from './attribute_option.ts'
 import { claim } from './claim_option.ts'
 import type { CliCommand } from './cli_command.ts'
@@ -201,6 +207,22 @@ function defineAccess(group: CliCommand): void {
       onUser(who!, async (place, { id }) => userAnswer(await enableAccount(place, id, { by: BY }))),
     )
   group
+    .command(`unlock ${USER}`)
+    .summary('forget wrong passwords and codes of an account')
+    .description(
+      `Forgets the wrong passwords that were tried on an account from unknown browsers, a hundred of which in a row lock it for them, and the wrong codes of its second factors, a hundred of which lock that factor. A new password, or a new factor, does the same for itself. ${WHO}`,
+    )
+    .answers(([who]) =>
+      onUser(who!, async (place, account) => {
+        await forgetRefusals(place, account)
+        await inTransaction(place.db, async (tx) => {
+          await deleteFactorTries(tx, account.id)
+          await appendEvent(tx, accountUnlocked({ accountId: account.id, by: BY }))
+        })
+        return userAnswer(account)
+      }),
+    )
+  group
     .command(`delete ${USER}`)
     .summary('delete an account')
     .description(
@@ -280,7 +302,7 @@ async function changePassword(
   return await onUser(who, async (place, account) => {
     const { db, clock, config } = place
     await setPassword(
-      { db, clock, passwords: createHasher(config), policy: policyOf(place) },
+      { db, clock, passwords: createHasher(config), policy: policyOf(place), endProofs },
       {
         accountId: account.id,
         password: password.text,
@@ -289,6 +311,7 @@ async function changePassword(
         ...(options.keepAccess ? {} : { endAccess }),
       },
     )
+    await forgetRefusals(place, account)
     return answerWith(account, password)
   })
 }
@@ -305,6 +328,16 @@ const endAccess: EndAccess = async (tx, accountId) => {
   await deleteRecordsOfAccount(tx, accountId)
   await deleteTrustedDevicesOfAccount(tx, accountId)
 }
+
+async function forgetRefusals(
+  { db, keyring }: Workplace,
+  { id: accountId }: Account,
+): Promise<void> {
+  const limits = createRateLimits({ db, keyring: keyring(), log: SILENT })
+  await createSignInLimits(limits).forget(accountId)
+}
+
+const SILENT = { warn: () => {}, info: () => {} }
 
 function onUser(
   who: string,

@@ -98,6 +98,9 @@ export const accountLocked = defineEvent<{ accountId: string } & Origin>(
   ({ accountId }) => accountId,
 )
 
+/** An operator says that the failures before, of passwords and factors, were the owner's own. */
+export const accountUnlocked = defineEvent<AccountFact>('auth.account.unlocked', account)
+
 /** Every session and token of the account ended because its owner, or an operator, said so. */
 export const accountAccessEnded = defineEvent<AccountFact & Origin>(
   'auth.account.access_ended',

@@ -1,9 +1,8 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
+import { endProofs } from '../../domain/authentication/end_proofs.ts'
 import { findPassword } from '../../domain/credentials/password/password_store.ts'
 import { choosePassword } from '../../domain/credentials/password/set_password.ts'
-import { deleteTrustedDevicesOfAccount } from '../../domain/sessions/trusted_device_store.ts'
-import { inTransaction } from '../../platform/persistence/db.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import type { AccountDeps } from './mount.ts'
@@ -37,7 +36,7 @@ export async function changePassword(
     return await sendSecurity(deps, ctx, person, { endOthers, passwordError: checked }, status)
   }
   const chosen = await choosePassword(
-    { ...deps, policy: deps.passwordPolicy },
+    { ...deps, policy: deps.passwordPolicy, endProofs },
     {
       accountId: person.accountId,
       password: form.password,
@@ -51,7 +50,7 @@ export async function changePassword(
   if (chosen.kind === 'refused') {
     return await sendSecurity(deps, ctx, person, { endOthers, password: chosen }, 422)
   }
-  await inTransaction(deps.db, (tx) => deleteTrustedDevicesOfAccount(tx, person.accountId))
+  await deps.limits.forget(person.accountId)
   // What the old password began goes on under a name that nobody has seen yet.
   await deps.rotateSession(ctx)
   await sendSecurity(deps, ctx, person, { done: 'password' })
@@ -74,7 +73,13 @@ async function checkCurrent(
     ...(ip === undefined ? {} : { ip }),
   }
   if (!(await deps.limits.reserve(reservation)).allowed) return 'too_many'
-  const { ok } = await deps.passwords.verify(stored.phc, current)
-  if (ok) await deps.limits.refund(reservation)
-  return ok ? 'right' : 'wrong'
+  try {
+    const { ok } = await deps.passwords.verify(stored.phc, current)
+    if (ok) await deps.limits.refund(reservation)
+    return ok ? 'right' : 'wrong'
+  } catch (error) {
+    // Nobody looked at it: the server was busy.
+    await deps.limits.release?.(reservation)
+    throw error
+  }
 }

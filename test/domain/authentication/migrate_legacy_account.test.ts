@@ -71,6 +71,7 @@ describe('domain/authentication/migrate_legacy_account', function () {
         return { allowed: true }
       },
       refund: async (input) => void refunded.push(input),
+      forget: async () => {},
       release: async (input) => void released.push(input),
     }
     const clock = movableClock(new Date())

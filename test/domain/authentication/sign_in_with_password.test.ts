@@ -10,6 +10,7 @@ import {
   findAttempt,
   upsertAttempt,
 } from '../../../src/domain/authentication/attempt_store.ts'
+import { endProofs } from '../../../src/domain/authentication/end_proofs.ts'
 import {
   type SignInDeps,
   type SignInInput,
@@ -76,6 +77,7 @@ describe('domain/authentication/sign_in_with_password', function () {
         return { allowed: true }
       },
       refund: async (input) => void refunded.push(input),
+      forget: async () => {},
       release: async (input) => void released.push(input),
     }
     const clock = movableClock(new Date())
@@ -192,7 +194,9 @@ describe('domain/authentication/sign_in_with_password', function () {
 
   it('checks no password where the limit is reached, right or wrong', async () => {
     const reserve = async () => ({ allowed: false as const, retryAfterS: 30 })
-    const { signIn, verified, clock } = setUp({ limits: { reserve, refund: async () => {} } })
+    const { signIn, verified, clock } = setUp({
+      limits: { reserve, refund: async () => {}, forget: async () => {} },
+    })
     const input = { interactionUid: 'throttled' }
     expect(await signIn(input)).to.deep.equal({ kind: 'throttled', retryAfterS: 30 })
     expect(verified).to.be.empty
@@ -204,7 +208,7 @@ describe('domain/authentication/sign_in_with_password', function () {
     const recorded: string[] = []
     const reserve = async () => ({ allowed: false as const, retryAfterS: 30 })
     const { signIn } = setUp({
-      limits: { reserve, refund: async () => {} },
+      limits: { reserve, refund: async () => {}, forget: async () => {} },
       recorder: { record: ({ type }) => recorded.push(type) },
     })
     expect(await statementsOf(signIn)).to.have.length(1)
@@ -237,7 +241,7 @@ describe('domain/authentication/sign_in_with_password', function () {
     [
       'the password is changed',
       (deps: SignInDeps, accountId: string) =>
-        setPassword(deps, { accountId, password: 'battery staple lantern' }),
+        setPassword({ ...deps, endProofs }, { accountId, password: 'battery staple lantern' }),
     ],
     [
       'the account is disabled',
@@ -312,7 +316,10 @@ describe('domain/authentication/sign_in_with_password', function () {
     const verify = () => Promise.reject(new Error('broken'))
     const { deps, refunded } = setUp()
     const { reserve, refund } = deps.limits
-    const broken = setUp({ passwords: { ...hasher, verify }, limits: { reserve, refund } })
+    const broken = setUp({
+      passwords: { ...hasher, verify },
+      limits: { reserve, refund, forget: async () => {} },
+    })
     expect(await broken.signIn().catch((error: Error) => error.message)).to.equal('broken')
     expect(refunded).to.be.empty
   })

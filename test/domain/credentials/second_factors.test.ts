@@ -275,6 +275,14 @@ describe('second factors', function () {
       await resetFactorTries(db, ada, 'totp')
       expect(await reserve(later(99 * 3600))).to.equal(true)
     })
+
+    it('end with another set of recovery codes: nobody is locked out for good', async () => {
+      const kind = 'recovery_code'
+      for (let i = 0; i < 20; i += 1) await reserve(NOW, kind)
+      expect(await reserve(NOW, kind)).to.equal(false)
+      await generateRecoveryCodes(deps(), ada, {})
+      expect(await reserve(NOW, kind)).to.equal(true)
+    })
   })
 
   describe('trusted devices', () => {

@@ -69,6 +69,20 @@ describe('notices about what happened to an account', function () {
   }
   const toAda = { recipient: 'ada@example.test', locale: 'de' }
 
+  it('go to what is proven, and to an address that is not only where nothing is', async () => {
+    const told = async (input: { email?: string; phone?: string; phoneVerified?: boolean }) => {
+      const { id: accountId } = await createAccount({ db: database.db, clock }, input)
+      const sent = await deliver(event('auth.password.changed', { accountId }))
+      return sent.map(({ recipient }) => recipient)
+    }
+    const email = 'unproven@example.test'
+    expect(await told({ email, phone: '+4930123457', phoneVerified: true })).to.deep.equal([
+      '+4930123457',
+    ])
+    const other = 'unproven.too@example.test'
+    expect(await told({ email: other, phone: '+4930123458' })).to.deep.equal([other])
+  })
+
   for (const [type, data, kind, fields] of [
     ['auth.password.changed', {}, 'password_changed', {}],
     ['auth.factor.added', { factor: 'totp' }, 'factor_added', { factor: 'totp' }],

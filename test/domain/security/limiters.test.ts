@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { createBackoffLimiter } from '../../../src/domain/security/backoff_limiter.ts'
 import { type CounterStores, createRedisBreaker } from '../../../src/domain/security/counter.ts'
 import { createFixedLimiter } from '../../../src/domain/security/fixed_limiter.ts'
+import type { Db } from '../../../src/platform/persistence/db.ts'
 import { available, startRedis } from '../../support/redis.ts'
 import { requires } from '../../support/skip.ts'
 import { allowedAtOnce, type LimitsDatabase, openLimitsDatabase } from './limits_database.ts'
@@ -103,83 +104,6 @@ function describeLimiters(
         expect(await limiter.consume(key, 1)).to.deep.equal({ allowed: true, remaining: 1 })
       })
     })
-
-    describe('backoff', () => {
-      const make = (change: { total?: number; firstDelayS?: number } = {}) =>
-        createBackoffLimiter(stores, `backoff_${JSON.stringify(change)}`, {
-          kind: 'backoff',
-          free: 10,
-          firstDelayS: 30,
-          maxDelayS: 900,
-          total: 100,
-          windowS: 3_600,
-          ...change,
-        })
-
-      it('lets 200 guesses at once get no further than 10 one after the other', async () => {
-        const limiter = make()
-        expect(await allowedAtOnce(200, () => limiter.consume(key, 1))).to.equal(10)
-        const refused = await limiter.consume(key, 1)
-        expect(refused).to.include({ allowed: false })
-      })
-
-      it('allows ten and then wants a wait', async () => {
-        const limiter = make()
-        for (let i = 0; i < 10; i++) {
-          expect(await limiter.consume(key, 1), String(i)).to.include({ allowed: true })
-        }
-        expect(await limiter.consume(key, 1))
-          .to.have.property('retryAfterS')
-          .within(28, 30)
-      })
-
-      it('lets one through per delay, and doubles it', async function () {
-        this.timeout(15_000)
-        const limiter = make({ firstDelayS: 1 })
-        await allowedAtOnce(10, () => limiter.consume(key, 1))
-        await sleep(1_100)
-        expect(await allowedAtOnce(50, () => limiter.consume(key, 1))).to.equal(1)
-        await sleep(1_100)
-        expect(await limiter.consume(key, 1)).to.include({ allowed: false })
-        await sleep(1_100)
-        expect(await allowedAtOnce(50, () => limiter.consume(key, 1))).to.equal(1)
-        await sleep(1_100)
-        expect(await limiter.consume(key, 1))
-          .to.have.property('retryAfterS')
-          .within(2, 4)
-      })
-
-      it('forgets everything after a success', async () => {
-        const limiter = make()
-        await allowedAtOnce(50, () => limiter.consume(key, 1))
-        await limiter.reset(key)
-        expect(await allowedAtOnce(50, () => limiter.consume(key, 1))).to.equal(10)
-      })
-
-      it('takes back an attempt that was never judged', async () => {
-        const limiter = make()
-        await limiter.consume(key, 1)
-        await limiter.refund(key, 1)
-        expect(await allowedAtOnce(10, () => limiter.consume(key, 1))).to.equal(10)
-        await limiter.refund(key, 1)
-        expect(await limiter.consume(key, 1)).to.include({ allowed: true })
-      })
-
-      it('ends after all attempts there are, and says so', async function () {
-        this.timeout(15_000)
-        const limiter = make({ total: 11, firstDelayS: 1 })
-        await allowedAtOnce(10, () => limiter.consume(key, 1))
-        await sleep(1_100)
-        expect(await limiter.consume(key, 1)).to.include({ allowed: true })
-        await sleep(2_100)
-        for (let i = 0; i < 2; i++) {
-          expect(await limiter.consume(key, 1)).to.include({ allowed: false, exhausted: true })
-          await sleep(1_100)
-        }
-        await limiter.reset(key)
-        expect(await limiter.consume(key, 1)).to.include({ allowed: true })
-      })
-    })
   })
 }
 
@@ -201,6 +125,96 @@ describeLimiters('Redis', async function () {
   redis = new Redis(server.port, '127.0.0.1', { lazyConnect: true })
   await redis.connect()
   return { db: await openDatabase(), redis: createRedisBreaker(redis, () => {}) }
+})
+
+/** Counted in PostgreSQL whatever there is besides. */
+describe('domain/security backoff limiter', () => {
+  let db: Db
+  let serial = 0
+  let key: string
+
+  before(async function () {
+    this.timeout(60_000)
+    db = await openDatabase()
+  })
+  beforeEach(() => {
+    key = `backoff-${serial++}`
+  })
+
+  const make = (change: { total?: number; firstDelayS?: number } = {}) =>
+    createBackoffLimiter(db, `backoff_${JSON.stringify(change)}`, {
+      kind: 'backoff',
+      free: 10,
+      firstDelayS: 30,
+      maxDelayS: 900,
+      total: 100,
+      windowS: 3_600,
+      ...change,
+    })
+
+  it('lets 200 guesses at once get no further than 10 one after the other', async () => {
+    const limiter = make()
+    expect(await allowedAtOnce(200, () => limiter.consume(key, 1))).to.equal(10)
+    const refused = await limiter.consume(key, 1)
+    expect(refused).to.include({ allowed: false })
+  })
+
+  it('allows ten and then wants a wait', async () => {
+    const limiter = make()
+    for (let i = 0; i < 10; i++) {
+      expect(await limiter.consume(key, 1), String(i)).to.include({ allowed: true })
+    }
+    expect(await limiter.consume(key, 1))
+      .to.have.property('retryAfterS')
+      .within(28, 30)
+  })
+
+  it('lets one through per delay, and doubles it', async function () {
+    this.timeout(15_000)
+    const limiter = make({ firstDelayS: 1 })
+    await allowedAtOnce(10, () => limiter.consume(key, 1))
+    await sleep(1_100)
+    expect(await allowedAtOnce(50, () => limiter.consume(key, 1))).to.equal(1)
+    await sleep(1_100)
+    expect(await limiter.consume(key, 1)).to.include({ allowed: false })
+    await sleep(1_100)
+    expect(await allowedAtOnce(50, () => limiter.consume(key, 1))).to.equal(1)
+    await sleep(1_100)
+    expect(await limiter.consume(key, 1))
+      .to.have.property('retryAfterS')
+      .within(2, 4)
+  })
+
+  it('forgets everything after a success', async () => {
+    const limiter = make()
+    await allowedAtOnce(50, () => limiter.consume(key, 1))
+    await limiter.reset(key)
+    expect(await allowedAtOnce(50, () => limiter.consume(key, 1))).to.equal(10)
+  })
+
+  it('takes back an attempt that was never judged', async () => {
+    const limiter = make()
+    await limiter.consume(key, 1)
+    await limiter.refund(key, 1)
+    expect(await allowedAtOnce(10, () => limiter.consume(key, 1))).to.equal(10)
+    await limiter.refund(key, 1)
+    expect(await limiter.consume(key, 1)).to.include({ allowed: true })
+  })
+
+  it('ends after all attempts there are, and says so', async function () {
+    this.timeout(15_000)
+    const limiter = make({ total: 11, firstDelayS: 1 })
+    await allowedAtOnce(10, () => limiter.consume(key, 1))
+    await sleep(1_100)
+    expect(await limiter.consume(key, 1)).to.include({ allowed: true })
+    await sleep(2_100)
+    for (let i = 0; i < 2; i++) {
+      expect(await limiter.consume(key, 1)).to.include({ allowed: false, exhausted: true })
+      await sleep(1_100)
+    }
+    await limiter.reset(key)
+    expect(await limiter.consume(key, 1)).to.include({ allowed: true })
+  })
 })
 
 after(async () => {

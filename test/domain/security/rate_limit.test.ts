@@ -141,8 +141,9 @@ describe('domain/security/rate_limit', () => {
         info: (words: string) => said.push(words),
       }
       const rateLimits = createRateLimits({ db, redis, keyring, log: log as never })
-      const guess = (key: string) => rateLimits.consume('sign_in_account_untrusted', key)
-      const rows = () => query(db, `SELECT key FROM rate_limit WHERE key LIKE '%untrusted%'`)
+      const guess = (key: string) => rateLimits.consume('sign_in_account_trusted', key)
+      const rows = () =>
+        query(db, `SELECT key FROM rate_limit WHERE key LIKE '%:sign_in_account_trusted:%'`)
       await query(db, 'DELETE FROM rate_limit')
       try {
         expect(await allowedAtOnce(100, () => guess('a'))).to.equal(10)
@@ -152,6 +153,28 @@ describe('domain/security/rate_limit', () => {
         expect(await allowedAtOnce(100, () => guess('b'))).to.equal(10)
         expect(await rows()).to.not.have.length(0)
         expect(said).to.deep.equal(['redis is away; limits count in postgresql'])
+      } finally {
+        redis.disconnect()
+      }
+    })
+
+    it('keeps what is counted of an account whatever becomes of Redis', async function () {
+      this.timeout(30_000)
+      const server = await startRedis()
+      const redis = new Redis(server.port, '127.0.0.1', { maxRetriesPerRequest: 1 })
+      redis.on('error', () => {})
+      const rateLimits = create(redis)
+      const guess = () => rateLimits.consume('sign_in_account_untrusted', 'kept')
+      try {
+        expect(await allowedAtOnce(20, guess)).to.equal(10)
+        await redis.flushall()
+        expect((await create(redis).consume('sign_in_account_untrusted', 'kept')).allowed).to.equal(
+          false,
+        )
+        await server.stop()
+        expect((await create(redis).consume('sign_in_account_untrusted', 'kept')).allowed).to.equal(
+          false,
+        )
       } finally {
         redis.disconnect()
       }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import * as oidc from 'openid-client'
+import { reserveFactorTry } from '../../../src/domain/credentials/factor_store.ts'
+import { eventsEver } from '../../protocol/driver.ts'
 import {
   type AuthCore,
   addApi,
@@ -118,6 +120,31 @@ describe('commands beside a running server', function () {
       (location) => !location.startsWith(server.issuer),
     )
     expect(page.url, 'the session does not come back').to.match(/\/login$/)
+  })
+
+  it('forget wrong passwords and codes, so that nobody stays locked out', async () => {
+    const ada = await addPerson(server)
+    const { db, limits } = server.parts
+    const guess = () => limits.consume('sign_in_account_untrusted', ada.id)
+    const guessAll = async () => {
+      for (let i = 0; i < 12; i += 1) await guess()
+      expect((await guess()).allowed).to.equal(false)
+    }
+    const tryFactor = () => {
+      return reserveFactorTry(db, { accountId: ada.id, kind: 'totp', now: new Date() })
+    }
+    await guessAll()
+    for (let i = 0; i < 10; i += 1) await tryFactor()
+    expect(await tryFactor()).to.equal(false)
+    await run(`user unlock ${ada.email}`)
+    expect(await tryFactor()).to.equal(true)
+    // A node remembers for a second whom it has just refused.
+    expect(await soon(async () => (await guess()).allowed), 'unlocked').to.equal(true)
+    await guessAll()
+    await run(`user set-password ${ada.email} --generate-password`)
+    expect(await soon(async () => (await guess()).allowed), 'another password').to.equal(true)
+    const unlocked = await eventsEver(server, 'auth.account.unlocked')
+    expect(unlocked.map(({ subject }) => subject)).to.deep.equal([ada.id])
   })
 
   it('let another key sign at once', async () => {

@@ -18,6 +18,8 @@ export type SetPasswordDeps = {
   clock: Clock
   passwords: Pick<PasswordHasher, 'hash'>
   policy?: PasswordPolicy
+  /** Ends what was begun with the password of before. */
+  endProofs(tx: Transaction, accountId: string): Promise<void>
 }
 
 export type SetPasswordInput = {
@@ -43,14 +45,16 @@ export async function choosePassword(
   { accountId, password, context = [], by, endAccess }: SetPasswordInput,
   tx?: Transaction,
 ): Promise<{ kind: 'set' } | PasswordRefusal> {
-  const { username = '', email = '' } = await getAccountById(tx ?? deps.db, accountId)
+  const account = await getAccountById(tx ?? deps.db, accountId)
+  const { username = '', email = '', phone = '' } = account
   const { policy = OFFLINE_POLICY } = deps
-  const verdict = await policy.check(password, [username, email, ...context])
+  const verdict = await policy.check(password, [username, email, phone, ...context])
   if (verdict.kind === 'refused') return verdict
   const phc = await deps.passwords.hash(password)
   const set = async (tx: Transaction): Promise<void> => {
     await upsertPassword(tx, accountId, { phc, changedAt: deps.clock.now() })
     await appendEvent(tx, passwordChanged({ accountId, ...(by ? { by } : {}) }))
+    await deps.endProofs(tx, accountId)
     await endAccess?.(tx, accountId)
   }
   await (tx ? set(tx) : inTransaction(deps.db, set))

@@ -3,6 +3,7 @@ import type { Clock } from '../../../core/clock.ts'
 import { factorAdded, type Origin } from '../../../platform/events/catalogue.ts'
 import { appendEvent } from '../../../platform/events/outbox.ts'
 import { type Db, inTransaction } from '../../../platform/persistence/db.ts'
+import { resetFactorTries } from '../factor_store.ts'
 import { findRecoveryCodeSet, replaceRecoveryCodes } from './recovery_code_store.ts'
 import {
   canonicalRecoveryCode,
@@ -41,6 +42,7 @@ export async function generateRecoveryCodes(
   for (const code of codes) hashes.push(await hashRecoveryCode(canonicalRecoveryCode(code)!, salt))
   await inTransaction(db, async (tx) => {
     await replaceRecoveryCodes(tx, { accountId, salt, hashes, createdAt: clock.now() })
+    await resetFactorTries(tx, accountId, 'recovery_code')
     await appendEvent(tx, factorAdded({ accountId, factor: 'recovery_code', ...origin }))
   })
   return codes

@@ -7,6 +7,7 @@ import type { Keyring } from '../../../platform/keys/keyring.ts'
 import { type Db, inTransaction } from '../../../platform/persistence/db.ts'
 import type { Account } from '../../accounts/account.ts'
 import { signInNameOf } from '../../accounts/account_view.ts'
+import { resetFactorTries } from '../factor_store.ts'
 import { newTotpSecret, totpStepOf, totpUri } from './totp.ts'
 import {
   confirmTotp,
@@ -76,6 +77,7 @@ export async function confirmTotpEnrolment(
     if (others.length >= MAX_PER_ACCOUNT) return { kind: 'refused', reason: 'too_many' }
     const confirmed = { id: pending.id, name: shortened(name ?? '', NAME_MAX), step, now }
     if (!(await confirmTotp(tx, confirmed))) return { kind: 'refused', reason: 'expired' }
+    await resetFactorTries(tx, accountId, 'totp')
     await appendEvent(
       tx,
       factorAdded({ accountId, factor: 'totp', factorId: pending.id, ...origin }),

@@ -9,6 +9,7 @@ import { type Db, inTransaction, type Transaction } from '../../../platform/pers
 import type { Account } from '../../accounts/account.ts'
 import { lockActiveAccount } from '../../accounts/account_store.ts'
 import { signInNameOf } from '../../accounts/account_view.ts'
+import { resetFactorTries } from '../factor_store.ts'
 import type { AttestationFault, AttestationPolicy } from './attestation_policy.ts'
 import { type Challenge, consumeChallenge, issueChallenge, readChallenge } from './challenge.ts'
 import {
@@ -118,6 +119,7 @@ export async function enrolWebAuthn(
     if (!(await insertWebAuthnCredential(tx, credential))) {
       return { kind: 'refused', reason: 'known' }
     }
+    await resetFactorTries(tx, accountId, 'webauthn')
     const fact = { accountId, factor: 'passkey', factorId: credential.id, ...origin }
     await appendEvent(tx, factorAdded(fact))
     await and(tx, credential)

@@ -428,7 +428,10 @@ export async function deleteRecordsOfParties(
 /** What of an account stays when everything else of it ends: one session with its grants. */
 export type Kept = { uidHash: Buffer; grantHashes: readonly Buffer[] }
 
-/** Ends what an account holds: sessions, grants, tokens. For one that is disabled, deleted or taken back. */
+/**
+ * Ends what an account holds: sessions, grants, tokens, sign-ins that are half way and the codes that
+ * were sent for one. For an account that is disabled, deleted or taken back.
+ */
 export async function deleteRecordsOfAccount(
   db: Db,
   accountId: string,
@@ -437,7 +440,11 @@ export async function deleteRecordsOfAccount(
   await query(
     db,
     `WITH unseen AS (
-       DELETE FROM session WHERE account_id = $1 AND uid_hash IS DISTINCT FROM $2::bytea)
+       DELETE FROM session WHERE account_id = $1 AND uid_hash IS DISTINCT FROM $2::bytea
+     ), half_way AS (
+       DELETE FROM authentication_attempt WHERE account_id = $1
+     ), sent AS (
+       DELETE FROM one_time_code WHERE account_id = $1)
      DELETE FROM oidc_record
       WHERE model IN ('Session', 'Grant', 'RefreshToken', 'AccessToken', 'AuthorizationCode', 'DeviceCode',
                       'BackchannelAuthenticationRequest')

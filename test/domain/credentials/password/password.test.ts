@@ -104,7 +104,10 @@ describe('domain/credentials/password/set_password', function () {
   this.timeout(60_000)
   let database: DomainDatabase
   const clock = movableClock()
-  const deps = () => ({ db: database.db, clock, passwords })
+  const ended: string[] = []
+  const endProofs = async (_tx: unknown, accountId: string) =>
+    void ended.push(`proofs ${accountId}`)
+  const deps = () => ({ db: database.db, clock, passwords, endProofs })
 
   before(async () => {
     database = await domainDatabase()
@@ -116,13 +119,13 @@ describe('domain/credentials/password/set_password', function () {
     expect(await findPassword(database.db, id)).to.equal(undefined)
     await setPassword(deps(), { accountId: id, password: 'correct horse lantern' })
     clock.advance(60)
-    const ended: string[] = []
-    const endAccess = async (_tx: unknown, accountId: string) => void ended.push(accountId)
+    const endAccess = async (_tx: unknown, accountId: string) =>
+      void ended.push(`access ${accountId}`)
     await setPassword(deps(), { accountId: id, password: 'battery staple lantern', endAccess })
     const stored = (await findPassword(database.db, id))!
     expect((await passwords.verify(stored.phc, 'battery staple lantern')).ok).to.equal(true)
     expect(stored.changedAt).to.deep.equal(clock.now())
-    expect(ended).to.deep.equal([id])
+    expect(ended).to.deep.equal([`proofs ${id}`, `proofs ${id}`, `access ${id}`])
 
     const failing = () => Promise.reject(new Error('on purpose'))
     const input = { accountId: id, password: 'third password', endAccess: failing }
