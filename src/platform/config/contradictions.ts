@@ -4,6 +4,7 @@ import { MESSAGING_RULES } from './messaging_contradictions.ts'
 import { MUTUAL_TLS_RULES } from './mutual_tls_contradictions.ts'
 import { PASSKEY_RULES } from './passkey_contradictions.ts'
 import type { ConfigBeforeSecrets } from './schema.ts'
+import { asksEverybody } from './sections/sign_in.ts'
 
 /**
  * What each setting may be for itself, but not together with the others: production without its
@@ -112,6 +113,13 @@ const RULES: readonly Rule[] = [
       key: 'AUTHCORE_SIGN_UP_DOMAINS',
       problem: `names mail domains while AUTHCORE_SIGN_UP_BY is ${c.signIn.signUpBy}, and a number has none`,
       remedy: 'Remove one of the two.',
+    },
+  (c) =>
+    c.passwords.minLength < 15 &&
+    !asksEverybody(c.signIn.mfa) && {
+      key: 'AUTHCORE_PASSWORD_MIN_LENGTH',
+      problem: `is ${c.passwords.minLength} while AUTHCORE_MFA is ${c.signIn.mfa}, which lets people in with a password alone`,
+      remedy: 'Make it 15 or more, or require a second factor.',
     },
   (c) =>
     c.signIn.mfa === 'phishing_resistant' &&

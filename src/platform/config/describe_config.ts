@@ -33,7 +33,7 @@ const SECTION_TITLES: Readonly<Record<keyof typeof configSchema.shape, string>> 
   tokens: 'Lifetimes',
   protocols: 'Protocols',
   mutualTls: 'Mutual TLS',
-  messaging: 'Messages to people: mail and SMS.',
+  messaging: 'Messages to people',
   brand: 'Brand',
   demo: 'Demonstration',
 }

@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { ConfigError, type ConfigFault } from './config_error.ts'
 import { checkContradictions } from './contradictions.ts'
 import { type ConfigBeforeSecrets, configSchema, type Environment } from './schema.ts'
+import { asksEverybody } from './sections/sign_in.ts'
 import { settingTable } from './setting_table.ts'
 
 /**
@@ -62,6 +63,10 @@ function decide(
       logPretty:
         written.server.logPretty ??
         (!production && env['TERM'] !== undefined && process.stdout.isTTY === true),
+    },
+    passwords: {
+      ...written.passwords,
+      minLength: written.passwords.minLength ?? (asksEverybody(written.signIn.mfa) ? 8 : 15),
     },
     signIn: { ...written.signIn, signUp: written.signIn.signUp ?? (demo ? 'open' : 'closed') },
     demo: { ...written.demo, enabled: demo },

@@ -47,7 +47,7 @@ export type Config = {
   readonly signIn: Written['signIn'] & { signUp: 'closed' | 'invite' | 'open' }
   readonly risk: Written['risk']
   readonly passkeys: Written['passkeys']
-  readonly passwords: Written['passwords']
+  readonly passwords: Written['passwords'] & { minLength: number }
   readonly tokens: Written['tokens']
   readonly protocols: Written['protocols']
   readonly mutualTls: Written['mutualTls']

@@ -92,6 +92,18 @@ describe('platform/config', () => {
     ).to.have.all.keys('AUTHCORE_TTL_REFRESH_TOKEN_IDLE')
   })
 
+  it('wants fifteen characters of a password that stands alone, and eight beside a factor', () => {
+    const least = (env: EnvironmentVariables) => loadConfig(env).passwords.minLength
+    expect(least({})).to.equal(15)
+    expect(least({ AUTHCORE_MFA: 'required' })).to.equal(8)
+    expect(least({ AUTHCORE_MFA: 'phishing_resistant' })).to.equal(8)
+    expect(least({ AUTHCORE_MFA: 'required', AUTHCORE_PASSWORD_MIN_LENGTH: '12' })).to.equal(12)
+    for (const mfa of ['never', 'when_enrolled']) {
+      const env = { AUTHCORE_MFA: mfa, AUTHCORE_PASSWORD_MIN_LENGTH: '14' }
+      expect(faultsOf(env), mfa).to.have.property('AUTHCORE_PASSWORD_MIN_LENGTH')
+    }
+  })
+
   it('refuses to ask for a factor by places that no file tells', () => {
     const file = { AUTHCORE_GEO_DATABASE: '/var/lib/places.mmdb' }
     for (const name of ['AUTHCORE_RISK_NEW_COUNTRY', 'AUTHCORE_RISK_TRAVEL']) {

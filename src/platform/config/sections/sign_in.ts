@@ -28,6 +28,11 @@ const askedClaim = z.string().transform((text, ctx) => {
   return z.NEVER
 })
 
+/** Whether nobody gets in with a password alone. */
+export function asksEverybody(mfa: string): boolean {
+  return mfa === 'required' || mfa === 'phishing_resistant'
+}
+
 /** What people have to prove. */
 export const signInSection = z.strictObject({
   mfa: setting(
