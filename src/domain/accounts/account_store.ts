@@ -163,22 +163,6 @@ export async function updateAccountStatus(
   return row && accountFromRow(row)
 }
 
-/** Replaces the claims as a whole; undefined where there is no such account. */
-export async function updateAccountClaims(
-  tx: Db,
-  id: string,
-  claims: Record<string, unknown>,
-  now: Date,
-): Promise<Account | undefined> {
-  if (!isId(id)) return undefined
-  const row = await queryOne<AccountRow>(
-    tx,
-    `UPDATE account SET claims = $2, updated_at = $3 WHERE id = $1 RETURNING ${ACCOUNT_COLUMNS}`,
-    [id, JSON.stringify(claims), now],
-  )
-  return row && accountFromRow(row)
-}
-
 /** Replaces claims and attributes as a whole. */
 export async function updateAccountProfile(
   tx: Transaction,

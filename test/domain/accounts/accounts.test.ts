@@ -7,7 +7,7 @@ import {
 } from '../../../src/domain/accounts/account_store.ts'
 import { accountViewOf, signInNameOf } from '../../../src/domain/accounts/account_view.ts'
 import { disableAccount, enableAccount } from '../../../src/domain/accounts/block_account.ts'
-import { changeClaims } from '../../../src/domain/accounts/change_claims.ts'
+import { changeProfile } from '../../../src/domain/accounts/change_profile.ts'
 import { claimsOf } from '../../../src/domain/accounts/claims.ts'
 import {
   conflictingIdentifier,
@@ -184,7 +184,7 @@ describe('domain/accounts', function () {
     try {
       const { id } = await createAccount(deps, { username: 'heard' })
       const heard = new Promise((resolve) => feed.subscribe(resolve))
-      await changeClaims(deps, id, { nickname: 'H' })
+      await changeProfile(deps, id, { claims: { nickname: 'H' }, attributes: {} }, {})
       expect(await heard).to.deep.equal({ topic: 'account', id })
       expect((await getAccountById(deps.db, id)).claims).to.deep.equal({ nickname: 'H' })
     } finally {
