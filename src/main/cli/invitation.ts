@@ -72,7 +72,7 @@ export function defineInvitationCommands(group: CliCommand): void {
 async function create(place: Workplace, options: CreateOptions): Promise<Answer> {
   const { config, db, clock } = place
   const { email, client: clientId, expires: lifeS, locale } = options
-  assertMail(config)
+  assertProvable(config, email)
   const client = clientId === undefined ? undefined : await launchable(place, clientId)
   const deps = { db, clock, keyring: place.keyring() }
   // It is never started: it adds the job within the transaction, and a worker does it.
@@ -107,9 +107,11 @@ async function create(place: Workplace, options: CreateOptions): Promise<Answer>
 
 const SHOWN_ONCE = 'Keep the link now: it is stored as a hash and cannot be shown again.'
 
-/** @throws DomainError `invalid_input` where nobody could prove an address */
-function assertMail(config: Workplace['config']): void {
-  if (channelsOf(config).has('email')) return
+/** @throws DomainError `invalid_input` where nobody could prove what they sign up with */
+function assertProvable(config: Workplace['config'], email: string | undefined): void {
+  const channels = channelsOf(config)
+  if (channels.has('email')) return
+  if (email === undefined && config.signIn.signUpBy !== 'email' && channels.has('sms')) return
   throw new DomainError(
     'invalid_input',
     'There is no way to send the mail that proves an address.',
