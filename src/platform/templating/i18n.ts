@@ -22,6 +22,8 @@ export type Translator = {
   /** For attributes and titles, where no element can stand. Escaped by the view as any text. */
   text(key: string, params?: Params): string
   has(key: string): boolean
+  /** What somebody has written, with its own direction. */
+  bdi(value: string): SafeHtml
   /** "Try again in 5 minutes." */
   wait(retryAfterS: number): SafeHtml
   /** "26 Nov 2026, 03:47 UTC", of an ISO 8601 time: pages work without knowing where a person is. */
@@ -50,8 +52,8 @@ export function createTranslator(catalogue: Catalogue, locale: Locale): Translat
     })
   }
 
-  const t = (key: string, params: Params = {}) =>
-    new SafeHtml(fill(key, params, (value) => `<bdi${ltr(value)}>${escapeHtml(value)}</bdi>`))
+  const bdi = (value: string) => `<bdi${ltr(value)}>${escapeHtml(value)}</bdi>`
+  const t = (key: string, params: Params = {}) => new SafeHtml(fill(key, params, bdi))
   const ltr = (value: string) => (dir === 'rtl' && !LETTER.test(value) ? ' dir="ltr"' : '')
   // U+2068 and U+2066 … U+2069 (Unicode TR9) do what `<bdi>` does, where no markup can stand.
   const isolated = (value: string) => `${LETTER.test(value) ? '\u2068' : '\u2066'}${value}\u2069`
@@ -62,6 +64,7 @@ export function createTranslator(catalogue: Catalogue, locale: Locale): Translat
     locale,
     dir,
     t,
+    bdi: (value) => new SafeHtml(bdi(value)),
     text,
     has: (key) => messages.has(key),
     wait: (retryAfterS) => t(...waitMessage(retryAfterS)),
