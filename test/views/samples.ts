@@ -1063,6 +1063,14 @@ export const samples: Samples = {
         devices: [],
         error: 'other_service',
       },
+      too_many: {
+        ...form,
+        page: 'overview',
+        account: { name: '+491711234567' },
+        vapidKey: 'BAq-1_2',
+        devices: [],
+        error: 'too_many',
+      },
     },
   },
   'account/applications': {

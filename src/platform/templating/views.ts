@@ -787,7 +787,7 @@ export type NotificationsLocals = AccountPage &
       since: string
     }[]
     done?: 'on' | 'off' | undefined
-    error?: 'not_taken' | 'other_service' | undefined
+    error?: 'not_taken' | 'other_service' | 'too_many' | undefined
   }
 
 export type ActivityName =

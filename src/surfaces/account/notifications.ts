@@ -11,6 +11,7 @@ import type { Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowOwnScripts } from '../../web/security_headers.ts'
+import { mayTry } from './code_limits.ts'
 import type { AccountDeps } from './mount.ts'
 import { checkCsrfOf, csrfOf, type Person } from './person.ts'
 
@@ -39,6 +40,10 @@ export async function turnNotificationsOn(
 ): Promise<void> {
   const { csrf, subscription: json } = parseForm(onForm, await readForm(ctx))
   checkCsrfOf(deps, person, csrf)
+  // Each is a line in the trail.
+  if (!(await mayTry(deps, ctx, 'code_ip'))) {
+    return await send(deps, ctx, person, { error: 'too_many' }, 429)
+  }
   const { accountId, sessionUid } = person
   const uidHash = deps.uidHash(sessionUid)
   const pushServices = deps.push!.services
