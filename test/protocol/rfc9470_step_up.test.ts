@@ -1,5 +1,10 @@
 import { expect } from 'chai'
 import { decodeJwt } from 'jose'
+import {
+  beginTotpEnrolment,
+  confirmTotpEnrolment,
+} from '../../src/domain/credentials/totp/enrol_totp.ts'
+import { totpCodeAt } from '../../src/domain/credentials/totp/totp.ts'
 import { query } from '../../src/platform/persistence/db.ts'
 import {
   API,
@@ -155,6 +160,57 @@ describe('Step-up authentication (RFC 9470, OpenID Connect Core §5.5.1.1)', fun
     it('minimum_acr that nobody reaches shuts the client', async () => {
       const shut = await partyWith({ minimum_acr: UNKNOWN })
       expect(await ask(await signedIn(), {}, shut)).to.equal(UNMET)
+    })
+  })
+
+  describe('a policy of the client', () => {
+    const stepAfter = async (metadata: object, person: Person) => {
+      const its = await relyingParty(
+        server,
+        await addClient(server, { firstParty: true, metadata }),
+      )
+      const mind = browser()
+      const { url } = await authorizationRequest(its)
+      const ours = (location: string) => !location.startsWith(server.issuer)
+      const login = await mind.followAll(await mind.get(url.href), ours)
+      const fields = { login: person.email, password: person.password }
+      const after = await mind.followAll(await mind.submit(login, fields), ours)
+      return after.location?.includes('code=')
+        ? 'a code'
+        : new URL(after.url).pathname.split('/')[3]
+    }
+    const protectedPerson = async () => {
+      const person = await addPerson(server)
+      const secret = await beginTotpEnrolment(server.parts, person.id)
+      const code = totpCodeAt(secret, server.parts.clock.now())
+      await confirmTotpEnrolment(server.parts, { accountId: person.id, code, origin: {} })
+      return person
+    }
+
+    it('asks nobody, those who have one, or everybody', async () => {
+      const person = await protectedPerson()
+      expect(await stepAfter({}, person)).to.equal('second_factor')
+      expect(await stepAfter({ mfa_policy: 'never' }, person)).to.equal('a code')
+      expect(await stepAfter({ mfa_policy: 'when_enrolled' }, person)).to.equal('second_factor')
+      expect(await stepAfter({ mfa_policy: 'when_enrolled' }, ada)).to.equal('a code')
+      expect(await stepAfter({ mfa_policy: 'required' }, ada)).to.equal('enrol_factor')
+      expect(await stepAfter({ mfa_policy: 'phishing_resistant' }, person)).to.equal(
+        'second_factor',
+      )
+    })
+
+    it('is asked of a session that stands', async () => {
+      const mind = await signedIn()
+      for (const mfa_policy of ['required', 'phishing_resistant'] as const) {
+        const metadata = { mfa_policy }
+        const its = await relyingParty(
+          server,
+          await addClient(server, { firstParty: true, metadata }),
+        )
+        expect(await ask(mind, {}, its)).to.equal('a page')
+        expect(await ask(mind, { prompt: 'none' }, its)).to.equal(UNMET)
+      }
+      expect(await ask(mind, {})).to.equal('a code')
     })
   })
 

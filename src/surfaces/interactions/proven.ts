@@ -3,7 +3,11 @@ import type { Client as EngineClient } from 'oidc-provider'
 import { methodsOfAmr } from '../../domain/authentication/assurance.ts'
 import type { Attempt } from '../../domain/authentication/attempt_store.ts'
 import type { Proven } from '../../domain/authentication/record_proof.ts'
-import { type FactorState, needsHardware } from '../../domain/authentication/second_factor.ts'
+import {
+  type FactorState,
+  type MfaPolicy,
+  needsHardware,
+} from '../../domain/authentication/second_factor.ts'
 import { listSecondFactors } from '../../domain/credentials/factor_store.ts'
 import { listWebAuthnCredentials } from '../../domain/credentials/webauthn/webauthn_store.ts'
 import { isTrustedDevice } from '../../domain/sessions/trusted_device.ts'
@@ -45,12 +49,13 @@ export async function factorState(
   const { accountId, methods, risk } = input.proven
   const enrolled = await listSecondFactors(deps, accountId)
   const neededAcr = deps.neededAcr(input.details.params, input.client)
-  const tokens = deps.mfa === 'never' ? [] : trustedDeviceTokens(ctx)
+  const policy = (input.client['mfa_policy'] as MfaPolicy | undefined) ?? deps.mfa
+  const tokens = policy === 'never' ? [] : trustedDeviceTokens(ctx)
   return {
     methods,
     neededAcr,
     hardwarePasskey: needsHardware({ neededAcr }) && (await hasHardwarePasskey(deps, accountId)),
-    policy: deps.mfa,
+    policy,
     enrolled,
     passkeys: deps.relyingParty !== undefined,
     riskAsks: risk?.asks === 'factor',

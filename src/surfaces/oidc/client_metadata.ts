@@ -22,6 +22,7 @@ export const EXTRA_CLIENT_METADATA = [
   'resource_scopes',
   'introspection',
   'minimum_acr',
+  'mfa_policy',
   'frontchannel_logout_uri',
   'token_exchange',
   'assertion_issuers',

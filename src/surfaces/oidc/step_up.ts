@@ -1,5 +1,11 @@
 import { type Client, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
-import { acrValues, meetsAcr } from '../../domain/authentication/assurance.ts'
+import {
+  acrValues,
+  MULTI_FACTOR_ACR,
+  meetsAcr,
+  PHISHING_RESISTANT_ACR,
+} from '../../domain/authentication/assurance.ts'
+import type { MfaPolicy } from '../../domain/authentication/second_factor.ts'
 import { relyingPartyOf } from '../../domain/credentials/webauthn/webauthn.ts'
 import type { Config } from '../../platform/config/schema.ts'
 import { effectiveConfiguration } from './internals.ts'
@@ -84,11 +90,21 @@ function wantedBy(params: Params, client: Client | undefined): string[][] {
   // The engine has filled in `default_acr_values` where the request names none.
   const asked = String(params?.['acr_values'] ?? '').split(' ')
   const minimum = client?.['minimum_acr'] as string | undefined
+  const policy = client?.['mfa_policy'] as MfaPolicy | undefined
   return [
     essentialAcr(params?.['claims']),
     asked.filter(Boolean),
     minimum === undefined ? [] : [minimum],
+    policy === undefined ? [] : ACR_OF_POLICY[policy],
   ]
+}
+
+/** What a client requires is asked of a session that stands as well. */
+const ACR_OF_POLICY: Readonly<Record<MfaPolicy, string[]>> = {
+  never: [],
+  when_enrolled: [],
+  required: [MULTI_FACTOR_ACR],
+  phishing_resistant: [PHISHING_RESISTANT_ACR],
 }
 
 type AcrRequest = { essential?: boolean; value?: string; values?: unknown } | null
