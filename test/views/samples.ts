@@ -968,6 +968,47 @@ export const samples: Samples = {
       },
     },
   },
+  'account/data_page': {
+    minimal: { page: 'overview', account: { name: 'Amira' }, parts: [] },
+    states: {
+      full: {
+        page: 'overview',
+        account,
+        parts: [
+          {
+            kind: 'account',
+            items: [
+              [
+                { name: 'email', value: longEmail },
+                { name: 'claims.name', value: longName },
+                { name: 'phone', value: '+491711234567' },
+              ],
+            ],
+            more: 0,
+          },
+          {
+            kind: 'events',
+            items: [[{ name: 'type', value: 'auth.login.success' }]],
+            more: 1,
+          },
+          ...[
+            'invitation',
+            'password',
+            'passkeys',
+            'authenticators',
+            'recovery_codes',
+            'trusted_browsers',
+            'sessions',
+            'sign_in_places',
+            'consents',
+            'notification_browsers',
+            'notices',
+            'messages',
+          ].map((kind) => ({ kind, items: [[{ name: 'x', value: '1' }]], more: 0 })),
+        ],
+      },
+    },
+  },
   'account/inbox': {
     minimal: {
       ...form,

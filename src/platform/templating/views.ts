@@ -43,6 +43,7 @@ export type Views = {
   'interactions/restart': RestartLocals
   'account/overview': OverviewLocals
   'account/data': DataLocals
+  'account/data_page': DataPageLocals
   'account/profile': ProfileLocals
   'account/delete': DeleteLocals
   'account/email': EmailLocals
@@ -509,7 +510,18 @@ export type OverviewLocals = AccountPage & {
   deletion?: { uri: string } | { at: string; keepAction: string; csrf: string } | undefined
 }
 
-/** What is held about somebody; its form is answered with a file. */
+/** Everything that is held about somebody, by the names of the file. */
+export type DataPageLocals = AccountPage & {
+  parts: readonly {
+    /** As the file names it. */
+    kind: string
+    items: readonly (readonly { name: string; value: string }[])[]
+    /** How many more the file has. */
+    more: number
+  }[]
+}
+
+/** What is held about somebody; its form is answered with a file, or with a page. */
 export type DataLocals = AccountPage &
   Form & {
     /** ISO 8601; undefined where there is no password. */

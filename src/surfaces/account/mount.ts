@@ -23,7 +23,7 @@ import type { Pages } from '../../web/pages.ts'
 import { recordForbidden } from '../../web/refusals.ts'
 import { showActivity } from './activity.ts'
 import { revokeApplication, showApplications } from './applications.ts'
-import { downloadData, showData } from './data.ts'
+import { handOutData, showData } from './data.ts'
 import { deleteOwnAccount, keepAccount, showDeletion } from './deletion.ts'
 import { askForEmail, confirmEmail, showEmail } from './email.ts'
 import { markInboxRead, showInbox } from './inbox.ts'
@@ -135,7 +135,7 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.post('account_delete_submit', at('/delete'), form(deleteOwnAccount))
   router.post('account_keep', at('/delete/cancel'), form(keepAccount))
   router.get('account_data', at('/data'), page(showData))
-  router.post('account_data_download', at('/data'), form(downloadData))
+  router.post('account_data_download', at('/data'), form(handOutData))
   router.get('account_profile', at('/profile'), page(showProfile))
   router.post('account_profile_change', at('/profile'), form(changeOwnProfile))
   router.get('account_email', at('/profile/email'), page(showEmail))

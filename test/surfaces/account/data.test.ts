@@ -239,6 +239,26 @@ describe('The data of an account', function () {
     expect(await exportsOf(ada)).to.have.length(1)
   })
 
+  it('is a page to read as well, with everything that the file has', async () => {
+    const ada = await addPerson(server, { claims: { locale: 'de', nickname: '<b>A</b>' } })
+    const mind = browser({ headers: { 'user-agent': 'Lantern/1.0 (X11)' } })
+    await arrive(ada, mind)
+    const page = await visit(mind)
+    const button = 'read'
+    const read = await mind.submit(page, {}, { button, form: ({ id }) => id === 'data-form' })
+    expect(read.headers['content-type']).to.match(/^text\/html/)
+    expect(read.headers['cache-control']).to.equal('no-store')
+    expect(read.body).to.include('&lt;b&gt;A&lt;/b&gt;').and.not.to.include('<b>A</b>')
+    for (const part of ['account', 'password', 'sessions']) {
+      expect(read.body, part).to.include(`id="part-${part}"`)
+    }
+    expect(read.body).not.to.include('id="part-passkeys"')
+    expect(read.text()).to.include(ada.email).and.to.include('claims.nickname')
+    expect(read.text()).to.include('Lantern/1.0 (X11)')
+    expect(read.body).not.to.include('$argon2')
+    expect(await exportsOf(ada)).to.have.length(1)
+  })
+
   it('wants a fresh sign-in, and comes back to the page', async () => {
     const ada = await addPerson(server)
     const mind = browser()
