@@ -204,6 +204,7 @@ function offerAccount(app: Koa, parts: Parts): void {
     sessions,
     uidHash: codec.uidHash,
     rateLimits: parts.limits,
+    ownUsernames: config.signIn.usernames === 'self',
     sendsMail: channels.has('email'),
     sendsSms: channels.has('sms'),
     smsFactor: smsFactorOf(config),

@@ -61,6 +61,7 @@ export async function startWorld(): Promise<World> {
       AUTHCORE_FRONTCHANNEL_LOGOUT: 'true',
       AUTHCORE_SIGN_UP: 'open',
       AUTHCORE_SIGN_UP_BY: 'email_or_phone',
+      AUTHCORE_USERNAMES: 'self',
       AUTHCORE_WEB_PUSH: 'on',
       AUTHCORE_WEB_PUSH_SERVICES: 'push.example.test',
       AUTHCORE_EMAIL_SIGN_IN: 'code',
@@ -489,6 +490,11 @@ async function ownPages({ server }: World, page: Page, person: Person, look: Loo
   await page.locator('#save').click()
   await page.locator('#problem').waitFor()
   await look(page, 'account_profile_refused')
+  await page.goto(`${server.issuer}/account/profile/username`)
+  await page.locator('#username').fill('admin')
+  await page.locator('#save').click()
+  await page.locator('#problem').waitFor()
+  await look(page, 'account_username_refused')
   await page.goto(`${server.issuer}/account/applications`)
   await look(page, 'account_applications')
   await page.goto(`${server.issuer}/account/delete`)

@@ -766,6 +766,7 @@ export const samples: Samples = {
         account,
         emailUri: '/account/profile/email',
         phoneUri: '/account/profile/phone',
+        usernameUri: '/account/profile/username',
         saved: true,
         fields: [
           { ...fieldOf('name', longName), autocomplete: 'name' },
@@ -966,6 +967,18 @@ export const samples: Samples = {
         olderUri: '/account/activity?before=019abc',
         newestUri: '/account/activity',
       },
+    },
+  },
+  'account/username': {
+    minimal: { ...form, page: 'profile', account: { name: 'Amira' }, username: '' },
+    states: {
+      full: { ...form, page: 'profile', account, username: 'amira' },
+      unusable: { ...form, page: 'profile', account, username: 'a', error: 'unusable' },
+      reserved: { ...form, page: 'profile', account, username: 'admin', error: 'reserved' },
+      taken: { ...form, page: 'profile', account, username: 'ada', error: 'taken' },
+      unchanged: { ...form, page: 'profile', account, username: 'amira', error: 'unchanged' },
+      too_many: { ...form, page: 'profile', account, username: 'amira', error: 'too_many' },
+      changed: { ...form, page: 'profile', account, username: 'amira', changed: true },
     },
   },
   'account/data_page': {

@@ -182,6 +182,19 @@ export async function postponeProfile(tx: Transaction, id: string, now: Date): P
   await query(tx, 'UPDATE account SET profile_postponed_at = $2 WHERE id = $1', [id, now])
 }
 
+/** @throws DomainError `conflict` where somebody else has it: `conflictingIdentifier` tells */
+export async function updateAccountUsername(
+  tx: Transaction,
+  id: string,
+  { username, canonical, now }: { username: string; canonical: string; now: Date },
+): Promise<void> {
+  await query(
+    tx,
+    'UPDATE account SET username = $2, username_canonical = $3, updated_at = $4 WHERE id = $1',
+    [id, username, canonical, now],
+  )
+}
+
 /**
  * Gives the account another address, which somebody has proven to read.
  *

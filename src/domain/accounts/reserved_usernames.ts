@@ -1,4 +1,4 @@
-/** Names that sign-up refuses because they speak for the house. An operator may still give them. */
+/** Names that nobody chooses for themselves, because they speak for the house. An operator may give them. */
 const RESERVED_USERNAMES: ReadonlySet<string> = new Set([
   'abuse',
   'account',

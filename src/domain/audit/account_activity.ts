@@ -23,6 +23,7 @@ import {
   signInFailed,
   signInRiskDetected,
   signInSucceeded,
+  usernameChanged,
 } from '../../platform/events/catalogue.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
@@ -48,6 +49,7 @@ export const ACTIVITY_KINDS = [
   'wrong_second_factor',
   'password_changed',
   'password_recovered',
+  'username_changed',
   'email_requested',
   'email_changed',
   'email_reverted',
@@ -87,6 +89,7 @@ const KIND_OF: Record<string, (data: Data) => ActivityKind | undefined> = {
     Array.isArray(proven) && proven.includes('password') ? 'wrong_second_factor' : 'sign_in_failed',
   [passwordChanged.type]: ({ by }) =>
     by === 'recovery' ? 'password_recovered' : 'password_changed',
+  [usernameChanged.type]: () => 'username_changed',
   [emailChangeRequested.type]: () => 'email_requested',
   [emailChanged.type]: ({ by }) => (by === 'revert' ? 'email_reverted' : 'email_changed'),
   [phoneChangeRequested.type]: () => 'phone_requested',

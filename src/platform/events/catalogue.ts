@@ -45,6 +45,12 @@ export const profileChanged = defineEvent<AccountFact & { fields: string[] } & O
   'auth.profile.changed',
   account,
 )
+/** The name itself is not kept. */
+export const usernameChanged = defineEvent<AccountFact & Origin>('auth.username.changed', account)
+export const usernameRefused = defineEvent<AccountFact & { reason: string } & Origin>(
+  'auth.username.refused',
+  account,
+)
 export const passwordChanged = defineEvent<AccountFact>('auth.password.changed', account)
 
 export const signInSucceeded = defineEvent<

@@ -47,6 +47,7 @@ export type Views = {
   'account/profile': ProfileLocals
   'account/delete': DeleteLocals
   'account/email': EmailLocals
+  'account/username': UsernameLocals
   'account/phone': PhoneLocals
   'account/security': SecurityLocals
   'account/totp': TotpLocals
@@ -552,6 +553,8 @@ export type ProfileLocals = AccountPage &
     emailUri?: string | undefined
     /** The same of the telephone number, and SMS. */
     phoneUri?: string | undefined
+    /** Where people choose their username, where they do. */
+    usernameUri?: string | undefined
     /** Some field is faulty. */
     error?: 'invalid' | undefined
     saved?: boolean | undefined
@@ -624,6 +627,14 @@ export type DeleteLocals = Form & {
   /** It is done: when the account will be gone. */
   at?: string | undefined
 }
+
+/** Posts `username`. */
+export type UsernameLocals = AccountPage &
+  Form & {
+    username: string
+    error?: 'unusable' | 'reserved' | 'taken' | 'unchanged' | 'too_many' | undefined
+    changed?: boolean | undefined
+  }
 
 /** Posts `email`, and where a change waits for its code, `code` to the action of that. */
 export type EmailLocals = AccountPage &
@@ -809,6 +820,7 @@ export type ActivityName =
   | 'wrong_second_factor'
   | 'password_changed'
   | 'password_recovered'
+  | 'username_changed'
   | 'email_requested'
   | 'email_changed'
   | 'email_reverted'

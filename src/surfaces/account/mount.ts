@@ -37,6 +37,7 @@ import { changeOwnProfile, showProfile } from './profile.ts'
 import { distrustDevice, makeRecoveryCodes, showSecurity, signOutEverywhere } from './security.ts'
 import { endSession, showSessions } from './sessions.ts'
 import { addTotp, removeAuthenticator, showTotp } from './totp.ts'
+import { changeOwnUsername, showUsername } from './username.ts'
 
 /**
  * The pages on which people look after their own account: one file for each, and the table below. A
@@ -64,6 +65,8 @@ export type AccountDeps = {
   /** What browsers take to have notices pushed to them; absent where none are. */
   push: { publicKey(): string; services: readonly string[] } | undefined
   renderer: Pick<Renderer, 'translator'>
+  /** Whether people choose their usernames. */
+  ownUsernames: boolean
   /** Whether there is a way to send mail. */
   sendsMail: boolean
   /** Whether there is a way to send SMS. */
@@ -145,6 +148,10 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.post('account_phone_ask', at('/profile/phone'), form(askForPhone))
   router.post('account_phone_confirm', at('/profile/phone/code'), form(confirmPhone))
   router.post('account_phone_remove', at('/profile/phone/remove'), form(takePhoneAway))
+  if (deps.ownUsernames) {
+    router.get('account_username', at('/profile/username'), page(showUsername))
+    router.post('account_username_change', at('/profile/username'), form(changeOwnUsername))
+  }
   router.get('account_security', at('/security'), page(showSecurity))
   router.post('account_password', at('/security/password'), form(changePassword))
   router.get('account_totp', at('/security/totp'), page(showTotp))

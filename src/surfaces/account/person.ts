@@ -67,7 +67,7 @@ export function comeBack(ctx: Context): void {
 /** The page as `comeBack` takes it; a form is come back to at the page that it stands on. */
 function pageOf({ path }: Context): string {
   const page = path.slice('/account/'.length)
-  const [set] = /^(?:security\/(?:totp|passkey)|profile\/(?:email|phone))/.exec(page) ?? []
+  const [set] = /^(?:security\/(?:totp|passkey)|profile\/(?:email|phone|username))/.exec(page) ?? []
   return set ?? page.split('/')[0] ?? ''
 }
 

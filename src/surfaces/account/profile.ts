@@ -59,6 +59,7 @@ function send(
     action: '/account/profile',
     emailUri: deps.sendsMail ? '/account/profile/email' : undefined,
     phoneUri: deps.sendsSms ? '/account/profile/phone' : undefined,
+    usernameUri: deps.ownUsernames ? '/account/profile/username' : undefined,
     csrf: csrfOf(deps, person),
     fields: of('claim'),
     addressFields: of('address'),

@@ -11,6 +11,7 @@ import { startPushService } from '../../support/push_service.ts'
 /** They change what the account is or who gets in. */
 const WANT_A_FRESH_SIGN_IN: [path: string, fields: Record<string, string>][] = [
   ['/profile', everyProfileField()],
+  ['/profile/username', { username: 'eve' }],
   ['/profile/email', { email: 'eve@example.test' }],
   ['/profile/email/code', { code: '12345678' }],
   ['/profile/phone', { phone: '+491711234567' }],
@@ -46,7 +47,7 @@ describe('A sign-in that is not fresh any more, on the account pages', function 
   let stop: () => Promise<void>
   before(async () => {
     const push = await startPushService()
-    server = await startAuthCore({ env: push.env() })
+    server = await startAuthCore({ env: { ...push.env(), AUTHCORE_USERNAMES: 'self' } })
     stop = async () => {
       await server.stop()
       await push.stop()

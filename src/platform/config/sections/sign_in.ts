@@ -78,6 +78,10 @@ export const signInSection = z.strictObject({
     env: 'AUTHCORE_SIGN_UP_BY',
     doc: 'What they sign up with: an address (`email`), a telephone number (`phone`), or either (`email_or_phone`). An SMS to anybody costs money: see AUTHCORE_SMS_COUNTRIES and AUTHCORE_PROOF_OF_WORK.',
   }),
+  usernames: setting(z.enum(['operator', 'self']).default('operator'), {
+    env: 'AUTHCORE_USERNAMES',
+    doc: 'Who gives people their usernames: an `operator`, or people themselves (`self`), on the account pages. Names that speak for the house, such as `admin`, are for operators to give.',
+  }),
   signUpDomains: setting(list(mailDomain).default([]), {
     env: 'AUTHCORE_SIGN_UP_DOMAINS',
     doc: 'Mail domains whose people may sign up; empty for any.',
