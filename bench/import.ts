@@ -53,6 +53,7 @@ async function measureOn(folder: string, file: string, server: Connection): Prom
   const met = [
     judge('In one go', whole.tookMs / 1000, TARGET_S, 's'),
     judge('Peak memory', Math.max(whole.peakBytes, cut.peakBytes) / 2 ** 20, TARGET_MIB, 'MiB'),
+    judge('Missing or twice in one go', whole.wrong, 1, 'people'),
     judge('Missing or twice after kill -9', cut.wrong, 1, 'people'),
   ]
   return met.every(Boolean)
