@@ -66,7 +66,7 @@ export type NodeRedOptions = Omit<PassportOptions, 'strategy'> & {
 
 export async function startNodeRed(options: NodeRedOptions): Promise<NodeRed> {
   const folder = temporaryFolder('node-red')
-  const settings = path.join(folder, 'settings.js')
+  const settings = path.join(folder, 'settings.cjs')
   writeFileSync(settings, settingsOf(options))
   const red = path.join(HOME, 'node_modules/node-red/red.js')
   const component = startComponent(
