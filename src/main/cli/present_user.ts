@@ -16,21 +16,35 @@ export function userAnswer(account: Account, generatedPassword?: string): Answer
   }
 }
 
-/** @param lastSignedInAt null where it never signed in */
+/**
+ * @param lastSignedInAt null where it never signed in
+ * @param deletionAt null where nobody wants it deleted
+ */
 export function userDetails(
   account: Account,
   {
     password,
     lastSignedInAt,
-  }: { password: PasswordCredential | undefined; lastSignedInAt: Date | null },
+    deletionAt,
+  }: {
+    password: PasswordCredential | undefined
+    lastSignedInAt: Date | null
+    deletionAt: Date | null
+  },
 ): Answer {
   const since = password?.changedAt
   const details = fields([
     ['last_sign_in', lastSignedInAt ?? 'never'],
     ['password', since ? `set ${since.toISOString()}` : 'none'],
+    ['deletion', deletionAt ?? undefined],
   ])
   return {
-    data: { ...userData(account), password_changed_at: since ?? null, lastSignedInAt },
+    data: {
+      ...userData(account),
+      password_changed_at: since ?? null,
+      lastSignedInAt,
+      deletion_at: deletionAt,
+    },
     text: `${userText(account)}\n${details}`,
   }
 }

@@ -12,6 +12,7 @@ import { createAccount } from '../../domain/accounts/create_account.ts'
 import { deleteAccount } from '../../domain/accounts/delete_account.ts'
 import { classifyIdentifier, type IdentifierKind } from '../../domain/accounts/identifier.ts'
 import { loadProfile } from '../../domain/accounts/profile/load_profile.ts'
+import { findDeletion } from '../../domain/accounts/schedule_deletion.ts'
 import { endProofs } from '../../domain/authentication/end_proofs.ts'
 import { issueFactorReset } from '../../domain/authentication/reset_factors.ts'
 import { deleteFactorTries } from '../../domain/credentials/factor_store.ts'
@@ -100,7 +101,7 @@ function defineRead(group: CliCommand): void {
   group
     .command(`show ${USER}`)
     .summary('show one account')
-    .description(`Shows one account, with its last sign-in. ${WHO}`)
+    .description(`Shows one account, with its last sign-in and when it will be deleted. ${WHO}`)
     .examples('authcore user show ada@example.com')
     .answers(([who]) =>
       withDatabase(async ({ db }) => {
@@ -108,6 +109,7 @@ function defineRead(group: CliCommand): void {
         return userDetails(account, {
           password: await findPassword(db, account.id),
           lastSignedInAt: (await findLastSignIn(db, account.id)) ?? null,
+          deletionAt: (await findDeletion(db, account.id)) ?? null,
         })
       }),
     )

@@ -137,6 +137,16 @@ describe('authcore user', function () {
     expect((await place.run('user show ada --json')).json()).to.include({ lastSignedInAt: at })
   })
 
+  it('tells when an account will be deleted', async () => {
+    expect((await place.run('user show ada')).stdout).not.to.contain('deletion')
+    const at = '2026-12-24T18:00:00.000Z'
+    const schedule = 'UPDATE account SET deletion_at = $2 WHERE id = $1'
+    await db.query(schedule, [ada.id, at])
+    expect((await place.run('user show ada')).stdout).to.match(/^deletion: +2026-12-24T18:/m)
+    expect((await place.run('user show ada --json')).json()).to.include({ deletion_at: at })
+    await db.query(schedule, [ada.id, null])
+  })
+
   it('lists page by page', async () => {
     const first = (await place.run('user list --limit 3 --json')).json()
     expect(first.users).to.have.length(3)
