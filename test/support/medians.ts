@@ -6,7 +6,7 @@
 /** Gets something ready, which is not timed, and gives what is. */
 export type Prepare = () => Promise<() => Promise<unknown>>
 
-const ROUNDS = 4
+const ROUNDS = 6
 
 export type Difference = { first: number; second: number; differMs: number }
 
