@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.ts'
 import type { UndeliverableReason } from '../../domain/messaging/undeliverable_store.ts'
 
 /** What one signed report says of one message of ours. */
@@ -14,6 +15,16 @@ export type SignedReport = {
 /** The id of our message in the Message-ID of its mail (RFC 5322 §3.6.4): `<id@domain of the sender>`. */
 export function idInMessageId(value: unknown): string | undefined {
   return typeof value === 'string' ? /^<?([0-9a-f-]{36})@/.exec(value.trim())?.[1] : undefined
+}
+
+/**
+ * Whether a signed report was made now, give or take what its sender repeats.
+ *
+ * @param timestamp seconds since 1970, in decimal digits; nothing else is timely
+ */
+export function isTimely(clock: Clock, timestamp: string, lateS: number): boolean {
+  const ageS = clock.now().getTime() / 1000 - Number(timestamp)
+  return /^\d{1,12}$/.test(timestamp) && Math.abs(ageS) <= lateS
 }
 
 /** @returns an object without members where it is no JSON, or no object */

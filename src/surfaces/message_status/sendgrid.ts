@@ -1,7 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import type { Context } from 'koa'
 import type { StatusDeps } from './mount.ts'
-import { idInMessageId, membersOf, type SignedReport, textOf } from './report.ts'
+import { idInMessageId, isTimely, membersOf, type SignedReport, textOf } from './report.ts'
 
 /** The argument that our mails carry for SendGrid (`X-SMTPAPI`), which is in each of its events. */
 const ARGUMENT = 'authcore_message'
@@ -20,8 +20,7 @@ export function readSendgridReports(
   const signature = ctx.get('X-Twilio-Email-Event-Webhook-Signature')
   const timestamp = ctx.get('X-Twilio-Email-Event-Webhook-Timestamp')
   if (sendgridKey === undefined || signature === '') return undefined
-  const ageS = clock.now().getTime() / 1000 - Number(timestamp)
-  if (!/^\d{1,12}$/.test(timestamp) || Math.abs(ageS) > LATE_S) return undefined
+  if (!isTimely(clock, timestamp, LATE_S)) return undefined
   const key = createPublicKey({
     key: Buffer.from(sendgridKey, 'base64'),
     format: 'der',

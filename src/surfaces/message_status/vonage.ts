@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import { isSignedByVonage } from '../../domain/messaging/transports/vonage.ts'
 import type { StatusDeps } from './mount.ts'
-import { parseReport, type SignedReport } from './report.ts'
+import { isTimely, parseReport, type SignedReport } from './report.ts'
 
 /** Vonage repeats for a day what was not taken. */
 const LATE_S = 2 * 86_400
@@ -25,9 +25,7 @@ export function readVonageReport(
   if (vonageSignatureSecret === undefined) return undefined
   const fields = ctx.is('json') ? fieldsOf(parseReport(body)) : new URLSearchParams(body)
   if (!isSignedByVonage(vonageSignatureSecret, fields)) return undefined
-  const timestamp = fields.get('timestamp') ?? ''
-  const ageS = clock.now().getTime() / 1000 - Number(timestamp)
-  if (!/^\d{1,12}$/.test(timestamp) || Math.abs(ageS) > LATE_S) return undefined
+  if (!isTimely(clock, fields.get('timestamp') ?? '', LATE_S)) return undefined
   const status = fields.get('status') ?? ''
   const outcome = Object.hasOwn(OUTCOMES, status) ? OUTCOMES[status] : undefined
   return [{ messageId: fields.get('client-ref') ?? undefined, outcome }]
