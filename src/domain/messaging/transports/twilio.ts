@@ -50,8 +50,9 @@ export function isSignedByTwilio(
   authToken: string,
   { uri, fields, signature }: { uri: string; fields: URLSearchParams; signature: string },
 ): boolean {
-  const pairs = [...fields].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-  const text = uri + pairs.map(([name, value]) => name + value).join('')
+  const sorted = new URLSearchParams(fields)
+  sorted.sort()
+  const text = uri + [...sorted].map(([name, value]) => name + value).join('')
   const wanted = createHmac('sha1', authToken).update(text).digest('base64')
   return equalsInConstantTime(signature, wanted)
 }

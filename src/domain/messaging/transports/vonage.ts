@@ -69,9 +69,10 @@ export function isSignedByVonage(secret: string, fields: URLSearchParams): boole
   const signature = fields.get('sig')?.toLowerCase() ?? ''
   const digest = DIGESTS[signature.length]
   if (digest === undefined) return false
-  const text = [...fields]
-    .filter(([name]) => name !== 'sig')
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  const signed = new URLSearchParams(fields)
+  signed.delete('sig')
+  signed.sort()
+  const text = [...signed]
     .map(([name, value]) => `&${name}=${value.replace(/[&=]/g, '_')}`)
     .join('')
   const wanted = createHmac(digest, secret).update(text).digest('hex')
