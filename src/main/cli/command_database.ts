@@ -28,6 +28,9 @@ export type Workplace = {
 /** Who did it, in the events of what a command changes. */
 export const BY = 'cli'
 
+/** The log of a command, whose output is its answer alone. */
+export const SILENT = { info: () => {}, warn: () => {} }
+
 /** @param schema `any` for commands that work on the schema itself */
 export async function withDatabase<T>(
   work: (place: Workplace) => Promise<T>,
@@ -37,7 +40,7 @@ export async function withDatabase<T>(
   await tellOfNewDatabase(config)
   const storage = await openQuietly(config)
   closeOnSignal(storage)
-  const outbound = outboundAtFirstUse(config, { info: () => {}, warn: () => {} })
+  const outbound = outboundAtFirstUse(config, SILENT)
   try {
     if (schema === 'current') await settleSchema(storage)
     return await work({

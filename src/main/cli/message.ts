@@ -16,7 +16,7 @@ import { LOCALES, type Locale } from '../../platform/templating/i18n.ts'
 import { messageRendererOf, rendererOf, transportsOf } from '../messaging.ts'
 import { outboundAtFirstUse } from '../outbound.ts'
 import type { CliCommand } from './cli_command.ts'
-import { BY, type Workplace, withDatabase } from './command_database.ts'
+import { BY, SILENT, type Workplace, withDatabase } from './command_database.ts'
 import type { Answer } from './output.ts'
 import { fields, table } from './text.ts'
 
@@ -145,7 +145,7 @@ async function test(to: string): Promise<Answer> {
     )
   }
   const config = loadConfig()
-  const outbound = outboundAtFirstUse(config, { info: () => {}, warn: () => {} })
+  const outbound = outboundAtFirstUse(config, SILENT)
   const transports = transportsOf(config, { request: outbound.request, clock: systemClock })
   try {
     const used = transports.inOrder(channel).filter(({ name }) => name !== 'inbox')

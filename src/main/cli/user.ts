@@ -34,7 +34,7 @@ import { createSignInLimits } from '../sign_in_limits.ts'
 import { attribute, type GivenAttributes, readAttributes } from './attribute_option.ts'
 import { claim } from './claim_option.ts'
 import type { CliCommand } from './cli_command.ts'
-import { BY, type Workplace, withDatabase } from './command_database.ts'
+import { BY, SILENT, type Workplace, withDatabase } from './command_database.ts'
 import { confirm } from './confirm.ts'
 import { wholeNumber } from './option_values.ts'
 import type { Answer } from './output.ts'
@@ -338,8 +338,6 @@ async function forgetRefusals(
   const limits = createRateLimits({ db, keyring: keyring(), log: SILENT })
   await createSignInLimits(limits).forget(accountId)
 }
-
-const SILENT = { warn: () => {}, info: () => {} }
 
 function onUser(
   who: string,
