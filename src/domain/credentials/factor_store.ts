@@ -62,7 +62,7 @@ export async function reserveFactorTry(
   return rows.length > 0
 }
 
-/** A success with this kind, or another authenticator of it, forgets its failures and those of no other. */
+/** A success with this kind, or another authenticator of it, forgets the failures of that kind alone. */
 export async function resetFactorTries(
   tx: Db,
   accountId: string,
