@@ -1,3 +1,4 @@
+import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { createClient } from '../src/domain/clients/create_client.ts'
@@ -94,13 +95,29 @@ function tokenRequest(issuer: string, clientSecret: string): () => Promise<void>
     grant_type: 'client_credentials',
     scope: 'read',
     resource: API,
-  })
-  return async () => {
-    const headers = { authorization }
-    const response = await fetch(`${issuer}/token`, { method: 'POST', headers, body })
-    const text = await response.text()
-    if (response.status !== 200) throw new Error(`${response.status}: ${text}`)
+  }).toString()
+  const headers = {
+    authorization,
+    'content-type': 'application/x-www-form-urlencoded',
+    'content-length': Buffer.byteLength(body),
   }
+  // `fetch` leaves so much to collect that its caller stalls for longer than a token takes.
+  const agent = new http.Agent({ keepAlive: true })
+  return async () =>
+    await new Promise((resolve, reject) => {
+      const request = http.request(`${issuer}/token`, { method: 'POST', headers, agent })
+      request.once('error', reject).once('response', (response) => {
+        let text = ''
+        response.setEncoding('utf8').on('data', (part: string) => {
+          text += part
+        })
+        response.once('error', reject).once('end', () => {
+          if (response.statusCode === 200) resolve()
+          else reject(new Error(`${response.statusCode}: ${text}`))
+        })
+      })
+      request.end(body)
+    })
 }
 
 /** @returns ends it, with how many tries ended with which status */
