@@ -356,6 +356,7 @@ async function termsPages(
   await page.locator('#sign-in-again').waitFor()
   await unusualPages({ siteWithTerms: site, strict }, page, look)
   await profilePages(site, strict, page, look)
+  await offerPages(strict, page, look)
 }
 
 /** Signs in with another browser than before, without a second factor: a code is asked for. */
@@ -378,6 +379,25 @@ async function unusualPages(
   await page.locator('#go-on').click()
   await page.locator('#problem').waitFor()
   await look(page, 'confirm_sign_in_refused')
+}
+
+/** A second factor that somebody may put off, at an application that offers one. */
+async function offerPages(strict: AuthCore, page: Page, look: Look): Promise<void> {
+  const site = await startClientSite(strict, { metadata: { mfa_policy: 'optional' } })
+  try {
+    const ada = await addPerson(strict)
+    await page.goto(`${site.startUri}?prompt=login`)
+    await fillInLogin(page, ada)
+    await page.locator('#create-passkey').waitFor()
+    await look(page, 'enrol_passkey_offered')
+    await page.locator('#use-totp').click()
+    await page.locator('#confirm').waitFor()
+    await look(page, 'enrol_totp_offered')
+    await page.locator('#postpone').click()
+    await page.locator('#accept-terms').waitFor()
+  } finally {
+    await site.stop()
+  }
 }
 
 /** What is asked after the sign-in: what is needed, and what can be put off. */

@@ -313,3 +313,86 @@ for (const policy of ['when_enrolled', 'required', 'never'] as const) {
     }
   })
 }
+
+describe('A second factor, offered', function () {
+  this.timeout(60_000)
+  let world: World
+  before(async () => {
+    world = await startWorld({ AUTHCORE_MFA: 'optional' })
+  })
+  after(() => world?.server.stop())
+
+  const ours = (location: string) => !location.startsWith(world.server.issuer)
+  const begin = async (person: Person, parameters: Record<string, string> = {}) => {
+    const mind = browser()
+    const { url } = await authorizationRequest(world.party, parameters)
+    const login = await mind.followAll(await mind.get(url.href), ours)
+    const fields = { login: person.email, password: person.password }
+    return { mind, page: await mind.followAll(await mind.submit(login, fields), ours) }
+  }
+  const notNow = async (mind: Browser, page: Reply) =>
+    await mind.followAll(await mind.submit(page, {}, { form: byPostpone }), ours)
+  const byPostpone = ({ action }: { action: string }) => action.endsWith('/enrol_factor/postpone')
+
+  it('is asked of those who have one', async () => {
+    const { person, nextCode } = await addProtectedPerson(world)
+    const { mind, page } = await begin(person)
+    expect(stepOf(page)).to.equal('second_factor')
+    const next = await mind.followAll(await mind.submit(page, { code: nextCode() }), ours)
+    expect(stepOf(next)).to.equal('consent')
+  })
+
+  it('is shown to those who have none, a passkey first, and the sign-in goes on without it', async () => {
+    const ada = await addPerson(world.server)
+    const { mind, page } = await begin(ada)
+    expect(stepOf(page)).to.equal('enrol_factor')
+    expect(page.body).to.include('id="create-passkey"').and.to.include('id="postpone"')
+    const totp = await mind.get(`${page.url}?method=totp`)
+    expect(totp.body).to.include('id="confirm"').and.to.include('id="postpone"')
+    expect(stepOf(await notNow(mind, page))).to.equal('consent')
+    const events = await eventsOf(world.server, 'auth.factor.offer_postponed')
+    expect(events.filter(({ subject }) => subject === ada.id)).to.have.length(1)
+    const added = await eventsOf(world.server, 'auth.factor.added')
+    expect(added.filter(({ subject }) => subject === ada.id)).to.be.empty
+  })
+
+  it('is not offered again for thirty days after "not now"', async () => {
+    const ada = await addPerson(world.server)
+    const { mind, page } = await begin(ada)
+    await notNow(mind, page)
+    expect(stepOf((await begin(ada)).page)).to.equal('consent')
+    const { db, clock } = world.server.parts
+    const age = async (days: number) =>
+      await db.raw('UPDATE account SET factor_offer_postponed_at = ? WHERE id = ?', [
+        new Date(clock.now().getTime() - days * 86_400_000),
+        ada.id,
+      ])
+    await age(29)
+    expect(stepOf((await begin(ada)).page)).to.equal('consent')
+    await age(30)
+    expect(stepOf((await begin(ada)).page)).to.equal('enrol_factor')
+  })
+
+  it('is set up then and there by whoever takes the offer', async () => {
+    const ada = await addPerson(world.server)
+    const { mind, page } = await begin(ada)
+    const totp = await mind.get(`${page.url}?method=totp`)
+    const secret = /id="totp-secret"[^>]*>([^<]+)</.exec(totp.body)![1]!.replaceAll(' ', '')
+    const code = totpCodeAt(secret, world.server.parts.clock.now())
+    const codes = await mind.submit(totp, { code })
+    expect(codes.body.match(/<code>[0-9a-z-]{19}<\/code>/g)).to.have.length(10)
+    expect(stepOf((await begin(ada)).page)).to.equal('second_factor')
+  })
+
+  it('cannot be put off where a request wants two factors', async () => {
+    const ada = await addPerson(world.server)
+    const { mind, page } = await begin(ada, { acr_values: MULTI_FACTOR_ACR })
+    expect(stepOf(page)).to.equal('enrol_factor')
+    expect(page.body).not.to.include('id="postpone"')
+    const csrf = page.forms().find(({ action }) => action.endsWith('/enrol_factor'))!.fields
+    const fields = { csrf: new URLSearchParams(csrf).get('csrf')! }
+    const headers = { origin: world.server.issuer }
+    const reply = await mind.post(`${page.url}/postpone`, fields, { headers })
+    expect(stepOf(await mind.followAll(reply, ours))).to.equal('enrol_factor')
+  })
+})

@@ -598,7 +598,7 @@ export const samples: Samples = {
   'interactions/enrol_totp': {
     minimal: enrolTotp,
     states: {
-      full: { ...enrolTotp, client, passkeyUri: '/x' },
+      full: { ...enrolTotp, client, passkeyUri: '/x', postponeAction: '/x' },
       missing: { ...enrolTotp, error: 'missing_code' },
       wrong: { ...enrolTotp, error: 'wrong_code' },
       expired: { ...enrolTotp, error: 'expired' },
@@ -608,7 +608,7 @@ export const samples: Samples = {
   'interactions/enrol_passkey': {
     minimal: enrolPasskey,
     states: {
-      full: { ...enrolPasskey, client, name: 'Linux', totpUri: '/x' },
+      full: { ...enrolPasskey, client, name: 'Linux', totpUri: '/x', postponeAction: '/x' },
       invalid: { ...enrolPasskey, error: 'invalid' },
       expired: { ...enrolPasskey, error: 'expired' },
       known: { ...enrolPasskey, error: 'known' },

@@ -14,10 +14,11 @@ import {
  *
  * - `never`: only where an `acr` asks for it
  * - `when_enrolled`: of everybody who has one
+ * - `optional`: the same; who has none is offered one within the sign-in, and may put it off
  * - `required`: of everybody; who has none gets one within the sign-in
  * - `phishing_resistant`: the same, and only what no other site could pass on will do
  */
-export type MfaPolicy = 'never' | 'when_enrolled' | 'required' | 'phishing_resistant'
+export type MfaPolicy = 'never' | 'when_enrolled' | 'optional' | 'required' | 'phishing_resistant'
 
 export type FactorState = {
   /** Proven in this sign-in. */
@@ -35,6 +36,8 @@ export type FactorState = {
   hardwarePasskey?: boolean
   /** The sign-in is unusual, and whoever has a second factor shows it. */
   riskAsks?: boolean
+  /** The person was offered one of late and put it off. */
+  offerPostponed?: boolean
 }
 
 /** What can be set up within a sign-in. */
@@ -43,7 +46,12 @@ export type EnrollableFactor = 'totp' | 'webauthn'
 export type WantingFactor =
   /** One of these, strongest first. */
   | { step: 'second_factor'; kinds: readonly SecondFactor[] }
-  | { step: 'enrol_factor'; kinds: readonly EnrollableFactor[] }
+  | {
+      step: 'enrol_factor'
+      kinds: readonly EnrollableFactor[]
+      /** It is an offer, and the sign-in goes on without it. */
+      optional?: true
+    }
 
 /** A key that asks for no more than a touch is the least that a kind may turn out to be. */
 const METHOD_OF: Readonly<Record<SecondFactor, Method>> = {
@@ -97,5 +105,8 @@ export function wantingFactor(state: FactorState): WantingFactor | undefined {
   if (riskAsks && strengthening.length > 0) return ask(strengthening)
   if (policy === 'never') return undefined
   if (strengthening.length > 0) return deviceTrusted ? undefined : ask(strengthening)
-  return policy === 'required' ? enrol(all) : undefined
+  if (policy === 'required') return enrol(all)
+  if (policy !== 'optional' || state.offerPostponed) return undefined
+  // Whoever may choose is shown what is easiest to live with first.
+  return { ...enrol(all.toReversed()), optional: true }
 }

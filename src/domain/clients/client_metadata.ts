@@ -207,7 +207,9 @@ export const clientMetadataShape = z.strictObject({
   // Whoever signs in at this client does it at least like this, whatever the request says.
   minimum_acr: acr.optional(),
   // When a second factor is asked for at this client, in place of what the deployment says.
-  mfa_policy: z.enum(['never', 'when_enrolled', 'required', 'phishing_resistant']).optional(),
+  mfa_policy: z
+    .enum(['never', 'when_enrolled', 'optional', 'required', 'phishing_resistant'])
+    .optional(),
   token_exchange: tokenExchange.optional(),
   assertion_issuers: distinct(assertionIssuer, 20).optional(),
 })

@@ -62,6 +62,31 @@ export async function reserveFactorTry(
   return rows.length > 0
 }
 
+/** When its owner last put off setting one up; undefined where they never did, or nobody is there. */
+export async function findFactorOfferPostponedAt(
+  db: Db,
+  accountId: string,
+): Promise<Date | undefined> {
+  const row = await queryOne<{ at: Date | null }>(
+    db,
+    'SELECT factor_offer_postponed_at AS at FROM account WHERE id = $1',
+    [accountId],
+  )
+  return row?.at ?? undefined
+}
+
+/** It says nothing about the person, so `updated_at` stays. */
+export async function postponeFactorOffer(
+  tx: Transaction,
+  accountId: string,
+  now: Date,
+): Promise<void> {
+  await query(tx, 'UPDATE account SET factor_offer_postponed_at = $2 WHERE id = $1', [
+    accountId,
+    now,
+  ])
+}
+
 /** A success with this kind, or another authenticator of it, forgets the failures of that kind alone. */
 export async function resetFactorTries(
   tx: Db,

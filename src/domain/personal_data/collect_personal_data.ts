@@ -8,6 +8,7 @@ import { type EntryOfSubject, listNewestEntriesOfSubject } from '../audit/audit_
 import { findClient } from '../clients/client_store.ts'
 import type { Consent } from '../clients/consent.ts'
 import { listConsentsOfAccount } from '../clients/consent_store.ts'
+import { findFactorOfferPostponedAt } from '../credentials/factor_store.ts'
 import { findPassword } from '../credentials/password/password_store.ts'
 import { findRecoveryCodeSet } from '../credentials/recovery_codes/recovery_code_store.ts'
 import type { TotpCredential } from '../credentials/totp/totp.ts'
@@ -57,7 +58,11 @@ export async function collectPersonalData(
   const notices = await listNotices(tx, keyring, kept)
   return {
     exported_at: now,
-    account: { ...accountPart(account), last_signed_in_at: lastSignIn ?? null },
+    account: {
+      ...accountPart(account),
+      second_factor_postponed_at: (await findFactorOfferPostponedAt(tx, accountId)) ?? null,
+      last_signed_in_at: lastSignIn ?? null,
+    },
     invitation: invitation ? invitationPart(invitation) : null,
     password: password ? { changed_at: password.changedAt } : null,
     passkeys: (await listWebAuthnCredentials(tx, accountId)).map(passkeyPart),

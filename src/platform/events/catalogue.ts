@@ -128,6 +128,11 @@ export const factorAccepted = defineEvent<
 type FactorFact = { accountId: string; factor: string; factorId?: string; by?: string } & Origin
 export const factorAdded = defineEvent<FactorFact>('auth.factor.added', account)
 export const factorRemoved = defineEvent<FactorFact>('auth.factor.removed', account)
+/** "Not now" to a second factor that was offered within a sign-in. */
+export const factorOfferPostponed = defineEvent<AccountFact & Origin>(
+  'auth.factor.offer_postponed',
+  account,
+)
 /** A passkey that the policy on authenticators does not take. `aaguid`: the model, where it said one. */
 export const factorRefused = defineEvent<
   { accountId: string; factor: string; reason: string; aaguid?: string } & Origin

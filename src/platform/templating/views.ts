@@ -340,6 +340,8 @@ export type EnrolPasskeyLocals = Form & {
   cancelCsrf: string
   /** Where an authenticator can be set up instead; absent where that would not do. */
   totpUri?: string | undefined
+  /** It is an offer, and this puts it off; absent where a second factor is needed. */
+  postponeAction?: string | undefined
 }
 
 /** Posts `code`. */
@@ -351,6 +353,8 @@ export type EnrolTotpLocals = Form & {
   /** The same in letters, in groups. */
   secret: string
   error?: 'missing_code' | 'wrong_code' | 'expired' | 'too_many' | undefined
+  /** It is an offer, and this puts it off; absent where a second factor is needed. */
+  postponeAction?: string | undefined
   cancelAction: string
   cancelCsrf: string
 }

@@ -6,6 +6,7 @@ import {
   enrolTotpWithinSignIn,
   enrolWebAuthnWithinSignIn,
 } from '../../domain/authentication/enrol_within_sign_in.ts'
+import { postponeFactor } from '../../domain/authentication/offer_factor.ts'
 import type { Proven } from '../../domain/authentication/record_proof.ts'
 import { type EnrollableFactor, needsHardware } from '../../domain/authentication/second_factor.ts'
 import { ensureRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
@@ -37,6 +38,8 @@ const enrolmentForm = z.object({
   credential: z.string().max(CREDENTIAL_JSON_MAX).default(''),
   name: z.string().max(200).default(''),
 })
+
+const postponementForm = enrolmentForm.pick({ csrf: true })
 
 export async function showEnrolment(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
@@ -74,6 +77,22 @@ export async function confirmEnrolment(deps: InteractionDeps, ctx: Context): Pro
     }
   }
   await showRecoveryCodes(deps, ctx, interaction, proven.accountId)
+}
+
+/** "Not now": only where it is an offer. */
+export async function postponeEnrolment(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const { csrf } = parseForm(postponementForm, await readForm(ctx))
+  const { uid, proven } = interaction
+  checkForm(deps, interaction, bindingsOf(interaction), csrf)
+  if (proven && isOffer(interaction)) {
+    await postponeFactor(deps, { accountId: proven.accountId, origin: originOf(ctx) })
+  }
+  goOn(deps, ctx, interaction, `/interaction/${uid}`)
+}
+
+function isOffer({ next }: Interaction): boolean {
+  return next.step === 'enrol_factor' && next.optional === true
 }
 
 /** Once, and only where there are none that could still be used. */
@@ -149,6 +168,7 @@ function commonOf(deps: InteractionDeps, interaction: Interaction) {
   return {
     client: clientViewOf(client),
     action: `${path}/enrol_factor`,
+    postponeAction: isOffer(interaction) ? `${path}/enrol_factor/postpone` : undefined,
     cancelAction: `${path}/cancel`,
     csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
     cancelCsrf: issueCsrf(csrfKey(deps), [uid]),

@@ -40,7 +40,7 @@ import {
   submitEmailCode,
   submitEmailSignIn,
 } from './email_sign_in.ts'
-import { confirmEnrolment, showEnrolment } from './enrol_factor.ts'
+import { confirmEnrolment, postponeEnrolment, showEnrolment } from './enrol_factor.ts'
 import { showForgotPassword, submitForgotPassword, submitResetPassword } from './forgot_password.ts'
 import { showPassword, submitIdentifier, submitPassword } from './identifier_first.ts'
 import { InteractionLost } from './interaction.ts'
@@ -170,6 +170,11 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   router.post('interaction_second_factor_sms', at('second_factor/sms'), form(sendSmsCode))
   router.get('interaction_enrol_factor', at('enrol_factor'), page(showEnrolment))
   router.post('interaction_enrol_factor_submit', at('enrol_factor'), form(confirmEnrolment))
+  router.post(
+    'interaction_enrol_factor_postpone',
+    at('enrol_factor/postpone'),
+    form(postponeEnrolment),
+  )
   router.get('interaction_sign_up', at('sign_up'), page(showSignUp))
   router.post('interaction_sign_up_submit', at('sign_up'), form(submitSignUp))
   for (const step of ['verify_email', 'verify_phone']) {

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { Client as EngineClient } from 'oidc-provider'
 import { methodsOfAmr } from '../../domain/authentication/assurance.ts'
 import type { Attempt } from '../../domain/authentication/attempt_store.ts'
+import { isFactorOfferPostponed } from '../../domain/authentication/offer_factor.ts'
 import type { Proven } from '../../domain/authentication/record_proof.ts'
 import {
   type FactorState,
@@ -59,6 +60,10 @@ export async function factorState(
     enrolled,
     passkeys: deps.relyingParty !== undefined,
     riskAsks: risk?.asks === 'factor',
+    offerPostponed:
+      policy === 'optional' &&
+      enrolled.length === 0 &&
+      (await isFactorOfferPostponed(deps, accountId)),
     deviceTrusted: enrolled.length > 0 && (await isTrustedDevice(deps, { accountId, tokens })),
   }
 }

@@ -103,6 +103,7 @@ function wantedBy(params: Params, client: Client | undefined): string[][] {
 const ACR_OF_POLICY: Readonly<Record<MfaPolicy, string[]>> = {
   never: [],
   when_enrolled: [],
+  optional: [],
   required: [MULTI_FACTOR_ACR],
   phishing_resistant: [PHISHING_RESISTANT_ACR],
 }

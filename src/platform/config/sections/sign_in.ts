@@ -36,10 +36,12 @@ export function asksEverybody(mfa: string): boolean {
 /** What people have to prove. */
 export const signInSection = z.strictObject({
   mfa: setting(
-    z.enum(['never', 'when_enrolled', 'required', 'phishing_resistant']).default('when_enrolled'),
+    z
+      .enum(['never', 'when_enrolled', 'optional', 'required', 'phishing_resistant'])
+      .default('when_enrolled'),
     {
       env: 'AUTHCORE_MFA',
-      doc: 'When a second factor is asked for: `never` (only where a client or a request asks for it with an `acr`), `when_enrolled` (of everybody who has one) or `required` (of everybody; who has none sets one up within the sign-in), or `phishing_resistant` (the same with a passkey or security key, which nothing else replaces).',
+      doc: 'When a second factor is asked for: `never` (only where a client or a request asks for it with an `acr`), `when_enrolled` (of everybody who has one), `optional` (the same, and who has none is offered one within the sign-in, with "not now"), `required` (of everybody; who has none sets one up within the sign-in), or `phishing_resistant` (the same with a passkey or security key, which nothing else replaces).',
     },
   ),
   page: setting(z.enum(['one_page', 'identifier_first']).default('one_page'), {
