@@ -16,6 +16,8 @@ import type { TimedPasswordHasher } from '../domain/credentials/password/passwor
 import type { PasswordPolicy } from '../domain/credentials/password/password_policy.ts'
 import type { AttestationPolicy } from '../domain/credentials/webauthn/attestation_policy.ts'
 import type { Metadata } from '../domain/credentials/webauthn/metadata_blob.ts'
+import { type Connections, createConnections } from '../domain/federation/connections.ts'
+import { KINDS, type Kinds } from '../domain/federation/kinds.ts'
 import type { RenderMessage } from '../domain/messaging/render_message.ts'
 import type { Transports } from '../domain/messaging/transports/transports.ts'
 import { createRateLimits, type RateLimits } from '../domain/security/rate_limit.ts'
@@ -87,6 +89,7 @@ export type Parts = {
   renderer: Renderer
   pages: Pages
   runtime: ProviderRuntime
+  connections: Connections
   /** What may be called at all, as far as an address tells before it is resolved. */
   vetUrl: VetUrl
   /** Everything but the storage, which was there before. */
@@ -107,8 +110,10 @@ export async function compose(input: {
   metrics: Metrics
   storage: Storage
   clock?: Clock
+  /** Those that tests bring besides are made up. */
+  kinds?: Kinds
 }): Promise<Parts> {
-  const { config, log, metrics, storage, clock = systemClock } = input
+  const { config, log, metrics, storage, clock = systemClock, kinds = KINDS } = input
   const { db } = storage
   const { geoDatabase } = config.risk
   const placeFile = geoDatabase ? await openPlaceDatabase(geoDatabase, { log }) : undefined
@@ -141,6 +146,10 @@ export async function compose(input: {
     limits,
     recorder,
   })
+  const connections = createConnections(
+    { db, keyring, kinds, changes },
+    { clock, log, outbound, issuer: config.server.issuer },
+  )
   const jobs = createJobQueue({ db, log })
   const renderer = rendererOf(config)
   const pages = createPages(renderer)
@@ -223,7 +232,9 @@ export async function compose(input: {
     pages,
     runtime,
     vetUrl,
+    connections,
     async close() {
+      await connections.close()
       placeFile?.close()
       attestation?.metadata.close()
       runtime.stop()

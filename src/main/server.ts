@@ -11,6 +11,7 @@ import { query, type Transaction } from '../platform/persistence/db.ts'
 import type { ErrorKind } from '../platform/templating/views.ts'
 import { mountAccount } from '../surfaces/account/mount.ts'
 import { mountDevInbox } from '../surfaces/dev_inbox/mount.ts'
+import { mountFederation } from '../surfaces/federation/mount.ts'
 import type { ApprovalsPage } from '../surfaces/interactions/approvals.ts'
 import { mountInteractions } from '../surfaces/interactions/mount.ts'
 import { mountMessageStatus } from '../surfaces/message_status/mount.ts'
@@ -147,6 +148,7 @@ export function createApp(parts: Parts, health: Health): Koa {
   mountLaunch(app, { clients, issuer })
   offerRegistration(app, parts)
   offerAccount(app, parts)
+  mountFederation(app, parts)
   mountInteractions(app, {
     ...parts,
     issuer,

@@ -13,6 +13,8 @@ import {
 } from '../domain/clients/registration/unused_registrations.ts'
 import { deleteExpiredOneTimeCodes } from '../domain/credentials/one_time_code/one_time_code_store.ts'
 import { deleteExpiredChallenges } from '../domain/credentials/webauthn/challenge.ts'
+import { deleteExpiredPendingIdentities } from '../domain/federation/pending_identity.ts'
+import { deleteExpiredRedirectRequests } from '../domain/federation/redirect_request.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
 import { deleteOldMessages, oldestWaitingS } from '../domain/messaging/message_store.ts'
 import { startOfInbox } from '../domain/messaging/notices/notice.ts'
@@ -96,6 +98,14 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       {
         name: 'one_time_code',
         run: () => deleteExpiredOneTimeCodes(db, { now: clock.now(), limit: BATCH }),
+      },
+      {
+        name: 'federation_request',
+        run: () => deleteExpiredRedirectRequests(db, { now: clock.now(), limit: BATCH }),
+      },
+      {
+        name: 'pending_identity',
+        run: () => deleteExpiredPendingIdentities(db, { now: clock.now(), limit: BATCH }),
       },
       { name: 'rate_limit', run: () => deleteExpiredRateLimits(db, BATCH) },
       {

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { createAccount } from '../../src/domain/accounts/create_account.ts'
 import { type ClientToCreate, createClient } from '../../src/domain/clients/create_client.ts'
 import { createResourceServer } from '../../src/domain/clients/create_resource_server.ts'
+import type { Kinds } from '../../src/domain/federation/kinds.ts'
 import { compose, type Parts } from '../../src/main/compose.ts'
 import { startWebServer, type WebServer } from '../../src/main/server.ts'
 import { openStorage } from '../../src/main/storage.ts'
@@ -37,6 +38,8 @@ export type AuthCoreOptions = {
   worker?: boolean
   /** What time it is for us; the engine asks `Date.now()`. */
   clock?: Clock
+  /** Kinds of connections, in place of those that there are. */
+  kinds?: Kinds
 }
 
 export const PASSWORD = 'correct horse battery staple'
@@ -46,6 +49,7 @@ export async function startAuthCore({
   env = {},
   worker = false,
   clock = systemClock,
+  kinds,
 }: AuthCoreOptions = {}): Promise<AuthCore> {
   const [database, port] = await Promise.all([testDatabase(), freePort()])
   const dataDir = mkdtempSync(path.join(tmpdir(), 'authcore-test-'))
@@ -72,7 +76,14 @@ export async function startAuthCore({
     },
   )
   const storage = await openStorage(config, { log: () => {} })
-  const parts = await compose({ config, log, metrics: createMetrics(), storage, clock })
+  const parts = await compose({
+    config,
+    log,
+    metrics: createMetrics(),
+    storage,
+    clock,
+    ...(kinds ? { kinds } : {}),
+  })
   const web = await startWebServer(parts)
   parts.jobs.start(worker ? 'all' : 'web')
   const started = worker ? await startWorker(parts) : undefined

@@ -228,6 +228,16 @@ const enrolTotp = {
   cancelCsrf: 'csrf-token-2',
 } as const
 
+const linkAccount = {
+  ...form,
+  client: bare,
+  source: 'Example Works',
+  skipAction: '/interaction/x/link_account/skip',
+  signInUri: '/interaction/x/login',
+  cancelAction: '/interaction/x/cancel',
+  cancelCsrf: 'csrf-token-2',
+} as const
+
 const enrolPasskey = {
   ...form,
   client: bare,
@@ -238,9 +248,61 @@ const enrolPasskey = {
 } as const
 
 export const samples: Samples = {
+  'interactions/connection_failed': {
+    minimal: {
+      client: bare,
+      reason: 'invalid',
+      otherUri: '/x',
+      cancelAction: '/interaction/x/cancel',
+      csrf: 'csrf-token',
+    },
+    states: Object.fromEntries(
+      (
+        [
+          'denied',
+          'invalid',
+          'too_weak',
+          'not_permitted',
+          'account_disabled',
+          'unavailable',
+        ] as const
+      ).map((reason) => [
+        reason,
+        {
+          client,
+          reason,
+          source: 'Example Works',
+          againUri: '/x',
+          otherUri: '/x',
+          cancelAction: '/interaction/x/cancel',
+          csrf: 'csrf-token',
+        },
+      ]),
+    ),
+  },
+  'interactions/link_account': {
+    minimal: linkAccount,
+    states: {
+      newcomer: { ...linkAccount, client, shownAs: 'amira@example.com', createAction: '/x' },
+      known: {
+        ...linkAccount,
+        client,
+        shownAs: 'amira@example.com',
+        account: { name: 'Amira Haddad' },
+      },
+      known_nameless: { ...linkAccount, account: { name: 'Amira Haddad' } },
+    },
+  },
   'interactions/login': {
     minimal: login,
     states: {
+      sources: {
+        ...login,
+        sources: [
+          { name: 'works', title: 'Example Works', uri: '/x', usedLast: true },
+          { name: 'other', title: 'Other', uri: '/x' },
+        ],
+      },
       codes: { ...login, codesUri: '/interaction/x/email_sign_in', withPhone: true },
       full: {
         ...login,

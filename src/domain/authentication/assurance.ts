@@ -54,6 +54,8 @@ export type Method =
   | 'device_passkey'
   | 'hardware_passkey'
   | 'security_key'
+  | 'federated'
+  | 'federated_mfa'
 
 /**
  * What each method proves, by which channel, and its name in `amr` (RFC 8176 §2), which is its own
@@ -92,6 +94,11 @@ const METHODS: Readonly<
     hardware: true,
   },
   security_key: { factors: ['possession'], channel: 'webauthn', amr: 'pop', resists: true },
+  // What somebody did elsewhere counts as one thing that they know, and whoever reads their mail may be
+  // the very same provider; unless the connection has its word believed that there were two factors.
+  // RFC 8176 has no name for either.
+  federated: { factors: ['knowledge'], channel: 'email', amr: 'fed' },
+  federated_mfa: { factors: ['knowledge', 'possession'], channel: 'elsewhere', amr: 'fed' },
 }
 
 /** What these methods prove together; they are those of one person in one sign-in, at least one. */
@@ -138,7 +145,7 @@ export function methodsOfAmr(amr: readonly string[]): Method[] {
 }
 
 /** Their `amr` is that of another method, and means the weaker one. */
-const UNTOLD: ReadonlySet<Method> = new Set(['recovery_code', 'hardware_passkey'])
+const UNTOLD: ReadonlySet<Method> = new Set(['recovery_code', 'hardware_passkey', 'federated_mfa'])
 
 /**
  * True where the sign-in is at least as strong as one of the requested classes. Nothing requested is

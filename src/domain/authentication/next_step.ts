@@ -28,6 +28,8 @@ export type InteractionState = {
   termsMissing?: boolean | undefined
   /** Something is to be asked about the person in question. */
   profileMissing?: boolean | undefined
+  /** Somebody came from a source who is nobody here yet, and whose account is to be said. */
+  personWaiting?: boolean | undefined
   /** A sign-up waits for the code that went to this address. */
   signUpPending?: 'email' | 'phone' | undefined
   /** The client belongs to the house. */
@@ -39,6 +41,7 @@ type Step =
   | 'login'
   | 'verify_email'
   | 'verify_phone'
+  | 'link_account'
   | 'confirm_sign_in'
   | 'accept_terms'
   | 'complete_profile'
@@ -55,7 +58,8 @@ export function nextStep(state: InteractionState): NextStep {
     case 'login':
       // A session may be there: the engine asks for a new proof (max_age, prompt, acr), which only
       // an attempt of this interaction is.
-      return state.attempt ? afterProof(state) : stepUp(state)
+      if (state.attempt) return afterProof(state)
+      return state.personWaiting ? { step: 'link_account' } : stepUp(state)
     case 'consent':
       // Somebody else may have signed in on the way, and has proven no more than this attempt.
       if (state.attempt) return afterProof(state)
@@ -69,6 +73,7 @@ export function nextStep(state: InteractionState): NextStep {
 function afterChoice(state: InteractionState): NextStep {
   const { attempt, sessionAccountId, selectedAccount, signUpPending } = state
   if (attempt) return afterProof(state)
+  if (state.personWaiting) return { step: 'link_account' }
   if (signUpPending) return { step: `verify_${signUpPending}` }
   if (sessionAccountId === undefined) return { step: 'login' }
   if (selectedAccount === undefined) return { step: 'select_account' }
@@ -87,7 +92,9 @@ function afterProof(state: InteractionState): NextStep {
   // Before anything is set up: whoever has no more than a stolen password shall set up nothing.
   if (state.attempt?.risk?.asks === 'mailbox') return { step: 'confirm_sign_in' }
   const wanting = state.factors && wantingFactor(state.factors)
-  return wanting ?? agreeOrFinish(state)
+  if (wanting) return wanting
+  // After everything that is asked of the account: who joins something to it is its owner.
+  return state.personWaiting ? { step: 'link_account' } : agreeOrFinish(state)
 }
 
 /** Whose application it is makes no difference to the terms: they are about the account. */

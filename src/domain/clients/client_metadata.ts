@@ -210,6 +210,11 @@ export const clientMetadataShape = z.strictObject({
   mfa_policy: z
     .enum(['never', 'when_enrolled', 'optional', 'required', 'phishing_resistant'])
     .optional(),
+  // Where people sign in to come here, and nowhere else: the name of a connection.
+  connection: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{1,39}$/, { error: 'must be the name of a connection' })
+    .optional(),
   token_exchange: tokenExchange.optional(),
   assertion_issuers: distinct(assertionIssuer, 20).optional(),
 })

@@ -1,6 +1,5 @@
 import type { z } from 'zod'
 import type { Clock } from '../../core/clock.ts'
-import type { Logger } from '../../platform/observability/logger.ts'
 import type { Outbound } from '../../platform/outbound/outbound.ts'
 
 /**
@@ -136,10 +135,12 @@ export type DirectoryEntry = { person: UpstreamPerson; fault?: AccountFault | un
 
 /** A source that tells who there is. */
 export type DirectoryConnector = {
-  /** Everybody whom the connection lets in, a page at a time. @throws OutboundError where it breaks off */
+  /** Everybody whom the connection lets in, a page at a time. @throws where it breaks off */
   list(input: { pageSize: number; signal: AbortSignal }): AsyncIterable<readonly DirectoryEntry[]>
   /** Undefined where there is nobody (any more). @throws where the source cannot be asked */
   find(subject: string): Promise<DirectoryEntry | undefined>
+  /** Whom this name means at a sign-in, without a password: for an operator who wants to know what would happen. */
+  lookUp(login: string): Promise<DirectoryEntry | undefined>
 }
 
 /** One open connection; made anew when its settings change. */
@@ -152,9 +153,14 @@ export type Connector = {
   close(): Promise<void>
 }
 
+export type ConnectorLog = {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
 export type ConnectorDeps = {
   clock: Clock
-  log: Logger
+  log: ConnectorLog
   /** The one HTTP client; a source that speaks another protocol has limits of its own. */
   outbound: Pick<Outbound, 'request' | 'fetch'>
   issuer: string
@@ -164,6 +170,8 @@ export type ConnectorDeps = {
 export type ConnectorKind<Settings = unknown> = {
   /** Of a button, before the connection says otherwise. */
   title: string
+  /** Whether people sign in there and are sent back, or give us their password for it. */
+  signsInBy: 'redirect' | 'password'
   /** Its part of a connection's file, by the names of the file; unknown names are faults. */
   settings: z.ZodType<Settings>
   /** Those that are given by reference and stored sealed, and whether there must be one. */

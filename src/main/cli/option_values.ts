@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { InvalidArgumentError } from 'commander'
 import { parseDurationS } from '../../core/duration.ts'
 import { DomainError } from '../../core/errors.ts'
@@ -53,6 +54,20 @@ export function readJsonFile(option: string, path: string): Record<string, unkno
   throw new DomainError('invalid_input', `The file of ${option} is not a JSON object.`, {
     hint: `Look at ${path}.`,
   })
+}
+
+/** @throws DomainError `invalid_input` where the file is neither YAML nor JSON */
+export function readYamlFile(option: string, path: string): unknown {
+  const text = readTextFile(option, path)
+  const { parse } = createRequire(import.meta.url)('yaml') as typeof import('yaml')
+  try {
+    return parse(text)
+  } catch (cause) {
+    throw new DomainError('invalid_input', `The file of ${option} is neither YAML nor JSON.`, {
+      hint: `${(cause as Error).message.split('\n')[0]} Look at ${path}.`,
+      cause,
+    })
+  }
 }
 
 /** A secret or password in a file: its one line, without the line break an editor adds. */

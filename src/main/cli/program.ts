@@ -36,6 +36,11 @@ const GROUPS: readonly Group[] = [
     load: async () => (await import('./invitation.ts')).defineInvitationCommands,
   },
   {
+    name: 'connection',
+    summary: 'the sources that people sign in at with what they have elsewhere',
+    load: async () => (await import('./connection.ts')).defineConnectionCommands,
+  },
+  {
     name: 'keys',
     summary: 'the keys that sign tokens',
     load: async () => (await import('./keys.ts')).defineKeysCommands,

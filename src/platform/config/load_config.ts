@@ -73,6 +73,11 @@ function decide(
   }
 }
 
+/** A variable that a file of the deployment refers to; undefined where it is not there. */
+export function environmentVariable(name: string): string | undefined {
+  return process.env[name]
+}
+
 function readFile(env: EnvironmentVariables, faults: ConfigFault[]): Sections {
   const path = env['AUTHCORE_CONFIG']
   if (!path) return {}

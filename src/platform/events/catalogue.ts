@@ -432,6 +432,39 @@ export const resourceServerDeleted = defineEvent<{ identifier: string; by?: stri
   ({ identifier }) => identifier,
 )
 
+type ConnectionFact = { connection: string; by?: string }
+const connection = ({ connection }: { connection: string }) => connection
+export const connectionCreated = defineEvent<ConnectionFact>('auth.connection.created', connection)
+export const connectionUpdated = defineEvent<ConnectionFact>('auth.connection.updated', connection)
+export const connectionDisabled = defineEvent<ConnectionFact>(
+  'auth.connection.disabled',
+  connection,
+)
+export const connectionEnabled = defineEvent<ConnectionFact>('auth.connection.enabled', connection)
+export const connectionDeleted = defineEvent<ConnectionFact>('auth.connection.deleted', connection)
+/** A source could not be asked, while somebody waited. `reason`: in its own words, without secrets. */
+export const connectionUnavailable = defineEvent<
+  { connection: string; reason: string; clientId?: string } & Origin
+>('auth.connection.unavailable', connection)
+
+/** Somebody who came back from a source was not let in. `detail` names the check that failed. */
+export const federatedSignInRefused = defineEvent<
+  {
+    connection: string
+    accountId?: string | undefined
+    clientId: string
+    reason: string
+    detail?: string | undefined
+  } & Origin
+>('auth.identity.refused', ({ accountId }) => accountId)
+type IdentityFact = { accountId: string; connection: string; identityId: string } & Origin
+/** `by`: the address that both sides had proven (`verified_email`), the person (`sign_in`), or the first sign-in (`created`). */
+export const identityLinked = defineEvent<IdentityFact & { by: string }>(
+  'auth.identity.linked',
+  account,
+)
+export const identityUnlinked = defineEvent<IdentityFact>('auth.identity.unlinked', account)
+
 export const keyCreated = defineEvent<KeyFact>('auth.key.created', kid)
 export const keyRotated = defineEvent<KeyFact>('auth.key.rotated', kid)
 export const keyRetired = defineEvent<KeyFact>('auth.key.retired', kid)

@@ -7,7 +7,7 @@ import { type Db, type DbConnection, query } from './db.ts'
  * then everything is taken for changed, because what happened meanwhile was not heard.
  */
 
-export type ChangeTopic = 'client' | 'resource_server' | 'signing_key' | 'account'
+export type ChangeTopic = 'client' | 'resource_server' | 'signing_key' | 'account' | 'connection'
 export type Change = { topic: ChangeTopic | 'everything'; id?: string }
 export type ChangeListener = (change: Change) => void
 

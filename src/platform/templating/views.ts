@@ -9,6 +9,8 @@ import type { SafeHtml } from './safe_html.ts'
 export type Views = {
   'interactions/login': LoginLocals
   'interactions/password': PasswordLocals
+  'interactions/connection_failed': ConnectionFailedLocals
+  'interactions/link_account': LinkAccountLocals
   'interactions/sign_up': SignUpLocals
   'interactions/invitation': InvitationLocals
   'interactions/verify_identifier': VerifyIdentifierLocals
@@ -112,6 +114,8 @@ export type LoginLocals = Form & {
     | 'passkey_refused'
     | undefined
   passkey?: PasskeyView | undefined
+  /** Where people may sign in instead. */
+  sources?: readonly SourceView[] | undefined
   /** The password is asked for on the next page. */
   identifierOnly?: boolean | undefined
   retryAfterS?: number | undefined
@@ -128,6 +132,43 @@ export type LoginLocals = Form & {
   codesUri?: string | undefined
   /** A telephone number is a name to sign in with here. */
   withPhone?: true | undefined
+}
+
+/** A source that people sign in at, and where the way there begins. */
+export type SourceView = {
+  name: string
+  title: string
+  uri: string
+  /** By this browser. */
+  usedLast?: true | undefined
+}
+
+/** Posts nothing but the proof, to give up. */
+export type ConnectionFailedLocals = {
+  client: ClientView
+  reason: 'denied' | 'invalid' | 'too_weak' | 'not_permitted' | 'account_disabled' | 'unavailable'
+  /** What it is called; absent where it is gone. */
+  source?: string | undefined
+  againUri?: string | undefined
+  otherUri: string
+  cancelAction: string
+  csrf: string
+}
+
+/** Posts nothing but the proof that it was this page. */
+export type LinkAccountLocals = Form & {
+  client: ClientView
+  source: string
+  /** The name or address that they have there. */
+  shownAs?: string | undefined
+  /** Whom it may be joined to; absent before somebody has signed in. */
+  account?: AccountView | undefined
+  skipAction: string
+  /** Absent where they may have no account of their own. */
+  createAction?: string | undefined
+  signInUri: string
+  cancelAction: string
+  cancelCsrf: string
 }
 
 /** Posts `password`. */

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import { unreachable } from '../../core/errors.ts'
 import { authorizationUri, rememberRequest } from '../../web/remembered_request.ts'
 import { isPrivateUseUri } from '../../web/security_headers.ts'
+import { chosenConnection, connectionUri } from './connection_ways.ts'
 import { finish, type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
 import { hasInvitation } from './invitation_cookie.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -12,12 +13,15 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
   remember(deps, ctx, interaction)
   const { step } = interaction.next
   switch (step) {
-    case 'login':
+    case 'login': {
+      const connection = await chosenConnection(deps, interaction)
+      if (connection) return seeOther(ctx, connectionUri(interaction, connection))
       // Somebody who was invited is about to make an account; the page leads to the sign-in, too.
       return seeOther(
         ctx,
         `/interaction/${interaction.uid}/${hasInvitation(ctx) ? 'sign_up' : step}`,
       )
+    }
     case 'verify_email':
     case 'verify_phone':
     case 'confirm_sign_in':
@@ -27,6 +31,7 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
     case 'complete_profile':
     case 'consent':
     case 'select_account':
+    case 'link_account':
       return seeOther(ctx, `/interaction/${interaction.uid}/${step}`)
     case 'restart':
       throw new InteractionLost(interaction.uid)

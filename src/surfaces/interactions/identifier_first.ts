@@ -6,7 +6,8 @@ import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { type ChosenIdentifier, keepIdentifier, keptIdentifier } from './chosen_identifier.ts'
 import { waysByCode } from './code_limits.ts'
-import { seeOther } from './dispatch.ts'
+import { connectionOfAddress, connectionUri } from './connection_ways.ts'
+import { goOn, seeOther } from './dispatch.ts'
 import { type Interaction, loadInteraction } from './interaction.ts'
 import { checkForm, csrfKey, sendLogin, tryPassword } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -35,15 +36,23 @@ export async function submitIdentifier(deps: InteractionDeps, ctx: Context): Pro
     return await sendLogin(deps, ctx, interaction, { ...chosen, error: 'missing_login' }, 422)
   }
   keepIdentifier(deps, ctx, interaction.uid, chosen)
-  seeOther(ctx, afterIdentifier(interaction, chosen.login))
+  await afterIdentifier(deps, ctx, interaction, chosen.login)
 }
 
 /**
- * Where somebody goes on who has said who they are: to the password, whoever it is. The one place to
- * decide otherwise, by the text alone: whether there is such an account must not show.
+ * Where somebody goes on who has said who they are: to the source that their mail domain leads to, or
+ * else to the password, whoever it is. The text alone decides: whether there is such an account must
+ * not show.
  */
-function afterIdentifier({ uid }: Interaction, _login: string): string {
-  return `/interaction/${uid}/password`
+async function afterIdentifier(
+  deps: InteractionDeps,
+  ctx: Context,
+  interaction: Interaction,
+  login: string,
+): Promise<void> {
+  const connection = await connectionOfAddress(deps, login)
+  if (connection) return goOn(deps, ctx, interaction, connectionUri(interaction, connection))
+  seeOther(ctx, `/interaction/${interaction.uid}/password`)
 }
 
 export async function showPassword(deps: InteractionDeps, ctx: Context): Promise<void> {

@@ -9,6 +9,7 @@ import { asksForProfile, missingFields } from '../../domain/authentication/ask_p
 import type { Attempt } from '../../domain/authentication/attempt_store.ts'
 import { findAttempt } from '../../domain/authentication/attempt_store.ts'
 import { completeSignIn } from '../../domain/authentication/complete_sign_in.ts'
+import { findWaitingPerson, type WaitingPerson } from '../../domain/authentication/confirm_link.ts'
 import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
 import type { Proven } from '../../domain/authentication/record_proof.ts'
 import type { FactorState } from '../../domain/authentication/second_factor.ts'
@@ -48,6 +49,8 @@ export type Interaction = {
   authorizationDetails: readonly AuthorizationDetail[]
   /** What a second factor would be added to: see `provenBefore`. */
   proven: Proven | undefined
+  /** Who came from a source and is nobody here yet. */
+  waiting: WaitingPerson | undefined
   /** Whose sign-up waits for its code, where nobody has proven anything yet. */
   signUp: PendingSignUp | undefined
   /** Who is signed in, and what is to be asked of them; undefined where nobody is asked anything. */
@@ -93,12 +96,14 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
   const asksAnew = missing !== undefined && !isNothing(missing)
   const proven = await provenBefore(deps, details, attempt)
   const factors = proven && (await factorState(deps, ctx, { proven, details, client }))
+  const waiting = await findWaitingPerson(deps, uid)
   const signUp = attempt ? undefined : await pendingSignUp(deps, ctx, details)
   const person = await askedPerson(deps, client, accountId)
   const next = nextStep({
     prompt: { name: details.prompt.name as 'login', reasons: details.prompt.reasons },
     attempt,
     factors,
+    personWaiting: waiting !== undefined,
     signUpPending: signUp && signUpAddress(signUp).kind,
     sessionAccountId: details.session?.accountId,
     termsMissing: await lacksAcceptance(deps.db, deps.terms, accountId),
@@ -117,6 +122,7 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
     authorizationDetails,
     proven,
     factors,
+    waiting,
     signUp,
     person,
     next,

@@ -10,6 +10,7 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { askForPasskey } from './ask_passkey.ts'
 import { waysByCode } from './code_limits.ts'
+import { connectionWays } from './connection_ways.ts'
 import { goOn } from './dispatch.ts'
 import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
 import { hasInvitation } from './invitation_cookie.ts'
@@ -103,6 +104,7 @@ export async function sendLogin(
       forgotUri: deps.recovery ? `${path}/forgot_password` : undefined,
       csrf: issueCsrf(csrfKey(deps), [interaction.uid]),
       identifierOnly: deps.signInPage === 'identifier_first',
+      sources: await connectionWays(deps, ctx, interaction),
       passkey: options === undefined ? undefined : { options, action: `${path}/passkey` },
       withPhone: deps.sendsSms || undefined,
       login: login.slice(0, 320),

@@ -18,6 +18,7 @@ import type { PasswordHasher } from '../../domain/credentials/password/password_
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
 import type { AttestationPolicy } from '../../domain/credentials/webauthn/attestation_policy.ts'
 import type { RelyingParty } from '../../domain/credentials/webauthn/webauthn.ts'
+import type { Connections } from '../../domain/federation/connections.ts'
 import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { JobQueue } from '../../platform/jobs/queue.ts'
@@ -32,6 +33,7 @@ import { type ApprovalsPage, answerApproval, showApprovals } from './approvals.t
 import { cancel } from './cancel.ts'
 import { postponeProfileStep, showProfileStep, submitProfileStep } from './complete_profile.ts'
 import { showConfirmation, submitConfirmation } from './confirm_sign_in.ts'
+import { returnFromConnection, startAtConnection } from './connection.ts'
 import { allowConsent, showConsent } from './consent.ts'
 import { dispatch } from './dispatch.ts'
 import {
@@ -45,6 +47,7 @@ import { showForgotPassword, submitForgotPassword, submitResetPassword } from '.
 import { showPassword, submitIdentifier, submitPassword } from './identifier_first.ts'
 import { InteractionLost } from './interaction.ts'
 import { openInvitationLink, submitInvitation } from './invitation.ts'
+import { createOwnAccount, keepApart, linkAccount, showLink } from './link_account.ts'
 import { showLogin, submitLogin } from './login.ts'
 import { showLost } from './lost.ts'
 import {
@@ -111,6 +114,8 @@ export type InteractionDeps = {
   legacy: LegacyMigration | undefined
   /** Whose telephone numbers may be typed as they are dialled there (ISO 3166-1 alpha-2). */
   phoneCountry: string | undefined
+  /** Where people may sign in instead. */
+  connections: Connections
   /** Whether this deployment writes to the country of the number. */
   mayText(phone: string): boolean
   mfa: MfaPolicy
@@ -182,6 +187,12 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
     router.post(`interaction_${step}_submit`, at(step), form(submitVerification))
     router.post(`interaction_${step}_resend`, at(`${step}/resend`), form(resendCode))
   }
+  router.get('interaction_connection', at('connections/:name'), page(startAtConnection))
+  router.get('interaction_connection_return', at('connection_return'), page(returnFromConnection))
+  router.get('interaction_link_account', at('link_account'), page(showLink))
+  router.post('interaction_link_account_submit', at('link_account'), form(linkAccount))
+  router.post('interaction_link_account_skip', at('link_account/skip'), form(keepApart))
+  router.post('interaction_link_account_create', at('link_account/create'), form(createOwnAccount))
   router.get('interaction_email_sign_in', at('email_sign_in'), page(showEmailSignIn))
   router.post('interaction_email_sign_in_submit', at('email_sign_in'), form(submitEmailSignIn))
   router.get('interaction_email_code', at('email_code'), page(showEmailCode))

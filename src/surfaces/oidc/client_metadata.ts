@@ -23,6 +23,7 @@ export const EXTRA_CLIENT_METADATA = [
   'introspection',
   'minimum_acr',
   'mfa_policy',
+  'connection',
   'frontchannel_logout_uri',
   'token_exchange',
   'assertion_issuers',

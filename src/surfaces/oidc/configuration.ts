@@ -55,6 +55,8 @@ export function engineConfiguration(deps: ProviderDeps): Configuration {
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
     assertJwtClientAuthClaimsAndHeader: createAssertionPolicy(clock),
+    // Which source to sign in at; see surfaces/interactions/connection_ways.ts.
+    extraParams: ['connection', 'idp_hint'],
     claims: claimsByScope(deps.profile) as NonNullable<Configuration['claims']>,
     clientAuthMethods: [
       'client_secret_basic',

@@ -1,0 +1,114 @@
+import { identityUnlinked, type Origin } from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import { type Db, inTransaction } from '../../platform/persistence/db.ts'
+import { lockActiveAccount } from '../accounts/account_store.ts'
+import type { Connection } from '../federation/connection.ts'
+import { deleteIdentity, findIdentity } from '../federation/identity_store.ts'
+import {
+  findPendingIdentity,
+  type PendingIdentity,
+  takePendingIdentity,
+} from '../federation/pending_identity.ts'
+import { applyRules } from '../federation/rules.ts'
+import {
+  type AdmitDeps,
+  type Arrival,
+  createLinked,
+  isProven,
+  linkIdentity,
+} from './admit_person.ts'
+import { recordProof } from './record_proof.ts'
+
+/** What becomes of somebody who came from a source and is nobody here yet: the person says so. */
+
+export type WaitingPerson = PendingIdentity & {
+  connection: Connection
+  /** They may have an account of their own; not where their address is somebody's here, or needs one. */
+  mayCreate: boolean
+}
+
+/** Who waits in this interaction; undefined where nobody does, or the connection is gone. */
+export async function findWaitingPerson(
+  deps: Pick<AdmitDeps, 'db' | 'clock' | 'keyring' | 'connections'>,
+  interactionUid: string,
+): Promise<WaitingPerson | undefined> {
+  const connections = await deps.connections.list()
+  // Where there are none it costs nothing.
+  if (connections.length === 0) return undefined
+  const pending = await findPendingIdentity(deps, interactionUid)
+  const connection = connections.find(({ id }) => id === pending?.connectionId)
+  if (!pending || !connection) return undefined
+  const mayCreate =
+    connection.definition.provisioning === 'create' &&
+    !isProven(deps.connections, connection, pending.person)
+  return { ...pending, connection, mayCreate }
+}
+
+/**
+ * Joins whoever waits to the account that has been signed in to within the interaction.
+ *
+ * @returns false where nobody waits any more, or the subject is somebody's by now
+ */
+export async function confirmLink(
+  deps: AdmitDeps,
+  input: { interactionUid: string; accountId: string; origin: Origin },
+): Promise<boolean> {
+  const { interactionUid, accountId, origin } = input
+  const waiting = await findWaitingPerson(deps, interactionUid)
+  if (!waiting) return false
+  const { connection, person } = waiting
+  return await inTransaction(deps.db, async (tx) => {
+    const taken = await takePendingIdentity({ ...deps, db: tx }, interactionUid)
+    if (taken?.person.subject !== person.subject) return false
+    if (!(await lockActiveAccount(tx, accountId))) return false
+    const asked = { connectionId: connection.id, subject: person.subject }
+    if (await findIdentity(tx, asked)) return false
+    const account = { id: accountId }
+    await linkIdentity(deps, tx, { connection, person, account, by: 'sign_in', origin })
+    return true
+  })
+}
+
+/** "Not now": the sign-in goes on as one of the account alone. */
+export async function dropWaitingPerson(deps: AdmitDeps, interactionUid: string): Promise<void> {
+  await takePendingIdentity(deps, interactionUid)
+}
+
+/**
+ * A new account for whoever waits, where they may have one; without the address that nobody has proven.
+ *
+ * @returns false where nobody waits any more
+ */
+export async function createForWaiting(
+  deps: AdmitDeps,
+  arrival: Omit<Arrival, 'connection' | 'person' | 'method' | 'remember'>,
+): Promise<boolean> {
+  const { interactionUid, origin } = arrival
+  const waiting = await findWaitingPerson(deps, interactionUid)
+  if (!waiting?.mayCreate) return false
+  const { connection, person } = waiting
+  const ruled = applyRules(connection.definition.rules, person)
+  return await inTransaction(deps.db, async (tx) => {
+    const taken = await takePendingIdentity({ ...deps, db: tx }, interactionUid)
+    if (taken?.person.subject !== person.subject) return false
+    const made = { connection, person, ruled, email: undefined, origin }
+    const { accountId } = await createLinked(deps, tx, made)
+    const authenticatedAt = deps.clock.now()
+    const base = { accountId, methods: [], remember: false, authenticatedAt }
+    await recordProof(deps, tx, { ...arrival, base, method: 'federated' })
+    return true
+  })
+}
+
+/** @returns false where the account has no such identity */
+export async function unlinkIdentity(
+  { db }: { db: Db },
+  input: { accountId: string; identityId: string; connection: string; origin: Origin },
+): Promise<boolean> {
+  const { accountId, identityId, connection, origin } = input
+  return await inTransaction(db, async (tx) => {
+    if (!(await deleteIdentity(tx, { id: identityId, accountId }))) return false
+    await appendEvent(tx, identityUnlinked({ accountId, connection, identityId, ...origin }))
+    return true
+  })
+}

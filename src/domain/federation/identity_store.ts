@@ -1,0 +1,103 @@
+import { type Db, query, queryOne, type Transaction } from '../../platform/persistence/db.ts'
+
+/** One subject of a source, and the account that it is here. */
+export type Identity = {
+  /** A UUID. */
+  id: string
+  connectionId: string
+  subject: string
+  accountId: string
+  /** The name or address that the person has there, as they last came with it. */
+  shownAs?: string | undefined
+  /** The account was made for it: what the source tells of the person is told of the account. */
+  ownsAccount: boolean
+  createdAt: Date
+  lastUsedAt?: Date | undefined
+}
+
+type IdentityRow = {
+  id: string
+  connection_id: string
+  subject: string
+  account_id: string
+  shown_as: string | null
+  owns_account: boolean
+  created_at: Date
+  last_used_at: Date | null
+}
+
+const COLUMNS =
+  'id, connection_id, subject, account_id, shown_as, owns_account, created_at, last_used_at'
+
+function identityFromRow(row: IdentityRow): Identity {
+  return {
+    id: row.id,
+    connectionId: row.connection_id,
+    subject: row.subject,
+    accountId: row.account_id,
+    shownAs: row.shown_as ?? undefined,
+    ownsAccount: row.owns_account,
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at ?? undefined,
+  }
+}
+
+/** The same subject of another source is somebody else. */
+export async function findIdentity(
+  db: Db,
+  { connectionId, subject }: Pick<Identity, 'connectionId' | 'subject'>,
+): Promise<Identity | undefined> {
+  const row = await queryOne<IdentityRow>(
+    db,
+    `SELECT ${COLUMNS} FROM identity WHERE connection_id = $1 AND subject = $2`,
+    [connectionId, subject],
+  )
+  return row && identityFromRow(row)
+}
+
+export async function listIdentitiesOfAccount(db: Db, accountId: string): Promise<Identity[]> {
+  const rows = await query<IdentityRow>(
+    db,
+    `SELECT ${COLUMNS} FROM identity WHERE account_id = $1 ORDER BY created_at, id`,
+    [accountId],
+  )
+  return rows.map(identityFromRow)
+}
+
+/** @throws DomainError `conflict` where the subject is somebody's already */
+export async function insertIdentity(tx: Transaction, identity: Identity): Promise<void> {
+  await query(tx, `INSERT INTO identity (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, [
+    identity.id,
+    identity.connectionId,
+    identity.subject,
+    identity.accountId,
+    identity.shownAs ?? null,
+    identity.ownsAccount,
+    identity.createdAt,
+    identity.lastUsedAt ?? null,
+  ])
+}
+
+export async function noteIdentityUse(
+  tx: Transaction,
+  { id, shownAs, now }: { id: string; shownAs: string | undefined; now: Date },
+): Promise<void> {
+  await query(
+    tx,
+    'UPDATE identity SET last_used_at = $2, shown_as = coalesce($3, shown_as) WHERE id = $1',
+    [id, now, shownAs ?? null],
+  )
+}
+
+/** Consumes it. @returns the one that is gone now; undefined where the account has no such */
+export async function deleteIdentity(
+  tx: Transaction,
+  { id, accountId }: Pick<Identity, 'id' | 'accountId'>,
+): Promise<Identity | undefined> {
+  const row = await queryOne<IdentityRow>(
+    tx,
+    `DELETE FROM identity WHERE id = $1 AND account_id = $2 RETURNING ${COLUMNS}`,
+    [id, accountId],
+  )
+  return row && identityFromRow(row)
+}

@@ -1,0 +1,184 @@
+import { z } from 'zod'
+import type { Clock } from '../../core/clock.ts'
+import { DomainError } from '../../core/errors.ts'
+import { newId } from '../../core/ids.ts'
+import {
+  connectionCreated,
+  connectionDeleted,
+  connectionDisabled,
+  connectionEnabled,
+  connectionUpdated,
+} from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import { notifyChange } from '../../platform/persistence/change_feed.ts'
+import { type Db, inTransaction } from '../../platform/persistence/db.ts'
+import { uniqueViolation } from '../../platform/persistence/sql_errors.ts'
+import { type Connection, connectionName, definitionSchema } from './connection.ts'
+import { sealSecrets } from './connection_secrets.ts'
+import {
+  deleteConnectionRow,
+  getConnectionForUpdate,
+  insertConnection,
+  listConnections,
+  updateConnectionRow,
+  updateConnectionStatus,
+} from './connection_store.ts'
+import type { Kinds } from './kinds.ts'
+
+/** Setting connections up, changing them and taking them away. A running server knows at once. */
+
+export type ManageDeps = { db: Db; clock: Clock; keyring: Keyring; kinds: Kinds }
+
+/** A file as it was written, its secrets resolved: `resolveSecrets`. */
+export type ConnectionToSet = {
+  content: unknown
+  secrets: Readonly<Record<string, string>>
+}
+
+const fileSchema = z.looseObject({ name: connectionName, kind: z.string().max(40) })
+
+/** @throws DomainError `invalid_input` naming every fault, `conflict` where the name is taken */
+export async function createConnection(
+  deps: ManageDeps,
+  input: ConnectionToSet,
+  { by }: { by?: string } = {},
+): Promise<Connection> {
+  const parsed = parseConnection(deps.kinds, input)
+  const now = deps.clock.now()
+  const fresh: Connection = {
+    ...parsed,
+    id: newId(now.getTime()),
+    status: 'active',
+    createdAt: now,
+    updatedAt: now,
+  }
+  try {
+    await inTransaction(deps.db, async (tx) => {
+      await assertDomainsFree(tx, fresh)
+      await insertConnection(tx, fresh, sealSecrets(deps.keyring, fresh.id, input.secrets))
+      await appendEvent(tx, connectionCreated({ connection: fresh.name, ...byWhom(by) }))
+      await notifyChange(tx, 'connection', fresh.name)
+    })
+  } catch (error) {
+    if (uniqueViolation(error) === undefined) throw error
+    throw new DomainError('conflict', `There is a connection ${fresh.name} already.`, {
+      hint: `See it with: authcore connection show ${fresh.name}`,
+      cause: error,
+    })
+  }
+  return fresh
+}
+
+/**
+ * What the file says takes the place of what was there. Another host with the secret of the one before
+ * would be sent it: so all secrets come with the file again.
+ *
+ * @throws DomainError `not_found`, `invalid_input`
+ */
+export async function updateConnection(
+  deps: ManageDeps,
+  input: ConnectionToSet,
+  { by }: { by?: string } = {},
+): Promise<Connection> {
+  const parsed = parseConnection(deps.kinds, input)
+  return await inTransaction(deps.db, async (tx) => {
+    const before = await getConnectionForUpdate(tx, parsed.name)
+    if (before.kind !== parsed.kind) {
+      throw new DomainError('invalid_input', `The connection ${before.name} is of another kind.`, {
+        hint: 'Whoever is linked there would be somebody else: make a connection of another name.',
+      })
+    }
+    const after = { ...before, definition: parsed.definition, updatedAt: deps.clock.now() }
+    await assertDomainsFree(tx, after)
+    await updateConnectionRow(tx, after, sealSecrets(deps.keyring, before.id, input.secrets))
+    await appendEvent(tx, connectionUpdated({ connection: after.name, ...byWhom(by) }))
+    await notifyChange(tx, 'connection', after.name)
+    return after
+  })
+}
+
+/** @throws DomainError `not_found` */
+export async function setConnectionStatus(
+  { db, clock }: Pick<ManageDeps, 'db' | 'clock'>,
+  { name, status, by }: { name: string; status: Connection['status']; by?: string },
+): Promise<Connection> {
+  return await inTransaction(db, async (tx) => {
+    const before = await getConnectionForUpdate(tx, name)
+    if (before.status === status) return before
+    const now = clock.now()
+    await updateConnectionStatus(tx, { id: before.id, status, now })
+    const event = status === 'active' ? connectionEnabled : connectionDisabled
+    await appendEvent(tx, event({ connection: name, ...byWhom(by) }))
+    await notifyChange(tx, 'connection', name)
+    return { ...before, status, updatedAt: now }
+  })
+}
+
+/** With it go the links of the people who came from there; their accounts stay. @throws DomainError `not_found` */
+export async function deleteConnection(
+  { db }: Pick<ManageDeps, 'db'>,
+  { name, by }: { name: string; by?: string },
+): Promise<void> {
+  await inTransaction(db, async (tx) => {
+    const { id } = await getConnectionForUpdate(tx, name)
+    await deleteConnectionRow(tx, id)
+    await appendEvent(tx, connectionDeleted({ connection: name, ...byWhom(by) }))
+    await notifyChange(tx, 'connection', name)
+  })
+}
+
+type Parsed = Pick<Connection, 'name' | 'kind' | 'definition'>
+
+/**
+ * All faults at once, each naming its place in the file.
+ *
+ * @throws DomainError `invalid_input`
+ */
+export function parseConnection(kinds: Kinds, { content, secrets }: ConnectionToSet): Parsed {
+  const { name, kind: kindName, ...rest } = parsed(fileSchema, content, [])
+  const kind = kinds.get(kindName)
+  if (!kind) {
+    throw new DomainError('invalid_input', `kind: there is no kind ${JSON.stringify(kindName)}.`, {
+      hint: `One of: ${[...kinds.keys()].join(', ')}.`,
+    })
+  }
+  const definition = parsed(definitionSchema, rest, [])
+  parsed(kind.settings, definition.settings, ['settings'])
+  const missing = Object.entries(kind.secrets)
+    .filter(([secret, need]) => need === 'required' && !secrets[secret])
+    .map(([secret]) => secret)
+  if (missing.length > 0) {
+    throw new DomainError('invalid_input', `settings.${missing.join(', settings.')}: is missing.`, {
+      hint: 'Secrets are given by reference: { env: NAME } or { file: /path }.',
+    })
+  }
+  return { name, kind: kindName, definition }
+}
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown, at: readonly string[]): T {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const faults = result.error.issues.map(
+    ({ path, message }) => `${[...at, ...path].join('.') || 'the file'}: ${message}`,
+  )
+  throw new DomainError('invalid_input', `The connection has faults. ${faults.join('; ')}.`, {
+    hint: 'See docs/federation.',
+  })
+}
+
+/** Whoever has an address there would not know where they are sent. */
+async function assertDomainsFree(db: Db, { id, definition }: Connection): Promise<void> {
+  const others = (await listConnections(db)).filter((other) => other.id !== id)
+  for (const domain of definition.domains) {
+    const other = others.find((each) => each.definition.domains.includes(domain))
+    if (!other) continue
+    throw new DomainError('conflict', `${domain} leads to the connection ${other.name} already.`, {
+      hint: 'A mail domain leads to one connection.',
+    })
+  }
+}
+
+function byWhom(by: string | undefined): { by?: string } {
+  return by === undefined ? {} : { by }
+}

@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import type { Clock } from '../../core/clock.ts'
+import type { Keyring } from '../../platform/keys/keyring.ts'
+import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
+import type { UpstreamPerson } from './connector.ts'
+
+/**
+ * Somebody who has signed in at a source and is nobody here yet, while they show within the same
+ * interaction which account is theirs, or that they want a new one.
+ */
+export type PendingIdentity = { connectionId: string; person: UpstreamPerson }
+
+const TTL_MS = 900_000
+
+const personSchema = z.object({
+  subject: z.string(),
+  username: z.string().optional(),
+  email: z.string().optional(),
+  emailVerified: z.boolean(),
+  phone: z.string().optional(),
+  claims: z.record(z.string(), z.unknown()),
+  groups: z.array(z.string()),
+  raw: z.record(z.string(), z.unknown()),
+})
+
+type Deps = { db: Db; clock: Clock; keyring: Keyring }
+
+/** Takes the place of whoever came before in this interaction. */
+export async function keepPendingIdentity(
+  { db, clock, keyring }: Deps,
+  interactionUid: string,
+  { connectionId, person }: PendingIdentity,
+): Promise<void> {
+  await query(
+    db,
+    `INSERT INTO pending_identity (interaction_hash, connection_id, person_sealed, expires_at)
+     VALUES ($1, $2, $3, $4)
+     ON CONFLICT (interaction_hash) DO UPDATE
+       SET connection_id = excluded.connection_id, person_sealed = excluded.person_sealed,
+           expires_at = excluded.expires_at`,
+    [
+      hashOf(keyring, interactionUid),
+      connectionId,
+      keyring.seal(JSON.stringify(person), placeOf(interactionUid)),
+      new Date(clock.now().getTime() + TTL_MS),
+    ],
+  )
+}
+
+type PendingRow = { connection_id: string; person_sealed: Buffer }
+
+export async function findPendingIdentity(
+  { db, clock, keyring }: Deps,
+  interactionUid: string,
+): Promise<PendingIdentity | undefined> {
+  const row = await queryOne<PendingRow>(
+    db,
+    `SELECT connection_id, person_sealed FROM pending_identity
+      WHERE interaction_hash = $1 AND expires_at > $2`,
+    [hashOf(keyring, interactionUid), clock.now()],
+  )
+  return row && pendingFromRow(keyring, interactionUid, row)
+}
+
+/** Consumes it: of several that ask at once, one goes on. */
+export async function takePendingIdentity(
+  { db, clock, keyring }: Deps,
+  interactionUid: string,
+): Promise<PendingIdentity | undefined> {
+  const row = await queryOne<PendingRow>(
+    db,
+    `DELETE FROM pending_identity WHERE interaction_hash = $1 AND expires_at > $2
+     RETURNING connection_id, person_sealed`,
+    [hashOf(keyring, interactionUid), clock.now()],
+  )
+  return row && pendingFromRow(keyring, interactionUid, row)
+}
+
+/** Removes up to `limit`, passing over rows that another node is removing. @returns how many */
+export async function deleteExpiredPendingIdentities(
+  db: Db,
+  { now, limit }: { now: Date; limit: number },
+): Promise<number> {
+  return await deleteEnded(
+    db,
+    { table: 'pending_identity', key: 'interaction_hash' },
+    { until: now, limit },
+  )
+}
+
+function pendingFromRow(
+  keyring: Keyring,
+  interactionUid: string,
+  { connection_id: connectionId, person_sealed: sealed }: PendingRow,
+): PendingIdentity {
+  const text = keyring.open(sealed, placeOf(interactionUid)).toString('utf8')
+  return { connectionId, person: personSchema.parse(JSON.parse(text)) as UpstreamPerson }
+}
+
+function hashOf(keyring: Keyring, interactionUid: string): Buffer {
+  return keyring.hash('interaction', interactionUid)
+}
+
+function placeOf(interactionUid: string): string {
+  return `pending_identity:person_sealed:${interactionUid}`
+}

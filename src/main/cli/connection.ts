@@ -1,0 +1,245 @@
+import { readFileSync } from 'node:fs'
+import { DomainError } from '../../core/errors.ts'
+import { loadProfile } from '../../domain/accounts/profile/load_profile.ts'
+import { previewAdmission } from '../../domain/authentication/preview_admission.ts'
+import type { Connection } from '../../domain/federation/connection.ts'
+import { openSecrets, resolveSecrets } from '../../domain/federation/connection_secrets.ts'
+import { connectionNotFound, listConnections } from '../../domain/federation/connection_store.ts'
+import type { Connector, ConnectorKind } from '../../domain/federation/connector.ts'
+import { KINDS } from '../../domain/federation/kinds.ts'
+import {
+  createConnection,
+  deleteConnection,
+  setConnectionStatus,
+  updateConnection,
+} from '../../domain/federation/manage_connections.ts'
+import { environmentVariable } from '../../platform/config/load_config.ts'
+import type { CliCommand } from './cli_command.ts'
+import { BY, SILENT, type Workplace, withDatabase } from './command_database.ts'
+import { confirm } from './confirm.ts'
+import { readYamlFile, withoutLineBreak } from './option_values.ts'
+import type { Answer } from './output.ts'
+import { fields, table } from './text.ts'
+
+/** `authcore connection`: the sources that people sign in at. */
+
+export function defineConnectionCommands(group: CliCommand): void {
+  group.asGroup()
+  group
+    .command('create <file>')
+    .summary('let people sign in at a source')
+    .description(
+      'Makes a connection of a YAML or JSON file (see docs/federation). Secrets are named in it, { env: NAME } or { file: /path }, and read by this command. A running server knows at once.',
+    )
+    .examples('authcore connection create works.yaml')
+    .answers(([file]) => create(file!))
+  group
+    .command('update <file>')
+    .summary('change a connection')
+    .description(
+      'What the file says takes the place of what was there, secrets as well. Whoever is linked stays linked.',
+    )
+    .examples('authcore connection update works.yaml')
+    .answers(([file]) => update(file!))
+  group
+    .command('list')
+    .summary('list all connections')
+    .description('Lists the connections, also those that are disabled.')
+    .answers(() => withDatabase(async ({ db }) => listAnswer(await listConnections(db))))
+  group
+    .command('show <name>')
+    .summary('show one connection')
+    .description('Shows one connection as its file says it, without secrets.')
+    .answers(([name]) => withDatabase(async (place) => connectionAnswer(await get(place, name!))))
+  group
+    .command('test <name>')
+    .summary('see whether a connection works')
+    .description(
+      'Asks the source whether it answers and takes our credentials. With --user a directory is asked for somebody, and what would become of them here is told; nobody is made or signed in.',
+    )
+    .option('--user <login>', 'the name that somebody would sign in with')
+    .examples('authcore connection test works', 'authcore connection test works --user ada')
+    .answers(([name], options: { user?: string }) => test(name!, options))
+  group
+    .command('disable <name>')
+    .summary('let nobody sign in there')
+    .description('Nobody signs in there from now on; who is signed in stays so.')
+    .answers(([name]) => setStatus(name!, 'disabled'))
+  group
+    .command('enable <name>')
+    .summary('let people sign in there again')
+    .description('Takes the disabling back.')
+    .answers(([name]) => setStatus(name!, 'active'))
+  group
+    .command('delete <name>')
+    .summary('delete a connection')
+    .description(
+      'Deletes a connection and the links of the people who came from there. Their accounts stay; who has no other way to sign in needs an operator.',
+    )
+    .option('--yes', 'do not ask')
+    .answers(([name], { yes }: { yes?: boolean }) => remove(name!, yes))
+}
+
+async function create(file: string): Promise<Answer> {
+  const input = readConnection(file)
+  return await withDatabase(async (place) =>
+    connectionAnswer(await createConnection(managing(place), input, { by: BY })),
+  )
+}
+
+async function update(file: string): Promise<Answer> {
+  const input = readConnection(file)
+  return await withDatabase(async (place) =>
+    connectionAnswer(await updateConnection(managing(place), input, { by: BY })),
+  )
+}
+
+function managing(place: Workplace) {
+  return { ...place, keyring: place.keyring(), kinds: KINDS }
+}
+
+function readConnection(file: string) {
+  return resolveSecrets(KINDS, readYamlFile('<file>', file), (reference) =>
+    'env' in reference ? environmentVariable(reference.env) : secretIn(reference.file),
+  )
+}
+
+function secretIn(path: string): string | undefined {
+  try {
+    return withoutLineBreak(readFileSync(path, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+async function get({ db }: Pick<Workplace, 'db'>, name: string): Promise<Connection> {
+  const found = (await listConnections(db)).find((each) => each.name === name)
+  if (!found) throw connectionNotFound()
+  return found
+}
+
+async function test(name: string, { user }: { user?: string }): Promise<Answer> {
+  return await withDatabase(async (place) => {
+    const connection = await get(place, name)
+    const kind = kindOf(connection)
+    const secrets = await openSecrets({ db: place.db, keyring: place.keyring() }, connection.id)
+    const connector = kind.open(
+      { name, settings: kind.settings.parse(connection.definition.settings), secrets },
+      {
+        clock: place.clock,
+        log: SILENT,
+        outbound: place.outbound,
+        issuer: place.config.server.issuer,
+      },
+    )
+    try {
+      await assertAnswers(connector)
+      return user === undefined
+        ? answers(name)
+        : await lookUp(place, { connection, connector, user })
+    } finally {
+      await connector.close()
+    }
+  })
+}
+
+function kindOf({ kind }: Connection): ConnectorKind {
+  const found = KINDS.get(kind)
+  if (found) return found
+  throw new DomainError('unsupported', `This program knows no connections of the kind ${kind}.`)
+}
+
+async function assertAnswers(connector: Connector): Promise<void> {
+  const probed = await connector.probe()
+  if (probed.ok) return
+  throw new DomainError('unavailable', 'The source does not answer as it should.', {
+    hint: probed.reason,
+  })
+}
+
+function answers(name: string): Answer {
+  return { data: { name, ok: true }, text: `The connection ${name} works.` }
+}
+
+async function lookUp(
+  place: Workplace,
+  { connection, connector, user }: { connection: Connection; connector: Connector; user: string },
+): Promise<Answer> {
+  if (!connector.directory) {
+    throw new DomainError('unsupported', 'Only a directory can be asked for somebody.', {
+      hint: 'Sign in there to see what becomes of somebody.',
+    })
+  }
+  const entry = await connector.directory.lookUp(user)
+  if (!entry) throw new DomainError('not_found', 'Nobody there has this name, or more than one.')
+  const connections = { kindOf }
+  const profile = await loadProfile(place.config)
+  const { person, fault } = entry
+  const { outcome, accountId, claims, attributes } = await previewAdmission(
+    { db: place.db, connections, profile },
+    connection,
+    person,
+  )
+  const data = {
+    name: connection.name,
+    ok: true,
+    subject: person.subject,
+    username: person.username ?? null,
+    email: person.email ?? null,
+    email_verified: person.emailVerified,
+    groups: person.groups,
+    fault: fault ?? null,
+    outcome,
+    account_id: accountId ?? null,
+    claims,
+    attributes,
+  }
+  return { data, text: fields(Object.entries(data).filter(([name]) => name !== 'ok')) }
+}
+
+async function setStatus(name: string, status: Connection['status']): Promise<Answer> {
+  return await withDatabase(async (place) =>
+    connectionAnswer(await setConnectionStatus(place, { name, status, by: BY })),
+  )
+}
+
+async function remove(name: string, yes: boolean | undefined): Promise<Answer> {
+  const warning = `Deleting the connection ${name} cannot be undone: nobody is linked there any more.`
+  await confirm({ warning, word: name, yes })
+  return await withDatabase(async ({ db }) => {
+    await deleteConnection({ db }, { name, by: BY })
+    return { data: { name, deleted: true }, text: `The connection ${name} is deleted.` }
+  })
+}
+
+function connectionAnswer(connection: Connection): Answer {
+  const { definition } = connection
+  const text = fields([
+    ['name', connection.name],
+    ['kind', connection.kind],
+    ['status', connection.status],
+    ...Object.entries(definition),
+    ['created', connection.createdAt],
+    ['updated', connection.updatedAt],
+  ])
+  return { data: connectionData(connection), text }
+}
+
+function listAnswer(connections: readonly Connection[]): Answer {
+  const rows = connections.map(({ name, kind, status, definition }) => [
+    name,
+    kind,
+    status,
+    definition.title ?? '-',
+    definition.domains.join(' ') || '-',
+  ])
+  const heads = ['name', 'kind', 'status', 'title', 'domains']
+  return {
+    data: { connections: connections.map(connectionData) },
+    text: table(heads, rows, 'There are no connections.'),
+  }
+}
+
+function connectionData({ id, name, kind, status, definition, createdAt, updatedAt }: Connection) {
+  return { id, name, kind, status, ...definition, created_at: createdAt, updated_at: updatedAt }
+}

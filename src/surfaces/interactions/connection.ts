@@ -1,0 +1,144 @@
+import type { Context } from 'koa'
+import { unreachable } from '../../core/errors.ts'
+import {
+  beginAtConnection,
+  completeAtConnection,
+  type Departed,
+  type RefusalReason,
+  type Wanted,
+} from '../../domain/authentication/sign_in_with_connection.ts'
+import type { Connection } from '../../domain/federation/connection.ts'
+import { clientViewOf } from '../../web/client_view.ts'
+import { issueCsrf } from '../../web/csrf.ts'
+import { originOf } from '../../web/origin.ts'
+import { allowFormTarget, allowOwnScripts } from '../../web/security_headers.ts'
+import { keptIdentifier } from './chosen_identifier.ts'
+import { rememberConnection, titleOf } from './connection_ways.ts'
+import { seeOther } from './dispatch.ts'
+import { type Interaction, loadInteraction, loginHint } from './interaction.ts'
+import { knownAccountsOf } from './known_device.ts'
+import { csrfKey } from './login.ts'
+import type { InteractionDeps } from './mount.ts'
+
+/** Signing in at a source that people are sent to: on the way there, and back. */
+
+export async function startAtConnection(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const connection = await deps.connections.find(String(ctx['params'].name))
+  if (!connection) return seeOther(ctx, `/interaction/${interaction.uid}/login`)
+  const kept = keptIdentifier(deps, ctx, interaction.uid)
+  const departed = await beginAtConnection(deps, {
+    connection,
+    wanted: wantedBy(interaction, connection, { loginHint: kept?.login, ...localeOf(deps, ctx) }),
+    purpose: {
+      kind: 'sign_in',
+      interactionUid: interaction.uid,
+      remember: kept?.remember ?? false,
+    },
+    clientId: interaction.client.clientId,
+    origin: originOf(ctx),
+  })
+  if (departed.kind === 'unavailable') {
+    return sendFailed(deps, ctx, interaction, { reason: 'unavailable', connection }, 503)
+  }
+  leave(deps, ctx, departed)
+}
+
+/** A redirect, or a page whose form posts itself. */
+function leave(
+  deps: InteractionDeps,
+  ctx: Context,
+  { departure }: Extract<Departed, { kind: 'departs' }>,
+): void {
+  if (departure.method === 'GET') {
+    seeOther(ctx, departure.uri)
+    return
+  }
+  allowOwnScripts(ctx.res)
+  allowFormTarget(ctx.res, departure.uri)
+  const fields = Object.entries(departure.fields).map(([name, value]) => ({ name, value }))
+  deps.pages.send(ctx, 'interactions/submit', { action: departure.uri, fields })
+}
+
+/** What the application asked of this sign-in, in the words that every source has. */
+function wantedBy(
+  interaction: Interaction,
+  { definition }: Connection,
+  { loginHint: typed, uiLocales }: { loginHint: string | undefined; uiLocales: string },
+): Wanted {
+  const { details, factors } = interaction
+  const maxAge = Number(details.params['max_age'] ?? Number.NaN)
+  const { reasons } = details.prompt
+  const needsMore = factors?.neededAcr !== undefined
+  return {
+    loginHint: typed || loginHint(interaction) || undefined,
+    forceAuthn: reasons.includes('login_prompt') || maxAge === 0,
+    maxAgeS: Number.isNaN(maxAge) ? undefined : maxAge,
+    acrValues: needsMore ? (definition.second_factor?.acr ?? []) : [],
+    uiLocales,
+  }
+}
+
+function localeOf({ pages }: InteractionDeps, ctx: Context): { uiLocales: string } {
+  return { uiLocales: pages.localeOf(ctx) }
+}
+
+/** Where the callback leads, in the browser that went there. */
+export async function returnFromConnection(deps: InteractionDeps, ctx: Context): Promise<void> {
+  const interaction = await loadInteraction(deps, ctx)
+  const { uid, client } = interaction
+  const returned = await completeAtConnection(deps, {
+    state: String(ctx.query['state'] ?? ''),
+    interactionUid: uid,
+    clientId: client.clientId,
+    deviceKnownFor: knownAccountsOf(deps, ctx),
+    origin: originOf(ctx),
+  })
+  switch (returned.kind) {
+    case 'signed_in':
+    case 'pending':
+      rememberConnection(ctx, returned.connection)
+      return seeOther(ctx, `/interaction/${uid}`)
+    case 'lost':
+      return seeOther(ctx, `/interaction/${uid}`)
+    case 'refused':
+      deps.onSignIn?.('failed')
+      return sendFailed(deps, ctx, interaction, returned, STATUS_OF[returned.reason])
+    default:
+      unreachable(returned)
+  }
+}
+
+const STATUS_OF: Readonly<Record<RefusalReason, number>> = {
+  denied: 403,
+  invalid: 400,
+  too_weak: 403,
+  not_permitted: 403,
+  account_disabled: 403,
+  unavailable: 503,
+}
+
+/** What went wrong there, in plain words, and what can be done instead: never the end. */
+function sendFailed(
+  deps: InteractionDeps,
+  ctx: Context,
+  { uid, client }: Interaction,
+  { reason, connection }: { reason: RefusalReason; connection?: Connection | undefined },
+  status: number,
+): void {
+  const path = `/interaction/${uid}`
+  deps.pages.send(
+    ctx,
+    'interactions/connection_failed',
+    {
+      client: clientViewOf(client),
+      reason,
+      source: connection ? titleOf(deps, connection) : undefined,
+      againUri: connection && `${path}/connections/${connection.name}`,
+      otherUri: `${path}/login`,
+      cancelAction: `${path}/cancel`,
+      csrf: issueCsrf(csrfKey(deps), [uid]),
+    },
+    status,
+  )
+}

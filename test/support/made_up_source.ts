@@ -1,0 +1,86 @@
+import { z } from 'zod'
+import type {
+  ConnectorKind,
+  PasswordCheck,
+  RedirectResult,
+  RedirectStart,
+  UpstreamAuthentication,
+  UpstreamPerson,
+} from '../../src/domain/federation/connector.ts'
+import type { Kinds } from '../../src/domain/federation/kinds.ts'
+
+/**
+ * Sources that say what a test wants said: what becomes of it here is the same whoever said it. The real
+ * ones have tests of their own.
+ */
+export type MadeUpSource = {
+  kinds: Kinds
+  /** What the next answers prove; `unavailable` where it is undefined. */
+  says: { result: RedirectResult | undefined }
+  /** What was asked for last. */
+  asked: { start: RedirectStart | undefined }
+  directory: { check(input: { login: string; password: string }): PasswordCheck }
+}
+
+export const SOURCE_URI = 'https://source.example.test/sign_in'
+
+export function madeUpSource(): MadeUpSource {
+  const says: MadeUpSource['says'] = { result: undefined }
+  const asked: MadeUpSource['asked'] = { start: undefined }
+  const directory: MadeUpSource['directory'] = {
+    check: () => ({ kind: 'unavailable', reason: 'nobody is there' }),
+  }
+  const settings = z.strictObject({ url: z.string().optional() })
+  const redirect: ConnectorKind<z.output<typeof settings>> = {
+    title: 'Made Up',
+    signsInBy: 'redirect',
+    settings,
+    secrets: { client_secret: 'optional' },
+    trustsEmail: true,
+    open: () => ({
+      redirect: {
+        async begin(start) {
+          asked.start = start
+          const uri = `${SOURCE_URI}?${new URLSearchParams({ state: start.state })}`
+          return { kind: 'departs', departure: { method: 'GET', uri }, keep: { nonce: 'n' } }
+        },
+        async finish({ start, params, keep }) {
+          if (start.state !== asked.start?.state || (keep as { nonce: string }).nonce !== 'n') {
+            throw new Error('what was kept is not what comes back')
+          }
+          if (params['error']) return { kind: 'refused', reason: 'denied', detail: params['error'] }
+          return says.result ?? { kind: 'unavailable', reason: 'nobody answers' }
+        },
+      },
+      probe: async () => ({ ok: true, detail: 'made up' }),
+      close: async () => {},
+    }),
+  }
+  const password: ConnectorKind<z.output<typeof settings>> = {
+    ...redirect,
+    title: 'Directory',
+    signsInBy: 'password',
+    open: () => ({
+      password: { check: async (input) => directory.check(input) },
+      probe: async () => ({ ok: true, detail: 'made up' }),
+      close: async () => {},
+    }),
+  }
+  const kinds = new Map<string, ConnectorKind>([
+    ['made_up', redirect as ConnectorKind],
+    ['made_up_directory', password as ConnectorKind],
+  ])
+  return { kinds, says, asked, directory }
+}
+
+/** Somebody as a source tells of them. */
+export function personOf(subject: string, more: Partial<UpstreamPerson> = {}): UpstreamPerson {
+  return { subject, emailVerified: false, claims: {}, groups: [], raw: {}, ...more }
+}
+
+export function proven(
+  person: UpstreamPerson,
+  authentication: Partial<UpstreamAuthentication> = {},
+): RedirectResult {
+  return { kind: 'proven', person, authentication: { amr: [], ...authentication } }
+}
