@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
 import { canonicalEmail } from '../domain/accounts/identifier.ts'
+import { directoriesOf } from '../domain/authentication/sign_in_with_directory.ts'
 import { termsOf } from '../domain/authentication/terms.ts'
 import { staleness } from '../domain/credentials/webauthn/metadata_file.ts'
 import { relyingPartyOf } from '../domain/credentials/webauthn/webauthn.ts'
@@ -149,6 +150,7 @@ export function createApp(parts: Parts, health: Health): Koa {
   offerRegistration(app, parts)
   offerAccount(app, parts)
   mountFederation(app, parts)
+  const risk = signInRiskOf(parts)
   mountInteractions(app, {
     ...parts,
     issuer,
@@ -176,7 +178,8 @@ export function createApp(parts: Parts, health: Health): Koa {
     smsFactor: smsFactorOf(config),
     endAccess: sessions.endAccess,
     mfa: config.signIn.mfa,
-    risk: signInRiskOf(parts),
+    risk,
+    directories: directoriesOf({ ...parts, risk, phoneCountry: config.signIn.phoneCountry }),
     trustedDeviceDays: config.signIn.trustedDeviceDays,
     brandName: config.brand.name,
     neededAcr: (params, client) => neededAcr(params, client, runtime.provider()),

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type {
   ConnectorKind,
   PasswordCheck,
+  PasswordConnector,
   RedirectResult,
   RedirectStart,
   UpstreamAuthentication,
@@ -19,7 +20,10 @@ export type MadeUpSource = {
   says: { result: RedirectResult | undefined }
   /** What was asked for last. */
   asked: { start: RedirectStart | undefined }
-  directory: { check(input: { login: string; password: string }): PasswordCheck }
+  directory: {
+    check(input: { login: string; password: string }): PasswordCheck
+    change?: PasswordConnector['change']
+  }
 }
 
 export const SOURCE_URI = 'https://source.example.test/sign_in'
@@ -61,7 +65,10 @@ export function madeUpSource(): MadeUpSource {
     title: 'Directory',
     signsInBy: 'password',
     open: () => ({
-      password: { check: async (input) => directory.check(input) },
+      password: {
+        check: async (input) => directory.check(input),
+        ...(directory.change ? { change: directory.change } : {}),
+      },
       probe: async () => ({ ok: true, detail: 'made up' }),
       close: async () => {},
     }),

@@ -11,6 +11,7 @@ const HOSTILE = `"'><script>alert(1)</script><img src=x onerror=alert(1)>`
 const NO_TEXT = new Set([
   ...['kind', 'reason', 'outcome', 'error', 'method', 'page', 'passwordError', 'done', 'claim'],
   ...['passkeyError', 'sort', 'by', 'step', 'problem', 'control', 'language', 'locale'],
+  ...['fault'],
   ...['askedAt', 'at', 'since', 'addedAt', 'usedAt', 'seenAt', 'passwordChangedAt'],
 ])
 
@@ -26,6 +27,9 @@ const LINKED = new Set<ViewName>([
   'interactions/email_sign_in',
   'interactions/email_code',
   'interactions/confirm_sign_in',
+  'interactions/connection_failed',
+  'interactions/directory_password',
+  'interactions/link_account',
 ])
 
 function everyText(

@@ -229,14 +229,33 @@ const enrolTotp = {
 } as const
 
 const linkAccount = {
+  client: bare,
+  source: 'Example Works',
+  signInUri: '/interaction/x/login',
+  cancelAction: '/interaction/x/cancel',
+  csrf: 'csrf-token',
+} as const
+
+const confirmLink = {
   ...form,
   client: bare,
   source: 'Example Works',
+  account: { name: 'Amira Haddad' },
   skipAction: '/interaction/x/link_account/skip',
-  signInUri: '/interaction/x/login',
   cancelAction: '/interaction/x/cancel',
   cancelCsrf: 'csrf-token-2',
 } as const
+
+const directoryPassword = {
+  client: bare,
+  source: 'Example Works',
+  fault: 'must_change_password',
+  otherUri: '/x',
+  cancelAction: '/interaction/x/cancel',
+  csrf: 'csrf-token',
+} as const
+
+const directoryChange = { action: '/x', csrf: 'csrf-token-2', source: 'works', login: 'amira' }
 
 const enrolPasskey = {
   ...form,
@@ -280,18 +299,32 @@ export const samples: Samples = {
       ]),
     ),
   },
+  'interactions/directory_password': {
+    minimal: directoryPassword,
+    states: Object.fromEntries([
+      ...(['disabled', 'expired', 'locked', 'password_expired', 'not_permitted'] as const).map(
+        (fault) => [fault, { ...directoryPassword, client, fault }],
+      ),
+      ...(
+        ['missing_password', 'wrong_password', 'policy', 'not_allowed', 'unavailable'] as const
+      ).map((error) => [error, { ...directoryPassword, change: directoryChange, error }]),
+      ['change', { ...directoryPassword, client, change: directoryChange }],
+    ]),
+  },
   'interactions/link_account': {
     minimal: linkAccount,
     states: {
-      newcomer: { ...linkAccount, client, shownAs: 'amira@example.com', createAction: '/x' },
-      known: {
+      newcomer: {
         ...linkAccount,
         client,
         shownAs: 'amira@example.com',
-        account: { name: 'Amira Haddad' },
+        create: { action: '/x', csrf: 'csrf-token-2' },
       },
-      known_nameless: { ...linkAccount, account: { name: 'Amira Haddad' } },
     },
+  },
+  'interactions/confirm_link': {
+    minimal: confirmLink,
+    states: { full: { ...confirmLink, client, shownAs: 'amira@example.com' } },
   },
   'interactions/login': {
     minimal: login,

@@ -1,8 +1,4 @@
-import {
-  connectionUnavailable,
-  federatedSignInRefused,
-  type Origin,
-} from '../../platform/events/catalogue.ts'
+import { federatedSignInRefused, type Origin } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import type { Connection } from '../federation/connection.ts'
 import type { Connections } from '../federation/connections.ts'
@@ -21,6 +17,7 @@ import {
 } from '../federation/redirect_request.ts'
 import { type AdmitDeps, admitPerson } from './admit_person.ts'
 import type { Method } from './assurance.ts'
+import { tellUnavailable } from './tell_unavailable.ts'
 
 /** Signing in at a source that sends people back: the way there, and what they bring. */
 
@@ -191,13 +188,4 @@ async function refuse(
     await appendEvent(deps.db, federatedSignInRefused({ ...fact, ...origin }))
   }
   return { kind: 'refused', reason, connection }
-}
-
-async function tellUnavailable(
-  { db }: Pick<ConnectionDeps, 'db'>,
-  input: { connection: Connection; reason: string; clientId: string; origin: Origin },
-): Promise<void> {
-  const { connection, reason, clientId, origin } = input
-  const fact = { connection: connection.name, reason: reason.slice(0, 500), clientId }
-  await appendEvent(db, connectionUnavailable({ ...fact, ...origin }))
 }

@@ -18,13 +18,18 @@ import {
   type PasswordCredential,
   updatePasswordHash,
 } from '../credentials/password/password_store.ts'
-import type { Assurance } from './assurance.ts'
+import type { AccountFault } from '../federation/connector.ts'
 import {
   type LegacyMigration,
   type MigrationResult,
   migrateLegacyAccount,
 } from './migrate_legacy_account.ts'
 import { type ProofDeps, recordProof } from './record_proof.ts'
+import {
+  type Directories,
+  type DirectoryResult,
+  signInAtDirectories,
+} from './sign_in_with_directory.ts'
 
 /** What is counted against those who guess; see `security/rate_limit`. */
 export type SignInReservation = { accountKey: string; ip?: string; deviceTrusted: boolean }
@@ -56,6 +61,8 @@ export type SignInDeps = ProofDeps & {
   recorder?: Pick<EventRecorder, 'record'>
   /** Whose telephone numbers may be typed as they are dialled there (ISO 3166-1 alpha-2). */
   phoneCountry?: string | undefined
+  /** Directories that know passwords; absent where there are none. */
+  directories?: Directories | undefined
   /** The system that people come over from; absent where everybody is here. */
   legacy?: LegacyMigration | undefined
 }
@@ -67,6 +74,8 @@ export type SignInInput = {
   interactionUid: string
   clientId: string
   remember: boolean
+  /** The connection that the application names. */
+  connection?: string | undefined
   /** The accounts that this browser has signed in to before. */
   deviceTrustedFor?: readonly string[]
   origin: Origin
@@ -74,8 +83,13 @@ export type SignInInput = {
 
 export type SignInResult =
   /** The password is right; what else is asked for is for `next_step` to say. */
-  | ({ kind: 'signed_in'; account: Account; authenticatedAt: Date } & Assurance)
+  | { kind: 'signed_in'; accountId: string }
+  /** It is right in a directory, and whose account that is is still to be said. */
+  | { kind: 'pending' }
   | { kind: 'refused'; reason: 'invalid_credentials' }
+  /** It may be right, and its directory keeps its owner out, or does not answer. */
+  | Extract<DirectoryResult, { kind: 'barred' | 'unavailable' }>
+  | { kind: 'not_admitted'; reason: 'not_permitted' | 'account_disabled' }
   | { kind: 'throttled'; retryAfterS: number }
 
 const REFUSED = { kind: 'refused', reason: 'invalid_credentials' } as const
@@ -87,6 +101,9 @@ type FailureReason =
   | 'no_password'
   | 'wrong_password'
   | 'changed_meanwhile'
+  | 'wrong_directory_password'
+  | 'not_permitted'
+  | `directory_${AccountFault}`
 
 /**
  * One try to sign in with identifier and password. Nobody, a disabled account, one without password
@@ -114,7 +131,10 @@ export async function signInWithPassword(
       throw error
     },
   )
-  if (result.kind === 'signed_in') await deps.limits.refund(reservation)
+  if (result.kind === 'signed_in' || result.kind === 'pending') {
+    await deps.limits.refund(reservation)
+  }
+  if (result.kind === 'unavailable') await deps.limits.release?.(reservation)
   return result
 }
 
@@ -131,13 +151,43 @@ async function verifyAndSignIn(
   const { candidate } = found
   const usable = candidate?.account.status === 'active' ? candidate.password : undefined
   const { ok, rehash } = await deps.passwords.verify(usable?.phc, input.password)
-  if (!candidate) return await signInFromLegacy(deps, input, found.identifier)
-  if (!ok || !usable) return await refuse(deps, input, candidate.account.id, reasonOf(candidate))
-  const { account } = candidate
+  if (!ok || !usable) return await askElsewhere(deps, input, found)
+  const { account } = candidate!
   const result = await recordSignIn(deps, input, { account, password: usable })
   if (!result) return await refuse(deps, input, account.id, 'changed_meanwhile')
   if (rehash) await hashAnew(deps, account.id, usable.phc, input.password)
   return result
+}
+
+/** Nobody here, or not with this password: a directory may know better. */
+async function askElsewhere(
+  deps: SignInDeps,
+  input: SignInInput,
+  {
+    identifier,
+    candidate,
+  }: { identifier: Identifier | undefined; candidate: Candidate | undefined },
+): Promise<SignInResult> {
+  const account = candidate?.account
+  const found = deps.directories
+    ? await signInAtDirectories(deps.directories, input, account)
+    : ({ kind: 'unknown' } as const)
+  switch (found.kind) {
+    case 'unknown':
+      return candidate
+        ? await refuse(deps, input, candidate.account.id, reasonOf(candidate))
+        : await signInFromLegacy(deps, input, identifier)
+    case 'wrong':
+      return await refuse(deps, input, account?.id, 'wrong_directory_password')
+    case 'refused':
+      await appendFailure(deps, input, account?.id, found.reason)
+      return { kind: 'not_admitted', reason: found.reason }
+    case 'barred':
+      await appendFailure(deps, input, account?.id, `directory_${found.fault}`)
+      return found
+    default:
+      return found
+  }
 }
 
 /**
@@ -174,8 +224,8 @@ async function recordSignIn(
     if (current?.changedAt.getTime() !== password.changedAt.getTime()) return undefined
     const base = { accountId, methods: [], remember, authenticatedAt }
     const proof = { interactionUid, clientId, base, method: 'password', origin } as const
-    const { acr, amr } = await recordProof(deps, tx, { ...proof, deviceKnownFor })
-    return { kind: 'signed_in', account, authenticatedAt, acr, amr }
+    await recordProof(deps, tx, { ...proof, deviceKnownFor })
+    return { kind: 'signed_in', accountId }
   })
 }
 
@@ -202,6 +252,15 @@ async function refuse(
   await risk?.noteRefused?.(db, { accountId, origin })
   await appendEvent(db, signInFailed({ accountId, clientId, reason, ...origin }))
   return REFUSED
+}
+
+async function appendFailure(
+  { db }: Pick<SignInDeps, 'db'>,
+  { clientId, origin }: SignInInput,
+  accountId: string | undefined,
+  reason: FailureReason,
+): Promise<void> {
+  await appendEvent(db, signInFailed({ accountId, clientId, reason, ...origin }))
 }
 
 async function throttled(

@@ -11,6 +11,8 @@ export type Views = {
   'interactions/password': PasswordLocals
   'interactions/connection_failed': ConnectionFailedLocals
   'interactions/link_account': LinkAccountLocals
+  'interactions/confirm_link': ConfirmLinkLocals
+  'interactions/directory_password': DirectoryPasswordLocals
   'interactions/sign_up': SignUpLocals
   'interactions/invitation': InvitationLocals
   'interactions/verify_identifier': VerifyIdentifierLocals
@@ -155,18 +157,51 @@ export type ConnectionFailedLocals = {
   csrf: string
 }
 
+/** Posts `source`, `current` and `password`, where another password can be given. */
+export type DirectoryPasswordLocals = {
+  client: ClientView
+  source: string
+  fault:
+    | 'disabled'
+    | 'expired'
+    | 'locked'
+    | 'must_change_password'
+    | 'password_expired'
+    | 'not_permitted'
+  change?: { action: string; csrf: string; source: string; login: string } | undefined
+  error?:
+    | 'missing_password'
+    | 'wrong_password'
+    | 'policy'
+    | 'not_allowed'
+    | 'unavailable'
+    | undefined
+  otherUri: string
+  cancelAction: string
+  csrf: string
+}
+
 /** Posts nothing but the proof that it was this page. */
-export type LinkAccountLocals = Form & {
+export type LinkAccountLocals = {
   client: ClientView
   source: string
   /** The name or address that they have there. */
   shownAs?: string | undefined
-  /** Whom it may be joined to; absent before somebody has signed in. */
-  account?: AccountView | undefined
-  skipAction: string
-  /** Absent where they may have no account of their own. */
-  createAction?: string | undefined
   signInUri: string
+  /** For an account of their own; absent where they may have none. */
+  create?: { action: string; csrf: string } | undefined
+  cancelAction: string
+  csrf: string
+}
+
+/** Posts nothing but the proof that it was this page. */
+export type ConfirmLinkLocals = Form & {
+  client: ClientView
+  source: string
+  shownAs?: string | undefined
+  /** Whom it is joined to. */
+  account: AccountView
+  skipAction: string
   cancelAction: string
   cancelCsrf: string
 }

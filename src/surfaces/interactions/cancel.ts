@@ -5,8 +5,8 @@ import { appendEvent } from '../../platform/events/outbox.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { goOn } from './dispatch.ts'
+import { checkForm } from './form_token.ts'
 import { finish, loadInteraction } from './interaction.ts'
-import { checkForm } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** "Not now": back to the client with `access_denied` (RFC 6749 §4.1.2.1). */

@@ -13,8 +13,8 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { assertMayTryCode, mayAskForCode } from './code_limits.ts'
 import { goOn, seeOther } from './dispatch.ts'
+import { checkForm, csrfKey } from './form_token.ts'
 import { type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
-import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /**

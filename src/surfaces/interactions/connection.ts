@@ -4,20 +4,17 @@ import {
   beginAtConnection,
   completeAtConnection,
   type Departed,
-  type RefusalReason,
   type Wanted,
 } from '../../domain/authentication/sign_in_with_connection.ts'
 import type { Connection } from '../../domain/federation/connection.ts'
-import { clientViewOf } from '../../web/client_view.ts'
-import { issueCsrf } from '../../web/csrf.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowFormTarget, allowOwnScripts } from '../../web/security_headers.ts'
 import { keptIdentifier } from './chosen_identifier.ts'
-import { rememberConnection, titleOf } from './connection_ways.ts'
+import { sendFailed } from './connection_failed.ts'
+import { rememberConnection } from './connection_ways.ts'
 import { seeOther } from './dispatch.ts'
 import { type Interaction, loadInteraction, loginHint } from './interaction.ts'
 import { knownAccountsOf } from './known_device.ts'
-import { csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** Signing in at a source that people are sent to: on the way there, and back. */
@@ -39,7 +36,7 @@ export async function startAtConnection(deps: InteractionDeps, ctx: Context): Pr
     origin: originOf(ctx),
   })
   if (departed.kind === 'unavailable') {
-    return sendFailed(deps, ctx, interaction, { reason: 'unavailable', connection }, 503)
+    return sendFailed(deps, ctx, interaction, { reason: 'unavailable', connection })
   }
   leave(deps, ctx, departed)
 }
@@ -103,42 +100,8 @@ export async function returnFromConnection(deps: InteractionDeps, ctx: Context):
       return seeOther(ctx, `/interaction/${uid}`)
     case 'refused':
       deps.onSignIn?.('failed')
-      return sendFailed(deps, ctx, interaction, returned, STATUS_OF[returned.reason])
+      return sendFailed(deps, ctx, interaction, returned)
     default:
       unreachable(returned)
   }
-}
-
-const STATUS_OF: Readonly<Record<RefusalReason, number>> = {
-  denied: 403,
-  invalid: 400,
-  too_weak: 403,
-  not_permitted: 403,
-  account_disabled: 403,
-  unavailable: 503,
-}
-
-/** What went wrong there, in plain words, and what can be done instead: never the end. */
-function sendFailed(
-  deps: InteractionDeps,
-  ctx: Context,
-  { uid, client }: Interaction,
-  { reason, connection }: { reason: RefusalReason; connection?: Connection | undefined },
-  status: number,
-): void {
-  const path = `/interaction/${uid}`
-  deps.pages.send(
-    ctx,
-    'interactions/connection_failed',
-    {
-      client: clientViewOf(client),
-      reason,
-      source: connection ? titleOf(deps, connection) : undefined,
-      againUri: connection && `${path}/connections/${connection.name}`,
-      otherUri: `${path}/login`,
-      cancelAction: `${path}/cancel`,
-      csrf: issueCsrf(csrfKey(deps), [uid]),
-    },
-    status,
-  )
 }

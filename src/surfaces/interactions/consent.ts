@@ -10,8 +10,8 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { askedOf } from './asked.ts'
 import { goOn, seeOther } from './dispatch.ts'
+import { checkForm, csrfKey } from './form_token.ts'
 import { finish, type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
-import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** Who asks for what, and the person's answer. Only what the request asked for can be allowed. */

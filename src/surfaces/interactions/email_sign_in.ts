@@ -13,9 +13,9 @@ import { keptIdentifier } from './chosen_identifier.ts'
 import { assertMayTryCode, mayAskForCode, offersCodes } from './code_limits.ts'
 import { openCodeLink } from './code_link.ts'
 import { goOn, seeOther } from './dispatch.ts'
+import { checkForm, csrfKey } from './form_token.ts'
 import { type Interaction, loadInteraction, loginHint } from './interaction.ts'
 import { knownAccountsOf } from './known_device.ts'
-import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** Signing in without a password: who it is, then the code from the mail or SMS. */

@@ -22,8 +22,8 @@ import { originOf } from '../../web/origin.ts'
 import { qrCodeOf } from '../../web/qr_code.ts'
 import { allowOwnScripts } from '../../web/security_headers.ts'
 import { goOn, seeOther } from './dispatch.ts'
+import { checkForm, csrfKey } from './form_token.ts'
 import { type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
-import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /**

@@ -8,9 +8,11 @@ import { type ChosenIdentifier, keepIdentifier, keptIdentifier } from './chosen_
 import { waysByCode } from './code_limits.ts'
 import { connectionOfAddress, connectionUri } from './connection_ways.ts'
 import { goOn, seeOther } from './dispatch.ts'
+import { checkForm, csrfKey } from './form_token.ts'
 import { type Interaction, loadInteraction } from './interaction.ts'
-import { checkForm, csrfKey, sendLogin, tryPassword } from './login.ts'
+import { sendLogin } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
+import { tryPassword } from './try_password.ts'
 
 /**
  * Signing in on two pages: who it is, then the password. What the first one does, shows and answers

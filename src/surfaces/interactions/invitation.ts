@@ -6,8 +6,8 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { assertMayTryCode } from './code_limits.ts'
 import { seeOther } from './dispatch.ts'
+import { csrfKey } from './form_token.ts'
 import { keepInvitation } from './invitation_cookie.ts'
-import { csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /**

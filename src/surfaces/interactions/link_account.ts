@@ -13,9 +13,9 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { titleOf } from './connection_ways.ts'
 import { goOn, seeOther } from './dispatch.ts'
+import { checkForm, csrfKey } from './form_token.ts'
 import { type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
 import { knownAccountsOf } from './known_device.ts'
-import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /**
@@ -33,18 +33,29 @@ export async function showLink(deps: InteractionDeps, ctx: Context): Promise<voi
   if (attempt && !account) throw new InteractionLost(uid)
   const path = `/interaction/${uid}`
   const { connection, person, mayCreate } = waiting
-  deps.pages.send(ctx, 'interactions/link_account', {
+  const cancelCsrf = issueCsrf(csrfKey(deps), [uid])
+  const csrf = issueCsrf(csrfKey(deps), bindingsOf(interaction))
+  const common = {
     client: clientViewOf(client),
     source: titleOf(deps, connection),
     shownAs: person.email ?? person.username,
-    account: account && accountViewOf(account),
-    action: `${path}/link_account`,
-    skipAction: `${path}/link_account/skip`,
-    createAction: mayCreate ? `${path}/link_account/create` : undefined,
-    signInUri: `${path}/login`,
     cancelAction: `${path}/cancel`,
-    csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
-    cancelCsrf: issueCsrf(csrfKey(deps), [uid]),
+  }
+  if (account) {
+    return deps.pages.send(ctx, 'interactions/confirm_link', {
+      ...common,
+      account: accountViewOf(account),
+      action: `${path}/link_account`,
+      skipAction: `${path}/link_account/skip`,
+      csrf,
+      cancelCsrf,
+    })
+  }
+  deps.pages.send(ctx, 'interactions/link_account', {
+    ...common,
+    signInUri: `${path}/login`,
+    create: mayCreate ? { action: `${path}/link_account/create`, csrf } : undefined,
+    csrf: cancelCsrf,
   })
 }
 

@@ -1,21 +1,18 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
-import { unreachable } from '../../core/errors.ts'
 import { passkeyUse } from '../../domain/authentication/sign_in_with_passkey.ts'
-import { signInWithPassword } from '../../domain/authentication/sign_in_with_password.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
-import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
+import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
-import { originOf } from '../../web/origin.ts'
 import { askForPasskey } from './ask_passkey.ts'
 import { waysByCode } from './code_limits.ts'
 import { connectionWays } from './connection_ways.ts'
-import { goOn } from './dispatch.ts'
-import { type Interaction, InteractionLost, loadInteraction, loginHint } from './interaction.ts'
+import { checkForm, csrfKey } from './form_token.ts'
+import { type Interaction, loadInteraction, loginHint } from './interaction.ts'
 import { hasInvitation } from './invitation_cookie.ts'
-import { knownAccountsOf } from './known_device.ts'
 import type { InteractionDeps } from './mount.ts'
+import { tryPassword } from './try_password.ts'
 
 /** Signing in with identifier and password. The same words whatever was wrong. */
 
@@ -27,7 +24,6 @@ const loginForm = z.object({
 })
 
 type Filled = Pick<Views['interactions/login'], 'login' | 'remember' | 'error' | 'retryAfterS'>
-type Refusal = { error: 'invalid_credentials' | 'too_many_attempts'; retryAfterS?: number }
 
 export async function showLogin(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
@@ -47,38 +43,6 @@ export async function submitLogin(deps: InteractionDeps, ctx: Context): Promise<
   await tryPassword(deps, ctx, interaction, { ...filled, password }, (problem, status) =>
     sendLogin(deps, ctx, interaction, { ...filled, ...problem }, status),
   )
-}
-
-/** @param again shows the page once more, with what was wrong */
-export async function tryPassword(
-  deps: InteractionDeps,
-  ctx: Context,
-  interaction: Interaction,
-  { login, password, remember }: { login: string; password: string; remember: boolean },
-  again: (problem: Refusal, status: number) => Promise<void>,
-): Promise<void> {
-  const result = await signInWithPassword(deps, {
-    identifier: login,
-    password,
-    interactionUid: interaction.uid,
-    clientId: interaction.client.clientId,
-    remember,
-    deviceTrustedFor: knownAccountsOf(deps, ctx),
-    origin: originOf(ctx),
-  })
-  switch (result.kind) {
-    case 'signed_in':
-      return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
-    case 'refused':
-      deps.onSignIn?.('failed')
-      return await again({ error: 'invalid_credentials' }, 422)
-    case 'throttled':
-      deps.onSignIn?.('throttled')
-      ctx.set('Retry-After', String(Math.ceil(result.retryAfterS)))
-      return await again({ error: 'too_many_attempts', retryAfterS: result.retryAfterS }, 429)
-    default:
-      unreachable(result)
-  }
 }
 
 export async function sendLogin(
@@ -114,22 +78,4 @@ export async function sendLogin(
     },
     status,
   )
-}
-
-export function csrfKey(deps: InteractionDeps): Buffer {
-  return deps.keyring.derive('interaction_csrf')
-}
-
-/** @throws InteractionLost where the page was not made for what is being signed in for now */
-export function checkForm(
-  deps: InteractionDeps,
-  { uid }: Interaction,
-  bindings: readonly string[],
-  token: string,
-): void {
-  try {
-    checkCsrf(csrfKey(deps), bindings, token)
-  } catch {
-    throw new InteractionLost(uid, { changed: true })
-  }
 }

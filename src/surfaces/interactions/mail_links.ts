@@ -9,7 +9,7 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowOwnScripts } from '../../web/security_headers.ts'
 import { assertMayTryCode } from './code_limits.ts'
-import { csrfKey } from './login.ts'
+import { csrfKey } from './form_token.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /**

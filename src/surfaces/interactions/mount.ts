@@ -9,6 +9,7 @@ import type { Profile } from '../../domain/accounts/profile/profile.ts'
 import type { LegacyMigration } from '../../domain/authentication/migrate_legacy_account.ts'
 import type { SignInRisk } from '../../domain/authentication/risk/risk.ts'
 import type { MfaPolicy } from '../../domain/authentication/second_factor.ts'
+import type { Directories } from '../../domain/authentication/sign_in_with_directory.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
 import type { SignUpPolicy } from '../../domain/authentication/sign_up.ts'
 import type { Terms } from '../../domain/authentication/terms.ts'
@@ -35,6 +36,7 @@ import { postponeProfileStep, showProfileStep, submitProfileStep } from './compl
 import { showConfirmation, submitConfirmation } from './confirm_sign_in.ts'
 import { returnFromConnection, startAtConnection } from './connection.ts'
 import { allowConsent, showConsent } from './consent.ts'
+import { submitDirectoryPassword } from './directory_password.ts'
 import { dispatch } from './dispatch.ts'
 import {
   showEmailCode,
@@ -116,6 +118,8 @@ export type InteractionDeps = {
   phoneCountry: string | undefined
   /** Where people may sign in instead. */
   connections: Connections
+  /** Those of them that know passwords. */
+  directories: Directories
   /** Whether this deployment writes to the country of the number. */
   mayText(phone: string): boolean
   mfa: MfaPolicy
@@ -189,6 +193,11 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
   }
   router.get('interaction_connection', at('connections/:name'), page(startAtConnection))
   router.get('interaction_connection_return', at('connection_return'), page(returnFromConnection))
+  router.post(
+    'interaction_directory_password',
+    at('directory_password'),
+    form(submitDirectoryPassword),
+  )
   router.get('interaction_link_account', at('link_account'), page(showLink))
   router.post('interaction_link_account_submit', at('link_account'), form(linkAccount))
   router.post('interaction_link_account_skip', at('link_account/skip'), form(keepApart))

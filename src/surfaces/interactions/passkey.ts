@@ -6,9 +6,10 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { assertMayTryPasskey, refundPasskeyTry } from './code_limits.ts'
 import { goOn } from './dispatch.ts'
+import { checkForm } from './form_token.ts'
 import { loadInteraction, loginHint } from './interaction.ts'
 import { knownAccountsOf } from './known_device.ts'
-import { checkForm, sendLogin } from './login.ts'
+import { sendLogin } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /**

@@ -6,8 +6,8 @@ import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { goOn, seeOther } from './dispatch.ts'
+import { checkForm, csrfKey } from './form_token.ts'
 import { finish, loadInteraction, useSession } from './interaction.ts'
-import { checkForm, csrfKey } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 
 /** Which account to go on with: one of those that are signed in to this browser, or another one. */

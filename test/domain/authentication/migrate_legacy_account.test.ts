@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { DomainError } from '../../../src/core/errors.ts'
+import { getAccountById } from '../../../src/domain/accounts/account_store.ts'
 import { disableAccount } from '../../../src/domain/accounts/block_account.ts'
 import { createAccount } from '../../../src/domain/accounts/create_account.ts'
 import { createLegacyHook } from '../../../src/domain/authentication/legacy_hook.ts'
@@ -123,12 +124,12 @@ describe('domain/authentication/migrate_legacy_account', function () {
     const { signIn, reserved, refunded, warned } = setUp()
     const result = await signIn(' Ada@Example.com ')
     if (result.kind !== 'signed_in') throw new Error(result.kind)
-    expect(result).to.deep.include({ acr: 'urn:authcore:acr:pwd', amr: ['pwd'] })
-    expect(result.account).to.deep.include({ status: 'active', ...account })
+    const { accountId: id } = result
+    const made = await getAccountById(db, id)
+    expect(made).to.deep.include({ status: 'active', ...account })
     expect(asks()).to.deep.equal([{ identifier: 'Ada@Example.com', password: RIGHT }])
     expect(refunded).to.deep.equal(reserved).and.to.have.length(1)
     expect(warned).to.be.empty
-    const { id } = result.account
     expect((await findPassword(db, id))!.phc).to.match(/^\$argon2id\$/)
     expect(await eventTypes(db, id)).to.deep.equal([
       'auth.user_created',
@@ -224,7 +225,7 @@ describe('domain/authentication/migrate_legacy_account', function () {
         signIn(n % 2 ? 'crowd' : 'crowd@example.com', { interactionUid: `crowd-${n}` }),
       ),
     )
-    const ids = results.map((result) => result.kind === 'signed_in' && result.account.id)
+    const ids = results.map((result) => result.kind === 'signed_in' && result.accountId)
     expect(new Set(ids)).to.have.property('size', 1)
     expect(ids[0]).to.be.a('string')
     expect(Number(await accounts())).to.equal(Number(before) + 1)
