@@ -63,13 +63,8 @@ import {
 import { submitPasskey } from './passkey.ts'
 import { sendSmsCode, showSecondFactor, submitSecondFactor } from './second_factor.ts'
 import { showAccounts, submitAccount } from './select_account.ts'
-import {
-  resendCode,
-  showSignUp,
-  showVerification,
-  submitSignUp,
-  submitVerification,
-} from './sign_up.ts'
+import { showSignUp, submitSignUp } from './sign_up.ts'
+import { resendCode, showVerification, submitVerification } from './verify_identifier.ts'
 
 /**
  * The pages between an authorization request and its answer. The engine sends the browser to
