@@ -331,9 +331,16 @@ async function termsPages(
 ): Promise<void> {
   await page.goto(site.startUri)
   await page.locator('#sign-up').click()
+  await page.locator('#next').waitFor()
+  await look(page, 'sign_up_address')
+  await page.locator('#login').fill('newcomer')
+  await page.locator('#next').click()
+  await page.locator('#problem').waitFor()
+  await look(page, 'sign_up_address_refused')
+  await page.locator('#login').fill('newcomer@example.com')
+  await page.locator('#next').click()
   await page.locator('#accept').waitFor()
   await look(page, 'sign_up_terms')
-  await page.locator('#login').fill('newcomer@example.com')
   await page.locator('#password').fill('seven quiet lanterns')
   // As a browser sends it that does not know of required fields.
   await page.evaluate(`document.querySelector('#sign-up-form').noValidate = true`)

@@ -1,3 +1,4 @@
+import { expect } from 'chai'
 import { issueInvitation } from '../../src/domain/accounts/invitation.ts'
 import { type AuthCore, startAuthCore } from '../support/authcore.ts'
 import { type SmsSink, startSms } from '../support/sms.ts'
@@ -92,6 +93,73 @@ describe('A newcomer in a browser', function () {
     await page.getByRole('button', { name: 'Confirm' }).click()
     await page.getByRole('button', { name: 'Allow' }).click()
     await expectHeading(page, /^Welcome /)
+  })
+})
+
+describe('A newcomer in a browser, where signing up has two pages', function () {
+  this.timeout(90_000)
+  let mail: SmtpSink
+  let server: AuthCore
+  let site: ClientSite
+  before(async () => {
+    mail = await startSmtp()
+    const env = {
+      ...mail.env(),
+      AUTHCORE_SIGN_UP: 'open',
+      AUTHCORE_SIGN_IN_PAGE: 'identifier_first',
+      AUTHCORE_SIGN_UP_DOMAINS: 'example.test',
+    }
+    server = await startAuthCore({ worker: true, env })
+    site = await startClientSite(server)
+  })
+  const test = browserTests()
+  after(async () => {
+    await site?.stop()
+    await server?.stop()
+    await mail?.stop()
+  })
+
+  for (const javaScriptEnabled of [true, false]) {
+    const how = javaScriptEnabled ? 'with JavaScript' : 'without JavaScript'
+
+    test(`takes the address along, changes it, and gets an account, ${how}`, async (newVisitor) => {
+      const email = `ada.${javaScriptEnabled ? 'js' : 'plain'}@example.test`
+      const page = await newVisitor({ javaScriptEnabled })
+      await page.goto(site.startUri)
+      await page.getByLabel('Email, phone or username').fill('ada.typo@example.test')
+      await page.getByRole('button', { name: 'Create an account' }).click()
+      await expectHeading(page, 'Create your account')
+      expect(await page.getByLabel('Email').inputValue()).to.equal('ada.typo@example.test')
+      await page.getByRole('button', { name: 'Next' }).click()
+      await expectHeading(page, 'Set up your account')
+      await page.getByRole('link', { name: 'Use another address' }).click()
+      await expectHeading(page, 'Create your account')
+      await page.getByLabel('Email').fill('ada@elsewhere.test')
+      await page.getByRole('button', { name: 'Next' }).click()
+      await page.getByRole('alert').waitFor()
+      await page.getByLabel('Email').fill(email)
+      await page.getByRole('button', { name: 'Next' }).click()
+      await expectHeading(page, 'Set up your account')
+      expect(await page.getByLabel('Email').inputValue()).to.equal(email)
+      await page.getByLabel('Your name').fill('Ada Example')
+      await page.getByLabel('Password').fill(PASSWORD)
+      await page.getByRole('button', { name: 'Continue' }).click()
+      await expectHeading(page, 'Check your email')
+      await page.getByLabel('Code from the email').fill((await mail.next(email)).code!)
+      await page.getByRole('button', { name: 'Confirm' }).click()
+      await page.getByRole('button', { name: 'Allow' }).click()
+      await expectHeading(page, /^Welcome /)
+    })
+  }
+
+  test('signs in by the key Enter, which makes no account', async (newVisitor) => {
+    const page = await newVisitor()
+    await page.goto(site.startUri)
+    await page.getByLabel('Email, phone or username').fill('ada@example.test')
+    await page.keyboard.press('Enter')
+    await expectHeading(page, 'Enter your password')
+    await page.getByRole('link', { name: 'Create an account' }).click()
+    expect(await page.getByLabel('Email').inputValue()).to.equal('ada@example.test')
   })
 })
 

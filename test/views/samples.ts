@@ -177,6 +177,12 @@ const accountPasskey = {
 
 const invitation = { ...form, link: 'token-1' }
 const signUp = { ...form, client: bare, by: 'email', login: '', name: '', minLength: 15 } as const
+const signUpAddress = {
+  ...form,
+  client: bare,
+  by: 'email',
+  login: '',
+} as const
 const terms = { termsUri: 'https://login.example.com/terms', termsVersion: '2026-11' }
 const acceptTerms = {
   ...form,
@@ -349,7 +355,13 @@ export const samples: Samples = {
       },
       passkey: { ...login, client, passkey: askedPasskey },
       by_invitation: { ...login, byInvitation: true },
-      identifier_only: { ...login, client, passkey: askedPasskey, identifierOnly: true },
+      identifier_only: {
+        ...login,
+        client,
+        passkey: askedPasskey,
+        identifierOnly: true,
+        signUpUri: '/interaction/x/sign_up',
+      },
       missing_name: { ...login, identifierOnly: true, error: 'missing_login' },
       passkey_refused: { ...login, passkey: askedPasskey, error: 'passkey_refused' },
       refused: { ...login, client, login: 'amira@example.com', error: 'invalid_credentials' },
@@ -366,7 +378,7 @@ export const samples: Samples = {
   'interactions/password': {
     minimal: passwordPage,
     states: {
-      full: { ...passwordPage, client, forgotUri: '/x', emailUri: '/x', restart },
+      full: { ...passwordPage, client, signUpUri: '/x', forgotUri: '/x', emailUri: '/x', restart },
       refused: { ...passwordPage, error: 'invalid_credentials' },
       missing_password: { ...passwordPage, error: 'missing_password' },
       throttled: { ...passwordPage, error: 'too_many_attempts', retryAfterS: 300 },
@@ -538,6 +550,14 @@ export const samples: Samples = {
       proof: { ...signUp, proof: '{}', error: 'proof' },
       invited: { ...signUp, login: 'amira.haddad@example.com', loginFixed: true },
       full: { ...signUp, client, login: longEmail, name: longName, signInUri: '/x', restart },
+      second: { ...signUp, client, login: longEmail, addressUri: '/interaction/x/sign_up' },
+      second_phone: { ...signUp, by: 'phone', login: '+49171', addressUri: '/x' },
+      missing_password: {
+        ...signUp,
+        login: longEmail,
+        addressUri: '/x',
+        error: 'missing_password',
+      },
       missing: { ...signUp, error: 'missing_email' },
       unusable: { ...signUp, login: 'ada@', error: 'unusable_email' },
       phone: { ...signUp, by: 'phone', login: '+49 171 1234567' },
@@ -560,6 +580,20 @@ export const samples: Samples = {
       context: { ...signUp, password: { reason: 'context' } },
       common: { ...signUp, password: { reason: 'common' } },
       breached: { ...signUp, password: { reason: 'breached' } },
+    },
+  },
+  'interactions/sign_up_address': {
+    minimal: signUpAddress,
+    states: {
+      full: { ...signUpAddress, client, login: 'amira@example.com', signInUri: '/x', restart },
+      missing: { ...signUpAddress, error: 'missing_email' },
+      unusable: { ...signUpAddress, login: 'ada@', error: 'unusable_email' },
+      phone: { ...signUpAddress, by: 'phone', error: 'missing_phone' },
+      other_country: { ...signUpAddress, by: 'phone', login: '+1 5', error: 'other_country' },
+      either: { ...signUpAddress, by: 'email_or_phone', error: 'missing_email_or_phone' },
+      other_domain: { ...signUpAddress, login: longEmail, error: 'other_domain' },
+      throttled: { ...signUpAddress, error: 'too_many_attempts' },
+      long: { ...signUpAddress, client: { name: longName }, login: longEmail },
     },
   },
   'interactions/invitation': {

@@ -107,40 +107,58 @@ export type SignUpInput = {
 
 export type SignUpBegun =
   | { kind: 'code_sent' }
-  | {
-      kind: 'refused'
-      reason:
-        | `unusable_${SignUpBy}`
-        | 'closed'
-        | 'other_domain'
-        | 'other_country'
-        | 'terms_not_accepted'
-    }
+  | { kind: 'refused'; reason: AddressFault | 'closed' | 'terms_not_accepted' }
   | { kind: 'weak_password'; refusal: PasswordRefusal }
+
+/** The policy does not let these in; an operator reads of it in an event. */
+type Barred = 'other_domain' | 'other_country'
+export type AddressFault = `unusable_${SignUpBy}` | Barred
 
 const NAME_MAX = 100
 
 /** The same answer and the same work whether the address has an account or not. */
 export async function beginSignUp(deps: SignUpDeps, input: SignUpInput): Promise<SignUpBegun> {
   const { signUp, passwordPolicy } = deps
-  const { invitation } = input
-  if (!signUp.open && !invitation) return await refuse(deps, input, 'closed')
-  const address = invitation?.email ? emailOf(invitation.email) : addressOf(deps, input.login)
-  if (!address) return { kind: 'refused', reason: `unusable_${signUp.by}` }
+  if (!signUp.open && !input.invitation) {
+    await noteRefusal(deps, input, 'closed')
+    return { kind: 'refused', reason: 'closed' }
+  }
+  const judged = judgeAddress(deps, input)
+  if ('fault' in judged) {
+    if (isBarred(judged.fault)) await noteRefusal(deps, input, judged.fault)
+    return { kind: 'refused', reason: judged.fault }
+  }
+  const { address } = judged
   if (deps.terms && input.terms !== deps.terms.version) {
     return { kind: 'refused', reason: 'terms_not_accepted' }
-  }
-  if (address.kind === 'phone' && !deps.mayText(address.canonical)) {
-    return await refuse(deps, input, 'other_country')
-  }
-  if (!invitation && !isOfDomain(address, signUp.domains)) {
-    return await refuse(deps, input, 'other_domain')
   }
   const context = [address.shown, input.name, ...input.context]
   const verdict = await passwordPolicy.check(input.password, context)
   if (verdict.kind === 'refused') return { kind: 'weak_password', refusal: verdict }
   await store(deps, input, address)
   return { kind: 'code_sent' }
+}
+
+/**
+ * Whether somebody can sign up with what was typed, by its text alone: nobody is looked up, so that
+ * whether it has an account shows in nothing. The address of an invitation counts instead of it.
+ */
+export function judgeAddress(
+  deps: Pick<SignUpDeps, 'signUp' | 'phoneCountry' | 'mayText'>,
+  { login, invitation }: Pick<SignUpInput, 'login' | 'invitation'>,
+): { address: SignUpAddress } | { fault: AddressFault } {
+  const { by, domains } = deps.signUp
+  const address = invitation?.email ? emailOf(invitation.email) : addressOf(deps, login)
+  if (!address) return { fault: `unusable_${by}` }
+  if (address.kind === 'phone' && !deps.mayText(address.canonical)) {
+    return { fault: 'other_country' }
+  }
+  if (!invitation && !isOfDomain(address, domains)) return { fault: 'other_domain' }
+  return { address }
+}
+
+export function isBarred(fault: AddressFault): fault is Barred {
+  return fault === 'other_domain' || fault === 'other_country'
 }
 
 function addressOf(
@@ -163,13 +181,12 @@ function isOfDomain({ kind, canonical }: SignUpAddress, domains: readonly string
   return kind === 'email' && domains.includes(canonical.slice(canonical.lastIndexOf('@') + 1))
 }
 
-async function refuse(
-  { db }: SignUpDeps,
-  { clientId, origin }: SignUpInput,
-  reason: 'closed' | 'other_domain' | 'other_country',
-): Promise<SignUpBegun> {
+export async function noteRefusal(
+  { db }: Pick<SignUpDeps, 'db'>,
+  { clientId, origin }: Pick<SignUpInput, 'clientId' | 'origin'>,
+  reason: Barred | 'closed',
+): Promise<void> {
   await appendEvent(db, signUpRefused({ clientId, reason, ...origin }))
-  return { kind: 'refused', reason }
 }
 
 async function store(

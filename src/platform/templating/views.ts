@@ -14,6 +14,7 @@ export type Views = {
   'interactions/confirm_link': ConfirmLinkLocals
   'interactions/directory_password': DirectoryPasswordLocals
   'interactions/sign_up': SignUpLocals
+  'interactions/sign_up_address': SignUpAddressLocals
   'interactions/invitation': InvitationLocals
   'interactions/verify_identifier': VerifyIdentifierLocals
   'interactions/verify_elsewhere': VerifyElsewhereLocals
@@ -213,6 +214,8 @@ export type PasswordLocals = Form & {
   login: string
   /** Where somebody else is named. */
   switchUri: string
+  /** Where an account can be made; absent where that is not offered. */
+  signUpUri?: string | undefined
   error?: 'invalid_credentials' | 'missing_password' | 'too_many_attempts' | undefined
   retryAfterS?: number | undefined
   cancelAction: string
@@ -247,19 +250,39 @@ type NewPassword = {
   password?: PasswordProblem | undefined
 }
 
-/** Posts `email`, `name`, `password` and, where there are terms, their version as `terms`. */
+/** What may be signed up with. */
+type SignUpBy = 'email' | 'phone' | 'email_or_phone'
+
+/** Posts `login`. */
+export type SignUpAddressLocals = Form & {
+  client: ClientView
+  by: SignUpBy
+  login: string
+  error?:
+    | `missing_${SignUpBy}`
+    | `unusable_${SignUpBy}`
+    | 'other_domain'
+    | 'other_country'
+    | 'too_many_attempts'
+    | undefined
+  signInUri?: string | undefined
+}
+
+/** Posts `login`, `name`, `password` and, where there are terms, their version as `terms`. */
 export type SignUpLocals = Form &
   NewPassword & {
     client: ClientView
-    /** What may be signed up with. */
-    by: 'email' | 'phone' | 'email_or_phone'
+    by: SignUpBy
     login: string
     /** An invitation names it. */
     loginFixed?: boolean | undefined
+    /** Where it was asked for, on a page before; absent where it is asked for here. */
+    addressUri?: string | undefined
     name: string
     error?:
-      | `missing_${'email' | 'phone' | 'email_or_phone'}`
-      | `unusable_${'email' | 'phone' | 'email_or_phone'}`
+      | `missing_${SignUpBy}`
+      | 'missing_password'
+      | `unusable_${SignUpBy}`
       | 'other_domain'
       | 'other_country'
       | 'closed'

@@ -10,7 +10,7 @@ import { connectionOfAddress, connectionUri } from './connection_ways.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { checkForm, csrfKey } from './form_token.ts'
 import { type Interaction, loadInteraction } from './interaction.ts'
-import { sendLogin } from './login.ts'
+import { sendLogin, signUpUriOf } from './login.ts'
 import type { InteractionDeps } from './mount.ts'
 import { tryPassword } from './try_password.ts'
 
@@ -23,6 +23,8 @@ const identifierForm = z.object({
   csrf: z.string().max(200),
   login: z.string().max(320).default(''),
   remember: z.enum(['yes']).optional(),
+  /** Pressed by somebody who has no account: what was typed is not typed again. */
+  to: z.enum(['sign_up']).optional(),
 })
 const passwordForm = z.object({
   csrf: z.string().max(200),
@@ -34,7 +36,12 @@ export async function submitIdentifier(deps: InteractionDeps, ctx: Context): Pro
   const form = parseForm(identifierForm, await readForm(ctx))
   checkForm(deps, interaction, [interaction.uid], form.csrf)
   const chosen = { login: form.login, remember: form.remember === 'yes' }
-  if (chosen.login.trim() === '') {
+  const isNamed = chosen.login.trim() !== ''
+  if (form.to === 'sign_up') {
+    if (isNamed) keepIdentifier(deps, ctx, interaction.uid, chosen)
+    return seeOther(ctx, `/interaction/${interaction.uid}/sign_up`)
+  }
+  if (!isNamed) {
     return await sendLogin(deps, ctx, interaction, { ...chosen, error: 'missing_login' }, 422)
   }
   keepIdentifier(deps, ctx, interaction.uid, chosen)
@@ -102,6 +109,7 @@ function sendPassword(
     login: chosen.login,
     withPhone: deps.sendsSms || undefined,
     switchUri: `${path}/login`,
+    signUpUri: signUpUriOf(deps, ctx, interaction.uid),
     ...waysByCode(deps, interaction.uid),
     forgotUri: deps.recovery ? `${path}/forgot_password` : undefined,
     cancelAction: `${path}/cancel`,

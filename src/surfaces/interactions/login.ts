@@ -62,7 +62,7 @@ export async function sendLogin(
       client: clientViewOf(interaction.client),
       action: `${path}/login`,
       cancelAction: `${path}/cancel`,
-      signUpUri: deps.signUp.open || hasInvitation(ctx) ? `${path}/sign_up` : undefined,
+      signUpUri: signUpUriOf(deps, ctx, uid),
       byInvitation: deps.signUp.byInvitation,
       ...waysByCode(deps, uid),
       forgotUri: deps.recovery ? `${path}/forgot_password` : undefined,
@@ -78,4 +78,13 @@ export async function sendLogin(
     },
     status,
   )
+}
+
+/** Undefined where this browser may make no account. */
+export function signUpUriOf(
+  { signUp }: InteractionDeps,
+  ctx: Context,
+  uid: string,
+): string | undefined {
+  return signUp.open || hasInvitation(ctx) ? `/interaction/${uid}/sign_up` : undefined
 }

@@ -64,6 +64,7 @@ import { submitPasskey } from './passkey.ts'
 import { sendSmsCode, showSecondFactor, submitSecondFactor } from './second_factor.ts'
 import { showAccounts, submitAccount } from './select_account.ts'
 import { showSignUp, submitSignUp } from './sign_up.ts'
+import { showSignUpAddress, submitSignUpAddress } from './sign_up_address.ts'
 import { resendCode, showVerification, submitVerification } from './verify_identifier.ts'
 
 /**
@@ -96,7 +97,7 @@ export type InteractionDeps = {
   proofRounds: number
   /** Whether a forgotten password can be set anew: it takes a way to send mail. */
   recovery: boolean
-  /** Whether who it is and the password are asked for on one page or on two. */
+  /** Whether who it is and the password are asked for on one page or on two, at the sign-up as well. */
   signInPage: 'one_page' | 'identifier_first'
   /** Whether a code from a mail, or an SMS, signs in instead of a password. */
   emailSignIn: boolean
@@ -179,8 +180,13 @@ export function mountInteractions(app: Koa, deps: InteractionDeps): void {
     at('enrol_factor/postpone'),
     form(postponeEnrolment),
   )
-  router.get('interaction_sign_up', at('sign_up'), page(showSignUp))
-  router.post('interaction_sign_up_submit', at('sign_up'), form(submitSignUp))
+  const signUpStep = deps.signInPage === 'one_page' ? 'sign_up' : 'sign_up/details'
+  if (deps.signInPage === 'identifier_first') {
+    router.get('interaction_sign_up_address', at('sign_up'), page(showSignUpAddress))
+    router.post('interaction_sign_up_address_submit', at('sign_up'), form(submitSignUpAddress))
+  }
+  router.get('interaction_sign_up', at(signUpStep), page(showSignUp))
+  router.post('interaction_sign_up_submit', at(signUpStep), form(submitSignUp))
   for (const step of ['verify_email', 'verify_phone']) {
     router.get(`interaction_${step}`, at(step), page(showVerification))
     router.post(`interaction_${step}_submit`, at(step), form(submitVerification))

@@ -9,7 +9,7 @@ import {
   signUpFields,
   type Typed,
 } from '../../domain/accounts/profile/profile_fields.ts'
-import { beginSignUp, type SignUpBy } from '../../domain/authentication/sign_up.ts'
+import { beginSignUp } from '../../domain/authentication/sign_up.ts'
 import { PROOF_MAX } from '../../domain/security/proof_of_work.ts'
 import type { PasswordProblem, Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
@@ -18,15 +18,20 @@ import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { PROFILE_FORM_FIELDS } from '../../web/profile_form.ts'
 import { allowOwnScripts } from '../../web/security_headers.ts'
+import { keptAddress } from './chosen_identifier.ts'
 import { mayAskForCode } from './code_limits.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { checkForm, csrfKey } from './form_token.ts'
-import { type Interaction, loadInteraction, loginHint } from './interaction.ts'
+import { type Interaction, loadInteraction } from './interaction.ts'
 import { invitationOf } from './invitation_cookie.ts'
 import type { InteractionDeps } from './mount.ts'
 import { hasProof, proofFor } from './proof.ts'
+import { byOf, hintFor, newcomerOf } from './sign_up_address.ts'
 
-/** Making an account on the way: the same pages and words whether the address has one or not. */
+/**
+ * Making an account on the way: the same pages and words whether the address has one or not. It is one
+ * page, or the second of two where the sign-in has two: `sign_up_address.ts` is the first of them.
+ */
 
 const signUpForm = z
   .object({
@@ -46,31 +51,36 @@ type SignUpFilled = Pick<
 > & { typed?: Typed; faults?: ReadonlyMap<string, Fault> }
 
 export async function showSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
-  const interaction = await loadInteraction(deps, ctx)
-  const invitation = await invitationOf(deps, ctx)
-  if (interaction.attempt) return seeOther(ctx, `/interaction/${interaction.uid}`)
-  if (!invitation && !deps.signUp.open) {
-    return seeOther(ctx, `/interaction/${interaction.uid}/login`)
-  }
-  const login = invitation?.email ?? hintFor(deps.signUp.by, interaction)
-  const filled = { login, name: '', invitation }
-  await sendSignUp(deps, ctx, interaction, filled)
+  const newcomer = await newcomerOf(deps, ctx)
+  if (!newcomer) return
+  const { interaction, invitation } = newcomer
+  const login = isOnePage(deps)
+    ? (invitation?.email ?? hintFor(deps.signUp.by, interaction))
+    : chosenBefore(deps, ctx, newcomer)
+  if (login === undefined) return seeOther(ctx, firstPageOf(interaction))
+  await sendSignUp(deps, ctx, interaction, { login, name: '', invitation })
 }
 
 export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   const form = parseForm(signUpForm, await readForm(ctx, PROFILE_FORM_FIELDS))
-  checkForm(deps, interaction, bindingsOf(interaction), form.csrf)
   const invitation = await invitationOf(deps, ctx)
+  const login = isOnePage(deps)
+    ? (invitation?.email ?? form.login).slice(0, 320)
+    : chosenBefore(deps, ctx, { interaction, invitation })
+  if (login === undefined) return seeOther(ctx, firstPageOf(interaction))
+  checkForm(deps, interaction, bindingsOf(deps, interaction, login), form.csrf)
   const filled = {
     invitation,
-    login: (invitation?.email ?? form.login).slice(0, 320),
+    login,
     name: form.name.slice(0, 320),
     termsAccepted: form.terms === deps.terms?.version,
     typed: form as Typed,
   }
   if (filled.login.trim() === '' || form.password === '') {
-    const error = `missing_${byOf(deps, invitation)}` as const
+    const error = isOnePage(deps)
+      ? (`missing_${byOf(deps, invitation)}` as const)
+      : 'missing_password'
     return await sendSignUp(deps, ctx, interaction, { ...filled, error }, 422)
   }
   const { change, faults } = readFields(deps.profile, signUpFields(deps.profile), filled.typed)
@@ -86,6 +96,7 @@ export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise
   }
   const result = await beginSignUp(deps, {
     ...form,
+    login,
     attributes: change.attributes,
     locale: deps.pages.localeOf(ctx),
     interactionUid: interaction.uid,
@@ -131,8 +142,8 @@ async function sendSignUp(
   const locals = {
     client: clientViewOf(client),
     proof: await proofFor(deps, ctx, interaction, 'sign_up'),
-    action: `${path}/sign_up`,
-    csrf: issueCsrf(csrfKey(deps), bindingsOf(interaction)),
+    action: isOnePage(deps) ? `${path}/sign_up` : `${path}/sign_up/details`,
+    csrf: issueCsrf(csrfKey(deps), bindingsOf(deps, interaction, login)),
     signInUri: `${path}/login`,
     minLength: deps.passwordPolicy.minLength,
     termsUri: deps.terms?.uri,
@@ -141,6 +152,7 @@ async function sendSignUp(
     by: byOf(deps, invitation),
     login,
     loginFixed: invitation?.email !== undefined,
+    addressUri: isOnePage(deps) || invitation?.email ? undefined : firstPageOf(interaction),
     name,
     fields: viewsOf(signUpFields(deps.profile), {
       typed,
@@ -154,18 +166,25 @@ async function sendSignUp(
   deps.pages.send(ctx, 'interactions/sign_up', locals, status)
 }
 
-/** What this newcomer signs up with: an invitation may name an address. */
-function byOf({ signUp }: InteractionDeps, invitation: Invitation | undefined): SignUpBy {
-  return invitation?.email === undefined ? signUp.by : 'email'
+function isOnePage({ signInPage }: InteractionDeps): boolean {
+  return signInPage === 'one_page'
 }
 
-/** A hint may be a username, too. */
-function hintFor(by: SignUpBy, interaction: Interaction): string {
-  const hint = loginHint(interaction)
-  if (hint.includes('@')) return by === 'phone' ? '' : hint
-  return hint.startsWith('+') && by !== 'email' ? hint : ''
+/** Of two pages, where the address is asked for. */
+function firstPageOf({ uid }: Interaction): string {
+  return `/interaction/${uid}/sign_up`
 }
 
-function bindingsOf({ uid }: Interaction): string[] {
-  return [uid, 'sign_up']
+/** The address that the page before asked for; an invitation's own is asked of nobody. */
+function chosenBefore(
+  deps: InteractionDeps,
+  ctx: Context,
+  { interaction, invitation }: { interaction: Interaction; invitation: Invitation | undefined },
+): string | undefined {
+  return invitation?.email ?? keptAddress(deps, ctx, interaction.uid)?.login
+}
+
+/** Of two pages, the second is for one address: another tab may have named another meanwhile. */
+function bindingsOf(deps: InteractionDeps, { uid }: Interaction, login: string): string[] {
+  return isOnePage(deps) ? [uid, 'sign_up'] : [uid, 'sign_up', login]
 }

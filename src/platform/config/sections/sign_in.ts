@@ -46,7 +46,7 @@ export const signInSection = z.strictObject({
   ),
   page: setting(z.enum(['one_page', 'identifier_first']).default('one_page'), {
     env: 'AUTHCORE_SIGN_IN_PAGE',
-    doc: 'Whether the sign-in asks for the name and the password on `one_page`, or for the name first and for the password on a page of its own (`identifier_first`).',
+    doc: 'Whether the sign-in asks for the name and the password on `one_page`, or for the name first and for the password on a page of its own (`identifier_first`). Signing up has two pages then as well.',
   }),
   email: setting(z.enum(['off', 'code', 'link']).default('off'), {
     env: 'AUTHCORE_EMAIL_SIGN_IN',
