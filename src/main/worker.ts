@@ -23,6 +23,7 @@ import { createSecurityNotices } from '../domain/messaging/security_notices.ts'
 import { type SendDeps, sendMessage } from '../domain/messaging/send_message.ts'
 import { createAddressProofs } from '../domain/messaging/undeliverable.ts'
 import { deleteExpiredReportTokens } from '../domain/messaging/undeliverable_store.ts'
+import { createDailyBudget, type DailyBudget } from '../domain/security/daily_budget.ts'
 import { deleteEndedProofs } from '../domain/security/proof_of_work.ts'
 import { deleteExpiredRateLimits } from '../domain/security/rate_limit_store.ts'
 import { createStuffingWatch } from '../domain/security/stuffing_watch.ts'
@@ -158,7 +159,8 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   jobs.work('ciba_ping', (job) =>
     deliverPing({ ...parts, provider: () => runtime.provider() }, job.data, job),
   )
-  jobs.work('deliver_message', (job) => sendMessage(sendingDeps(parts), job.data, job))
+  const sending = sendingDeps(parts)
+  jobs.work('deliver_message', (job) => sendMessage(sending, job.data, job))
   return {
     async stop() {
       await Promise.all([relay.stop(), housekeeping.stop()])
@@ -190,9 +192,17 @@ function sendingDeps({ renderMessage: render, metrics, config, ...parts }: Parts
     ...parts,
     canonicalEmail,
     render,
+    smsBudget: smsBudgetOf(parts, config.messaging.smsDailyLimit),
     keepFields: config.environment !== 'production',
     onOutcome: ({ kind, transport, outcome }) => metrics.message(kind, transport, outcome),
   }
+}
+
+function smsBudgetOf(
+  parts: Pick<Parts, 'db' | 'clock'>,
+  perDay: number | undefined,
+): DailyBudget | undefined {
+  return perDay === undefined ? undefined : createDailyBudget(parts, { name: 'sms_daily', perDay })
 }
 
 function retained({ clock, config }: Parts): Date {

@@ -1,5 +1,10 @@
 import type { Clock } from '../../core/clock.ts'
-import { messageFailed, messageSent, messageSuppressed } from '../../platform/events/catalogue.ts'
+import {
+  messageCapped,
+  messageFailed,
+  messageSent,
+  messageSuppressed,
+} from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
@@ -24,6 +29,8 @@ export type SendDeps = {
   clock: Clock
   render: RenderMessage
   transports: Transports
+  /** The SMS of today; absent where there is no limit. Mail costs nothing and has none. */
+  smsBudget?: { take(): Promise<boolean> } | undefined
   log: { warn(fields: object, message: string): void }
   /** Outside production the development inbox shows what a message said; elsewhere it is wiped. */
   keepFields: boolean
@@ -43,6 +50,7 @@ export async function sendMessage(
   if (!message) return await waitForOther(deps, messageId)
   if (message.expired) return await fail(deps, message, 'expired')
   if (await isSuppressed(deps, message)) return await fail(deps, message, 'suppressed')
+  if (!(await isWithinBudget(deps, message))) return await fail(deps, message, SMS_LIMIT)
   const { outcome, transport } = await offer(deps, message, signal)
   if (outcome.kind === 'accepted') return await markSent(deps, message, transport, outcome)
   if (outcome.kind === 'rejected' || last) {
@@ -55,6 +63,14 @@ export async function sendMessage(
 /** The job must outlive the other attempt: it may be a dead worker's. */
 async function waitForOther({ db }: SendDeps, id: string): Promise<void> {
   if (await isBeingSent(db, { id })) throw new Error('another attempt is under way')
+}
+
+const SMS_LIMIT = 'sms_daily_limit'
+
+/** A message counts once, on the day it is first offered to a provider, however often it is tried. */
+async function isWithinBudget({ smsBudget }: SendDeps, message: Message): Promise<boolean> {
+  if (!smsBudget || message.channel !== 'sms' || message.attempts > 1) return true
+  return await smsBudget.take()
 }
 
 type Offered = { outcome: SendOutcome; transport: string }
@@ -118,7 +134,7 @@ async function markSent(
 async function fail(
   deps: SendDeps,
   message: Message,
-  end: 'failed' | 'expired' | 'suppressed',
+  end: 'failed' | 'expired' | 'suppressed' | typeof SMS_LIMIT,
   { transport, reason }: { transport?: string; reason?: string } = {},
 ): Promise<void> {
   const { id, kind, channel, accountId } = message
@@ -130,7 +146,9 @@ async function fail(
     await settleMessage(tx, { ...change, wipe: !deps.keepFields })
     const about = { messageId: id, kind, channel, accountId }
     const facts = { ...about, reason: failure }
-    await appendEvent(tx, end === 'suppressed' ? messageSuppressed(about) : messageFailed(facts))
+    if (end === 'suppressed') await appendEvent(tx, messageSuppressed(about))
+    else if (end === SMS_LIMIT) await appendEvent(tx, messageCapped(facts))
+    else await appendEvent(tx, messageFailed(facts))
   })
   if (end !== 'failed') deps.onOutcome({ kind, transport: 'none', outcome: end })
 }

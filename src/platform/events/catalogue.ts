@@ -334,8 +334,11 @@ export const pingFailed = defineEvent<{
 
 /** Messages to people: what they are about, never whom they went to. */
 type MessageFact = { kind: string; channel: string; accountId?: string | undefined }
-/** A recipient had too many of them already; this one was not written. */
-export const messageCapped = defineEvent<MessageFact>(
+/**
+ * A recipient had too many of them already; this one was not written. With `messageId` and `reason` it
+ * was, and the deployment has sent as many SMS as it sends on one day.
+ */
+export const messageCapped = defineEvent<MessageFact & { messageId?: string; reason?: string }>(
   'auth.message.capped',
   ({ accountId }) => accountId,
 )

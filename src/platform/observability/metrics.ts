@@ -138,7 +138,7 @@ function registerMessages(registers: Registry[]) {
     },
     messages: new Counter({
       name: 'authcore_messages_total',
-      help: 'Attempts to hand a message to a transport: accepted, rejected, unavailable, expired or suppressed.',
+      help: 'Attempts to hand a message to a transport: accepted, rejected, unavailable, expired, suppressed or sms_daily_limit.',
       labelNames: ['kind', 'transport', 'outcome'],
       registers,
     }),

@@ -11,6 +11,7 @@ import type {
   Transport,
 } from '../../../src/domain/messaging/transports/transport.ts'
 import { createTransports } from '../../../src/domain/messaging/transports/transports.ts'
+import { createDailyBudget } from '../../../src/domain/security/daily_budget.ts'
 import { inTransaction, query } from '../../../src/platform/persistence/db.ts'
 import { createRenderer } from '../../../src/platform/templating/strict_eta.ts'
 import { catalogue, viewsDir } from '../../views/render.ts'
@@ -70,13 +71,18 @@ describe('sending a message', () => {
       ...change,
     }
   }
-  async function queued(recipient = 'ada@example.test', locale = 'de'): Promise<string> {
+  async function queued(
+    recipient = 'ada@example.test',
+    locale = 'de',
+    channel: 'email' | 'sms' = 'email',
+  ): Promise<string> {
     const jobs = {
       send: async (_: string, { messageId }: { messageId: string }) => void ids.push(messageId),
     }
     await inTransaction(database.db, (tx) =>
       queueMessage({ keyring, clock, jobs: jobs as never }, tx, {
         kind: 'sign_in_code',
+        channel,
         recipient,
         locale,
         fields: { code: '123456' },
@@ -246,5 +252,81 @@ describe('sending a message', () => {
     const { transport } = memoryTransport('smtp', ACCEPTED)
     await send(deps([transport]), '019abcde-0000-7000-8000-00000000dead')
     expect(outcomes).to.deep.equal([])
+  })
+
+  describe('where so many SMS are sent on one day', () => {
+    const ADA = '+491711234567'
+    const EVE = '+491711234568'
+    const limited = (transports: Transport[], perDay: number, change: Partial<SendDeps> = {}) =>
+      deps(transports, {
+        smsBudget: createDailyBudget({ db: database.db, clock }, { name: 'sms_daily', perDay }),
+        ...change,
+      })
+    const states = async () =>
+      await query<Record<string, unknown>>(
+        database.db,
+        'SELECT state, failure, fields_sealed IS NULL AS wiped FROM message ORDER BY id',
+      )
+
+    it('sends no more by SMS, says so in an event, and goes on by mail', async () => {
+      const sms = memoryTransport('hook', ACCEPTED, 'sms')
+      const mail = memoryTransport('smtp', ACCEPTED)
+      const sending = limited([sms.transport, mail.transport], 1)
+      const first = await queued(ADA, 'de', 'sms')
+      const second = await queued(EVE, 'de', 'sms')
+      const third = await queued()
+      for (const id of [first, second, third]) await send(sending, id)
+      expect(sms.sent.map(({ to }) => to)).to.deep.equal([ADA])
+      expect(mail.sent).to.have.length(1)
+      expect(await states()).to.deep.equal([
+        { state: 'sent', failure: null, wiped: true },
+        { state: 'failed', failure: 'sms_daily_limit', wiped: true },
+        { state: 'sent', failure: null, wiped: true },
+      ])
+      expect((await events())[1]).to.deep.equal({
+        type: 'capped',
+        messageId: second,
+        kind: 'sign_in_code',
+        channel: 'sms',
+        reason: 'sms_daily_limit',
+      })
+      expect(outcomes[1]).to.equal('sign_in_code none sms_daily_limit')
+      expect(logged.join()).not.to.include(EVE)
+    })
+
+    it('counts a message once, however often it is tried', async () => {
+      const away = memoryTransport('hook', AWAY, 'sms')
+      const id = await queued(ADA, 'de', 'sms')
+      for (let i = 0; i < 3; i += 1) await failureOf(send(limited([away.transport], 2), id))
+      const { transport, sent } = memoryTransport('hook', ACCEPTED, 'sms')
+      const sending = limited([transport], 2)
+      await send(sending, id)
+      await send(sending, await queued(EVE, 'de', 'sms'))
+      expect(sent.map(({ to }) => to)).to.deep.equal([ADA, EVE])
+      await send(sending, await queued('+491711234569', 'de', 'sms'))
+      expect(sent).to.have.length(2)
+    })
+
+    it('begins anew on the next day, and has the rest where the limit is raised', async () => {
+      const { transport, sent } = memoryTransport('hook', ACCEPTED, 'sms')
+      const sendTo = async (number: string, perDay: number) =>
+        await send(limited([transport], perDay), await queued(number, 'de', 'sms'))
+      for (const number of [ADA, EVE, '+491711234569']) await sendTo(number, 1)
+      expect(sent).to.have.length(1)
+      await sendTo('+491711234570', 2)
+      expect(sent, 'raised').to.have.length(2)
+      clock.advance(86_400)
+      await sendTo('+491711234571', 1)
+      expect(sent, 'the next day').to.have.length(3)
+    })
+
+    it('lets no more through where many are sent at one moment', async () => {
+      const { transport, sent } = memoryTransport('hook', ACCEPTED, 'sms')
+      const numbers = Array.from({ length: 20 }, (_, i) => `+4917112300${10 + i}`)
+      const queuedIds: string[] = []
+      for (const number of numbers) queuedIds.push(await queued(number, 'de', 'sms'))
+      await Promise.all(queuedIds.map((id) => send(limited([transport], 7), id)))
+      expect(sent).to.have.length(7)
+    })
   })
 })

@@ -112,6 +112,11 @@ export const messagingSection = z.strictObject({
       doc: 'Countries (ISO 3166-1) whose numbers get SMS; empty for all. Whoever asks for codes to costly numbers by the thousand does it for money.',
     },
   ),
+  smsDailyLimit: setting(integer(1, 100_000_000).optional(), {
+    env: 'AUTHCORE_SMS_DAILY_LIMIT',
+    doc: 'How many SMS the whole deployment sends on one day, from midnight to midnight UTC; what is asked for beyond is not sent, and nobody is told. It bounds what a night of pumped codes costs.',
+    defaultDoc: 'no limit',
+  }),
   smsHookUrl: setting(z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(), {
     env: 'AUTHCORE_SMS_HOOK_URL',
     doc: 'Where each SMS is posted as JSON, signed as Standard Webhooks are. An address in a private network must be in AUTHCORE_OUTBOUND_ALLOW.',
