@@ -69,6 +69,19 @@ export async function findDeletion(db: Db, accountId: string): Promise<Date | un
   return row?.deletion_at ?? undefined
 }
 
+/** Those of these accounts that will be gone, with the day. */
+export async function listDeletions(
+  db: Db,
+  accountIds: readonly string[],
+): Promise<Map<string, Date>> {
+  const rows = await query<{ id: string; deletion_at: Date }>(
+    db,
+    'SELECT id, deletion_at FROM account WHERE id = ANY($1::uuid[]) AND deletion_at IS NOT NULL',
+    [accountIds],
+  )
+  return new Map(rows.map((row) => [row.id, row.deletion_at]))
+}
+
 /**
  * Deletes the accounts whose day has come, up to `limit`; one that was kept at the last moment stays.
  *

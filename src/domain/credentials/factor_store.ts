@@ -32,6 +32,9 @@ export async function listSecondFactors(
   return (['webauthn', 'totp', 'recovery_code', 'sms'] as const).filter((kind) => known[kind])
 }
 
+/** Failures in a row after which a kind of factor is locked. */
+const FAILURES_MAX = 100
+
 /**
  * Counts one try before it is known how it ends. NIST SP 800-63B-4 §3.2.2: no more than 100 failures
  * in a row for one authenticator; and ten in an hour. The numbers can be hard, because whoever comes
@@ -54,12 +57,26 @@ export async function reserveFactorTry(
                               THEN 1 ELSE guard.window_failures + 1 END,
        window_began_at = CASE WHEN guard.window_began_at <= $3 - interval '1 hour'
                               THEN $3 ELSE guard.window_began_at END
-     WHERE guard.failures < 100
+     WHERE guard.failures < ${FAILURES_MAX}
        AND (guard.window_failures < 10 OR guard.window_began_at <= $3 - interval '1 hour')
      RETURNING failures`,
     [accountId, kind, now],
   )
   return rows.length > 0
+}
+
+/** The kinds that are locked, by the accounts among these that have any. */
+export async function listLockedFactors(
+  db: Db,
+  accountIds: readonly string[],
+): Promise<Map<string, SecondFactor[]>> {
+  const rows = await query<{ account_id: string; kinds: SecondFactor[] }>(
+    db,
+    `SELECT account_id, array_agg(kind::text ORDER BY kind) AS kinds FROM factor_guard
+      WHERE account_id = ANY($1::uuid[]) AND failures >= ${FAILURES_MAX} GROUP BY account_id`,
+    [accountIds],
+  )
+  return new Map(rows.map((row) => [row.account_id, row.kinds]))
 }
 
 /** When its owner last put off setting one up; undefined where they never did, or nobody is there. */

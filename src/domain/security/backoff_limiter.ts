@@ -3,7 +3,7 @@ import { createBlockedKeys } from './blocked_keys.ts'
 import { type Counter, type CounterStores, createCounter } from './counter.ts'
 import { type Limiter, refused, type Verdict } from './limiter.ts'
 import type { BackoffLimit } from './limits.ts'
-import { deleteRateLimits } from './rate_limit_store.ts'
+import { deleteRateLimits, listFullRateLimits } from './rate_limit_store.ts'
 
 /**
  * Some attempts at once, then one per delay. Three counters per key, each changed in atomic steps:
@@ -52,6 +52,18 @@ export function createBackoffLimiter(db: Db, name: string, limit: BackoffLimit):
       await deleteAll(db, counters, key)
     },
   }
+}
+
+/** Those of these keys, which are already hashed, that have used up all attempts there are. */
+export async function listExhausted(
+  db: Db,
+  name: string,
+  { limit, keys }: { limit: BackoffLimit; keys: readonly string[] },
+): Promise<Set<string>> {
+  const { gate } = createCounters(db, name, limit)
+  const rowKeys = new Map(keys.map((key) => [gate.rowKey(key), key]))
+  const full = await listFullRateLimits(db, { keys: [...rowKeys.keys()], above: EXHAUSTED - 1 })
+  return new Set(full.flatMap((rowKey) => rowKeys.get(rowKey) ?? []))
 }
 
 function createCounters(db: Db, name: string, limit: BackoffLimit): Counters {

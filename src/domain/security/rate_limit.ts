@@ -2,7 +2,7 @@ import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Logger } from '../../platform/observability/logger.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import type { RedisClient } from '../../platform/persistence/redis.ts'
-import { createBackoffLimiter } from './backoff_limiter.ts'
+import { createBackoffLimiter, listExhausted } from './backoff_limiter.ts'
 import { type CounterStores, createRedisBreaker } from './counter.ts'
 import { createFixedLimiter } from './fixed_limiter.ts'
 import type { Limiter, Verdict } from './limiter.ts'
@@ -45,8 +45,7 @@ export function createRateLimits(deps: RateLimitDeps): RateLimits {
     (Object.keys(LIMITS) as LimitName[]).map((name) => [name, createLimiter(stores, name)]),
   )
   const limiter = (name: LimitName) => limiters.get(name)!
-  const hash = (name: LimitName, key: string) =>
-    deps.keyring.hash(`rate_limit:${name}`, key).toString('base64url')
+  const hash = (name: LimitName, key: string) => hashOf(deps.keyring, name, key)
 
   const consume: RateLimits['consume'] = async (name, key, points = 1) => {
     const verdict = await limiter(name).consume(hash(name, key), points)
@@ -67,6 +66,24 @@ export function createRateLimits(deps: RateLimitDeps): RateLimits {
     },
     reset: (name, key) => limiter(name).reset(hash(name, key)),
   }
+}
+
+/**
+ * Those of these accounts whose password no unknown browser can try any more, until the window ends or
+ * somebody forgets the tries.
+ */
+export async function listLockedPasswords(
+  { db, keyring }: Pick<RateLimitDeps, 'db' | 'keyring'>,
+  accountIds: readonly string[],
+): Promise<Set<string>> {
+  const name = 'sign_in_account_untrusted'
+  const ids = new Map(accountIds.map((id) => [hashOf(keyring, name, id), id]))
+  const locked = await listExhausted(db, name, { limit: LIMITS[name], keys: [...ids.keys()] })
+  return new Set([...locked].flatMap((key) => ids.get(key) ?? []))
+}
+
+function hashOf(keyring: RateLimitDeps['keyring'], name: LimitName, key: string): string {
+  return keyring.hash(`rate_limit:${name}`, key).toString('base64url')
 }
 
 function createLimiter(stores: CounterStores, name: LimitName): Limiter {

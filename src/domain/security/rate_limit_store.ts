@@ -7,6 +7,19 @@ export async function deleteRateLimits(db: Db, keys: readonly string[]): Promise
   await query(db, 'DELETE FROM rate_limit WHERE key = ANY($1::text[])', [keys])
 }
 
+/** Those of these counters that hold more than so many points and have not ended. */
+export async function listFullRateLimits(
+  db: Db,
+  { keys, above }: { keys: readonly string[]; above: number },
+): Promise<string[]> {
+  const rows = await query<{ key: string }>(
+    db,
+    'SELECT key FROM rate_limit WHERE key = ANY($1::text[]) AND points > $2 AND expire > $3',
+    [keys, above, Date.now()],
+  )
+  return rows.map(({ key }) => key)
+}
+
 /**
  * Removes up to `batch` rows whose window is over, stepping around rows in use.
  *

@@ -2,6 +2,7 @@ import type { Account } from '../../domain/accounts/account.ts'
 import type { PasswordCredential } from '../../domain/credentials/password/password_store.ts'
 import type { Answer } from './output.ts'
 import { fields, table } from './text.ts'
+import type { StatedAccount } from './user_state.ts'
 
 /** Accounts as the command line shows them: of a password only since when it stands. */
 
@@ -18,50 +19,49 @@ export function userAnswer(account: Account, generatedPassword?: string): Answer
 
 /**
  * @param lastSignedInAt null where it never signed in
- * @param deletionAt null where nobody wants it deleted
  */
 export function userDetails(
-  account: Account,
+  { account, state, deletionAt, locks }: StatedAccount,
   {
     password,
     lastSignedInAt,
-    deletionAt,
-  }: {
-    password: PasswordCredential | undefined
-    lastSignedInAt: Date | null
-    deletionAt: Date | null
-  },
+  }: { password: PasswordCredential | undefined; lastSignedInAt: Date | null },
 ): Answer {
   const since = password?.changedAt
   const details = fields([
+    ['state', state],
+    ['locked', locks.length > 0 ? locks.join(', ') : undefined],
     ['last_sign_in', lastSignedInAt ?? 'never'],
     ['password', since ? `set ${since.toISOString()}` : 'none'],
-    ['deletion', deletionAt ?? undefined],
+    ['deletion', deletionAt],
   ])
   return {
     data: {
       ...userData(account),
+      state,
+      locked: locks,
       password_changed_at: since ?? null,
       lastSignedInAt,
-      deletion_at: deletionAt,
+      deletion_at: deletionAt ?? null,
     },
     text: `${userText(account)}\n${details}`,
   }
 }
 
 /** @param next the id to go on after, where there are more */
-export function userListAnswer(accounts: readonly Account[], next: string | undefined): Answer {
-  const rows = accounts.map((account) => [
+export function userListAnswer(users: readonly StatedAccount[], next: string | undefined): Answer {
+  const rows = users.map(({ account, state }) => [
     account.id,
-    account.status,
+    state,
     account.email ?? account.phone ?? '-',
     account.username ?? '-',
     account.createdAt.toISOString(),
   ])
-  const heads = ['id', 'status', 'address', 'username', 'created']
+  const heads = ['id', 'state', 'address', 'username', 'created']
   const list = table(heads, rows, 'There are no users.')
+  const data = users.map(({ account, state }) => ({ ...userData(account), state }))
   return {
-    data: { users: accounts.map(userData), next: next ?? null },
+    data: { users: data, next: next ?? null },
     text: next === undefined ? list : `${list}\n\nThere are more: --after ${next}`,
   }
 }

@@ -1,18 +1,18 @@
+import { Option } from 'commander'
 import { DomainError } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import type { Account, EndAccess } from '../../domain/accounts/account.ts'
+import { ACCOUNT_STATES, type AccountState } from '../../domain/accounts/account_state.ts'
 import {
   findAccountById,
   findAccountByIdentifier,
   findLastSignIn,
-  listAccounts,
 } from '../../domain/accounts/account_store.ts'
 import { disableAccount, enableAccount } from '../../domain/accounts/block_account.ts'
 import { createAccount } from '../../domain/accounts/create_account.ts'
 import { deleteAccount } from '../../domain/accounts/delete_account.ts'
 import { classifyIdentifier, type IdentifierKind } from '../../domain/accounts/identifier.ts'
 import { loadProfile } from '../../domain/accounts/profile/load_profile.ts'
-import { findDeletion } from '../../domain/accounts/schedule_deletion.ts'
 import { endProofs } from '../../domain/authentication/end_proofs.ts'
 import { issueFactorReset } from '../../domain/authentication/reset_factors.ts'
 import { deleteFactorTries } from '../../domain/credentials/factor_store.ts'
@@ -46,6 +46,7 @@ import {
 } from './password_source.ts'
 import { userAnswer, userDetails, userListAnswer } from './present_user.ts'
 import { defineImport } from './user_import.ts'
+import { listStated, withStates } from './user_state.ts'
 import { type UpdateOptions, updateUser } from './user_update.ts'
 
 /** `authcore user`: the accounts of people. Each is named by its id, e-mail address, telephone number or username. */
@@ -94,22 +95,31 @@ function defineRead(group: CliCommand): void {
   group
     .command('list')
     .summary('list accounts')
-    .description('Lists accounts in the order of their making.')
+    .description(
+      'Lists accounts in the order of their making. A state is, of what is true of an account, the first of: disabled; scheduled_for_deletion; locked (a hundred wrong tries at its password from unknown browsers, or at a second factor); unverified (has an address or a number and has proven none); active.',
+    )
     .option('--limit <count>', 'how many at most', wholeNumber(1, LIMIT_MAX), LIMIT)
     .option('--after <id>', 'go on after this account')
-    .answers((_, options: { limit: number; after?: string }) => list(options))
+    .addOption(
+      new Option('--state <state>', 'those of one state; looks through all accounts').choices(
+        ACCOUNT_STATES,
+      ),
+    )
+    .examples('authcore user list --state locked')
+    .answers((_, options: ListOptions) => list(options))
   group
     .command(`show ${USER}`)
     .summary('show one account')
-    .description(`Shows one account, with its last sign-in and when it will be deleted. ${WHO}`)
+    .description(
+      `Shows one account, with its state (see user list), what of it is locked, its last sign-in and when it will be deleted. ${WHO}`,
+    )
     .examples('authcore user show ada@example.com')
     .answers(([who]) =>
-      withDatabase(async ({ db }) => {
-        const account = await getUser(db, who!)
-        return userDetails(account, {
-          password: await findPassword(db, account.id),
-          lastSignedInAt: (await findLastSignIn(db, account.id)) ?? null,
-          deletionAt: (await findDeletion(db, account.id)) ?? null,
+      onUser(who!, async (place, account) => {
+        const [stated] = await withStates(place, [account])
+        return userDetails(stated!, {
+          password: await findPassword(place.db, account.id),
+          lastSignedInAt: (await findLastSignIn(place.db, account.id)) ?? null,
         })
       }),
     )
@@ -278,16 +288,18 @@ function answerWith(account: Account, password: GivenPassword | undefined): Answ
   return userAnswer(account, password?.generated ? password.text : undefined)
 }
 
-async function list({ limit, after }: { limit: number; after?: string }): Promise<Answer> {
+type ListOptions = { limit: number; after?: string; state?: AccountState }
+
+async function list({ limit, after, state }: ListOptions): Promise<Answer> {
   if (after !== undefined && !isId(after)) {
     throw new DomainError('invalid_input', '--after is not the id of an account.', {
       hint: 'Use the last id of the list before.',
     })
   }
-  return await withDatabase(async ({ db }) => {
-    const found = await listAccounts(db, { after, limit: limit + 1 })
+  return await withDatabase(async (place) => {
+    const found = await listStated(place, { state, after, limit: limit + 1 })
     const page = found.slice(0, limit)
-    return userListAnswer(page, found.length > limit ? page.at(-1)?.id : undefined)
+    return userListAnswer(page, found.length > limit ? page.at(-1)?.account.id : undefined)
   })
 }
 

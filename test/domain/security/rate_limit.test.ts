@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
-import { createRateLimits } from '../../../src/domain/security/rate_limit.ts'
+import { createRateLimits, listLockedPasswords } from '../../../src/domain/security/rate_limit.ts'
 import { deleteExpiredRateLimits } from '../../../src/domain/security/rate_limit_store.ts'
 import { type Db, openDb, query } from '../../../src/platform/persistence/db.ts'
 import { available, startRedis } from '../../support/redis.ts'
@@ -41,6 +41,28 @@ describe('domain/security/rate_limit', () => {
     const rateLimits = create()
     const guess = () => rateLimits.consume('sign_in_account_untrusted', 'account-1')
     expect(await allowedAtOnce(200, guess)).to.equal(10)
+  })
+
+  it('knows which passwords no unknown browser can try any more', async () => {
+    const rateLimits = create()
+    const limit = 'sign_in_account_untrusted'
+    const [tried, locked] = ['account-tried', 'account-locked']
+    const lockedOf = async () => [
+      ...(await listLockedPasswords({ db, keyring }, [tried, locked, 'account-new'])),
+    ]
+    await allowedAtOnce(11, () => rateLimits.consume(limit, tried))
+    expect(await lockedOf(), 'waiting').to.deep.equal([])
+    await allowedAtOnce(10, () => rateLimits.consume(limit, locked))
+    // As after ninety more, each of which has waited for its turn.
+    const row = (counter: string) =>
+      `authcore:limit:${limit}:${counter}:${keyring.hash(`rate_limit:${limit}`, locked).toString('base64url')}`
+    const level = 'UPDATE rate_limit SET points = 91 WHERE key = $1 RETURNING key'
+    expect(await query(db, level, [row('level')])).to.have.length(1)
+    await query(db, 'DELETE FROM rate_limit WHERE key = $1', [row('gate')])
+    expect(await create().consume(limit, locked)).to.include({ exhausted: true })
+    expect(await lockedOf()).to.deep.equal([locked])
+    await rateLimits.reset(limit, locked)
+    expect(await lockedOf()).to.deep.equal([])
   })
 
   it('leaves the budget of a trusted browser alone', async () => {

@@ -8,6 +8,11 @@ import { type Deployment, deployment } from './run_cli.ts'
 
 const SCHEMA = new URL('../../../docs/examples/profile_schema.json', import.meta.url).pathname
 
+const LOCK_TOTP = `INSERT INTO factor_guard (account_id, kind, failures, window_began_at, window_failures)
+                   VALUES ($1, 'totp', 100, now(), 1)`
+const PLAN_DELETION = `UPDATE account SET deletion_at = now() + interval '7 days' WHERE id = $1`
+const DISABLE = `UPDATE account SET status = 'disabled' WHERE id = $1`
+
 describe('authcore user', function () {
   this.timeout(120_000)
   let place: Deployment
@@ -145,6 +150,38 @@ describe('authcore user', function () {
     expect((await place.run('user show ada')).stdout).to.match(/^deletion: +2026-12-24T18:/m)
     expect((await place.run('user show ada --json')).json()).to.include({ deletion_at: at })
     await db.query(schedule, [ada.id, null])
+  })
+
+  it('says in one word where an account stands, and lists those of a state', async () => {
+    const states = [
+      ['active', '--email state1@example.com --email-verified', ''],
+      ['unverified', '--email state2@example.com', ''],
+      ['locked', '--email state3@example.com', LOCK_TOTP],
+      ['scheduled_for_deletion', '--email state4@example.com', PLAN_DELETION],
+      ['disabled', '--email state5@example.com', `${DISABLE}; ${PLAN_DELETION}`],
+    ] as const
+    const ids: string[] = []
+    for (const [state, names, facts] of states) {
+      const { id } = (await place.run(`user create ${names} --json`)).json()
+      for (const fact of facts.split('; ')) if (fact) await db.query(fact, [id])
+      ids.push(id)
+      const shown = await place.run(`user show ${id}`)
+      expect(shown.stdout).to.match(new RegExp(`^state: +${state}$`, 'm'))
+      const status = state === 'disabled' ? 'disabled' : 'active'
+      expect((await place.run(`user show ${id} --json`)).json()).to.include({ state, status })
+      const listed = (await place.run(`user list --state ${state} --json`)).json().users
+      const mine = listed.filter((user: { id: string }) => ids.includes(user.id))
+      expect(mine).to.have.length(1)
+      expect(mine[0]).to.include({ id, state, status })
+    }
+    expect((await place.run(`user show ${ids[2]}`)).stdout).to.match(/^locked: +totp$/m)
+    const first = (await place.run('user list --state active --limit 1 --json')).json()
+    const rest = (await place.run(`user list --state active --after ${first.next} --json`)).json()
+    expect(rest.users.map(({ id }: { id: string }) => id))
+      .to.include(ids[0])
+      .and.not.include(first.next)
+    expect((await refusal('list --state asleep')).message).to.contain('Allowed choices are active')
+    for (const id of ids) await place.run(`user delete ${id} --yes`)
   })
 
   it('lists page by page', async () => {
