@@ -139,6 +139,10 @@ export function createApp(parts: Parts, health: Health): Koa {
     accounts,
     runtime,
     stores,
+    makeRoom: async (accountId) => {
+      const limit = config.signIn.sessionsPerAccount
+      if (limit > 0) await sessions.makeRoom({ accountId, limit })
+    },
     clients,
     pages,
     throttle: createThrottle(parts),
@@ -185,10 +189,6 @@ export function createApp(parts: Parts, health: Health): Koa {
     neededAcr: (params, client) => neededAcr(params, client, runtime.provider()),
     relyingParty: relyingPartyOf(issuer),
     accounts,
-    makeRoom: async (room) => {
-      const limit = config.signIn.sessionsPerAccount
-      if (limit > 0) await sessions.makeRoom({ ...room, limit })
-    },
     approvals: config.protocols.ciba ? approvalsPage(parts) : undefined,
     inUnitOfWork: (work) => inUnitOfWork(stores, work),
     onSignIn: (outcome) => metrics.signIn(outcome),

@@ -1,4 +1,4 @@
-import { type Db, query } from '../../platform/persistence/db.ts'
+import { type Db, query, queryOne, type Transaction } from '../../platform/persistence/db.ts'
 import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 
 /**
@@ -83,6 +83,26 @@ export async function listSessions(
     [accountId, now],
   )
   return rows.map(sessionFromRow)
+}
+
+/** How many stand. */
+export async function countSessions(
+  db: Db,
+  { accountId, now }: { accountId: string; now: Date },
+): Promise<number> {
+  const row = await queryOne<{ count: number }>(
+    db,
+    'SELECT count(*)::int AS count FROM session WHERE account_id = $1 AND expires_at > $2',
+    [accountId, now],
+  )
+  return row!.count
+}
+
+/** Until the transaction ends nobody else who asks for this ends sessions of the account. */
+export async function lockSessions(tx: Transaction, accountId: string): Promise<void> {
+  await query(tx, 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+    `authcore:session:${accountId}`,
+  ])
 }
 
 /** Removes up to `limit`, passing over rows that another node is removing. @returns how many */

@@ -257,7 +257,7 @@ async function save({ clock }: InteractionDeps, details: EngineInteraction): Pro
 async function complete(
   deps: InteractionDeps,
   ctx: Context,
-  { uid: interactionUid, client, details }: Interaction,
+  { uid: interactionUid, client }: Interaction,
   attempt: Attempt,
 ): Promise<void> {
   const { clientId } = client
@@ -265,7 +265,6 @@ async function complete(
   const fresh = { interactionUid, clientId, attempt, knownDevice, origin: originOf(ctx) }
   if (!(await completeSignIn(deps, fresh))) return
   deps.onSignIn?.('success')
-  await deps.makeRoom({ accountId: attempt.accountId, exceptUid: details.session?.uid })
 }
 
 async function resultOf(

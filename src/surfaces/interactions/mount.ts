@@ -131,8 +131,6 @@ export type InteractionDeps = {
   brandName: string
   /** The weakest `acr` with which a request and its client are content. */
   neededAcr(params: Record<string, unknown>, client: Client): string | undefined
-  /** Ends sessions of the account where one more would be too many; the browser's own one counts as that. */
-  makeRoom(room: { accountId: string; exceptUid?: string | undefined }): Promise<void>
   /** The other accounts that are signed in to this browser. */
   accounts: {
     list(ctx: Context): Promise<string[]>

@@ -1,8 +1,13 @@
 import type Provider from 'oidc-provider'
-import { listSessions } from '../../domain/sessions/session_store.ts'
+import {
+  countSessions,
+  listSessions,
+  lockSessions,
+  type Session,
+} from '../../domain/sessions/session_store.ts'
 import { sessionEnded } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
-import type { Db } from '../../platform/persistence/db.ts'
+import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import type { Codec, Payload } from './adapters/codec.ts'
 import {
   deleteRecord,
@@ -29,12 +34,11 @@ export type SessionEnder = {
   endByHash(db: Db, uidHash: Buffer): Promise<void>
   /** Every session of the account with every grant and token, but for one session and what it gave. */
   endAccess(db: Db, accountId: string, exceptUid?: string): Promise<void>
-  /** Ends what was not used for longest, so that one more makes no more than `limit`. */
-  makeRoom(room: {
-    accountId: string
-    limit: number
-    exceptUid?: string | undefined
-  }): Promise<void>
+  /**
+   * Ends what was not used for longest beyond `limit`. It is called once a new session stands, and not
+   * before: of several that begin at one moment, whoever comes last sees all the others.
+   */
+  makeRoom(room: { accountId: string; limit: number }): Promise<void>
   /** Which clients take part in each session of the account. */
   listClients(db: Db, accountId: string): Promise<{ uidHash: Buffer; clientIds: string[] }[]>
 }
@@ -78,6 +82,27 @@ export function createSessionEnder(deps: {
     }
   }
 
+  async function recordsOf(db: Db, uidHash: Buffer): Promise<OidcRecord[]> {
+    return (await listSessionRecords(db, uidHash)).map(({ record }) => record)
+  }
+
+  async function endRecords(db: Db, uidHash: Buffer, rows: readonly OidcRecord[]): Promise<void> {
+    await endGrants(db, grantHashesOf(rows, true))
+    await deleteSessions(db, [uidHash])
+  }
+
+  /** @returns the records of those that were ended */
+  async function endForRoom(tx: Db, sessions: readonly Session[]): Promise<OidcRecord[]> {
+    const ended: OidcRecord[] = []
+    for (const { id, accountId, uidHash } of sessions) {
+      const rows = await recordsOf(tx, uidHash)
+      await endRecords(tx, uidHash, rows)
+      await appendEvent(tx, sessionEnded({ accountId, sessionId: id, by: 'limit' }))
+      ended.push(...rows)
+    }
+    return ended
+  }
+
   const ender: SessionEnder = {
     async endByUid(sessionUid) {
       const unit = currentUnitOfWork()
@@ -87,10 +112,9 @@ export function createSessionEnder(deps: {
       for (const row of rows) unit?.destroy({ model: 'Session', idHash: row.idHash })
     },
     async endByHash(db, uidHash) {
-      const rows = (await listSessionRecords(db, uidHash)).map(({ record }) => record)
+      const rows = await recordsOf(db, uidHash)
       await tellClients(rows)
-      await endGrants(db, grantHashesOf(rows, true))
-      await deleteSessions(db, [uidHash])
+      await endRecords(db, uidHash, rows)
     },
     async endAccess(db, accountId, exceptUid) {
       const uidHash = exceptUid === undefined ? undefined : codec.uidHash(exceptUid)
@@ -100,15 +124,17 @@ export function createSessionEnder(deps: {
       const kept = uidHash && { uidHash, grantHashes: grantHashesOf(all.filter(isKept), true) }
       await deleteRecordsOfAccount(db, accountId, kept)
     },
-    async makeRoom({ accountId, limit, exceptUid }) {
-      const { db } = stores
-      const own = exceptUid === undefined ? undefined : codec.uidHash(exceptUid)
-      const all = await listSessions(db, { accountId, now: new Date() })
-      const others = all.filter(({ uidHash }) => !own?.equals(uidHash))
-      for (const { id, uidHash } of others.slice(Math.max(0, limit - 1))) {
-        await ender.endByHash(db, uidHash)
-        await appendEvent(db, sessionEnded({ accountId, sessionId: id, by: 'limit' }))
-      }
+    async makeRoom({ accountId, limit }) {
+      const now = new Date()
+      // Nearly everybody has room, and waits for nobody then.
+      if ((await countSessions(stores.db, { accountId, now })) <= limit) return
+      const ended = await inTransaction(stores.db, async (tx) => {
+        await lockSessions(tx, accountId)
+        const all = await listSessions(tx, { accountId, now })
+        return await endForRoom(tx, all.slice(limit))
+      })
+      // Not in the transaction: it takes further connections, while each that waits for it holds one.
+      await tellClients(ended)
     },
     async listClients(db, accountId) {
       const rows = await listSessionRecordsOfAccount(db, accountId)

@@ -25,6 +25,8 @@ export type OidcMount = {
   accounts: Pick<BrowserAccounts, 'endAll'>
   runtime: ProviderRuntime
   stores: RecordStores
+  /** Ends sessions of an account that has one more now, where those are too many. */
+  makeRoom(accountId: string): Promise<void>
   clients: ClientCache
   pages: Pages
   /** Limits on what comes in; runs before anything is read. */
@@ -71,16 +73,18 @@ function acceptOfMachine(ctx: Context): string {
 async function serve(
   ctx: Context,
   next: () => Promise<unknown>,
-  { accounts, runtime, stores, clients, pages, frontchannelLogout }: OidcMount,
+  { accounts, runtime, stores, clients, pages, frontchannelLogout, makeRoom }: OidcMount,
 ): Promise<void> {
   try {
     await takeEmptyBasic(ctx, clients)
-    await inUnitOfWork(stores, async (unit) => {
+    const { signedIn } = await inUnitOfWork(stores, async (unit) => {
       unit.origin = originOf(ctx)
       unit.lookForAnyToken = TOKEN_LOOKUPS.has(ctx.path)
       await runtime.handler()(ctx, next as never)
       if (hasSignedOut(ctx)) await accounts.endAll(ctx)
+      return unit
     })
+    for (const accountId of signedIn) await makeRoom(accountId)
   } catch (error) {
     if (!MACHINE_PATHS.has(ctx.path)) throw error
     answerInOAuth(ctx, error)

@@ -18,10 +18,16 @@ import {
   type Person,
   startAuthCore,
 } from '../../support/authcore.ts'
-import { type Browser, browser, type Reply } from '../../support/http.ts'
+import { atOnce, type Browser, browser, type Reply } from '../../support/http.ts'
 import { type LogoutReceiver, startLogoutReceiver } from '../../support/logout_receiver.ts'
-import { type RelyingParty, relyingParty, signIn } from '../../support/relying_party.ts'
+import {
+  authorizationRequest,
+  type RelyingParty,
+  relyingParty,
+  signIn,
+} from '../../support/relying_party.ts'
 
+const NOW = () => new Date()
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
 
 describe('The sessions of an account', function () {
@@ -184,6 +190,82 @@ describe('The sessions of an account', function () {
       const [event] = (await eventsOf(small, 'auth.session.ended')).slice(-1)
       expect(event!.data).to.deep.include({ accountId: ada.id, by: 'limit' })
     })
+  })
+
+  it('that end for another are told to the applications in them as well', async () => {
+    const small = await startAuthCore({
+      worker: true,
+      env: { AUTHCORE_OUTBOUND_ALLOW: receiver.address, AUTHCORE_SESSIONS_PER_ACCOUNT: '1' },
+    })
+    try {
+      const ada = await addPerson(small)
+      const told = await addClient(small, {
+        metadata: {
+          backchannel_logout_uri: receiver.uri,
+          backchannel_logout_session_required: true,
+        },
+      })
+      await signIn(small, await relyingParty(small, told), ada)
+      await signIn(small, await relyingParty(small, await addClient(small)), ada)
+      expect(decodeJwt(await receiver.next())).to.deep.include({ sub: ada.id, aud: told.clientId })
+    } finally {
+      await small.stop()
+    }
+  })
+
+  /** Up to where the request is resumed, which begins the session. */
+  async function proven({ issuer }: AuthCore, other: RelyingParty, person: Person) {
+    const mind = browser()
+    const { url } = await authorizationRequest(other)
+    const isResumed = (location: string) => location.startsWith(`${issuer}/authorize/`)
+    const page = await mind.followAll(await mind.get(url.href), isResumed)
+    const { email: login, password } = person
+    const reply = await mind.followAll(await mind.submit(page, { login, password }), isResumed)
+    return { mind, resume: reply.location! }
+  }
+
+  describe('of which there may be so many, however many sign in at one moment', () => {
+    for (const limit of [1, 3]) {
+      it(`leave the newest ${limit}, whole, and tell of each other once`, async () => {
+        const env = { AUTHCORE_SESSIONS_PER_ACCOUNT: String(limit) }
+        const small = await startAuthCore({ env })
+        try {
+          const other = await relyingParty(small, await addClient(small))
+          const ada = await addPerson(small)
+          await signIn(small, other, ada)
+          const [before] = await listSessions(small.parts.db, { accountId: ada.id, now: NOW() })
+          const ready = await Promise.all(
+            Array.from({ length: 8 }, () => proven(small, other, ada)),
+          )
+          await atOnce(ready.length, (gate, i) => ready[i]!.mind.get(ready[i]!.resume, { gate }))
+          const minds = ready.map(({ mind }) => mind)
+          const { db } = small.parts
+          const standing = await listSessions(db, { accountId: ada.id, now: NOW() })
+          expect(standing).to.have.length(limit)
+          expect(standing.map(({ id }) => id)).not.to.include(before!.id)
+          const records = await rows<{ uid_hash: Buffer }>(
+            db,
+            `SELECT DISTINCT uid_hash FROM oidc_record WHERE model = 'Session' AND account_id = $1`,
+            [ada.id],
+          )
+          const hex = (hashes: { uid: Buffer }[]) => hashes.map(({ uid }) => uid.toString('hex'))
+          expect(hex(records.map(({ uid_hash: uid }) => ({ uid })))).to.have.members(
+            hex(standing.map(({ uidHash: uid }) => ({ uid }))),
+          )
+          const alive = await Promise.all(
+            minds.map(async (mind) => (await mind.get(`${small.issuer}/account/profile`)).status),
+          )
+          expect(alive.filter((status) => status === 200)).to.have.length(limit)
+          const ended = (await eventsOf(small, 'auth.session.ended')).map(
+            ({ data }) => (data as { sessionId: string }).sessionId,
+          )
+          expect(ended).to.have.length(9 - limit)
+          expect(new Set(ended).size).to.equal(ended.length)
+        } finally {
+          await small.stop()
+        }
+      })
+    }
   })
 
   it('end when nobody uses them, and in the end whoever does (NIST SP 800-63B-4 §5.2)', () => {

@@ -48,7 +48,8 @@ export class UnitOfWork {
   readonly #found = new Map<string, Promise<OidcRecord | undefined>>()
   readonly #sessions = new Map<string, Promise<OidcRecord[]>>()
   /** Sessions that were there at the beginning, by uid: what is written of them needs that row. */
-  readonly #begunWith = new Map<string, Buffer>()
+  readonly #begunWith = new Map<string, OidcRecord>()
+  #signedIn: readonly string[] = []
   readonly #accounts = new Map<string, AccountBesideRecord | undefined>()
   readonly #anyToken = new Map<string, Promise<OidcRecord | undefined>>()
   #writes = new Map<string, Write>()
@@ -69,7 +70,7 @@ export class UnitOfWork {
     if (write) return write.kind === 'upsert' ? write.record : undefined
     const record = await remember(this.#found, name, () => this.#load(key))
     if (record?.model === 'Session' && record.uidHash) {
-      this.#begunWith.set(record.uidHash.toString('base64url'), record.idHash)
+      this.#begunWith.set(record.uidHash.toString('base64url'), record)
     }
     return record
   }
@@ -155,10 +156,7 @@ export class UnitOfWork {
         ...record,
         ...(record.model === 'Session' ? this.origin : {}),
         mergeAuthorizations,
-        requires:
-          record.model === 'Session'
-            ? this.#begunWith.get(record.uidHash?.toString('base64url') ?? '')
-            : undefined,
+        requires: this.#before(record)?.idHash,
       })),
       destroys: keysOf(false),
       sessionsReplaced: keysOf(true),
@@ -170,6 +168,27 @@ export class UnitOfWork {
       events,
     })
     if (!applied) throw new ConsumedElsewhere(consume!.model)
+    this.#signedIn = this.#accountsOfNewSessions(upserts.map(({ record }) => record))
+  }
+
+  /** Accounts that have one session more since the commit. */
+  get signedIn(): readonly string[] {
+    return this.#signedIn
+  }
+
+  /** The session as it was at the beginning; undefined where it is new, and for any other record. */
+  #before({ model, uidHash }: OidcRecord): OidcRecord | undefined {
+    if (model !== 'Session' || !uidHash) return undefined
+    return this.#begunWith.get(uidHash.toString('base64url'))
+  }
+
+  /** A session of nobody may become one of somebody, and one of somebody that of another. */
+  #accountsOfNewSessions(upserts: readonly OidcRecord[]): string[] {
+    return upserts.flatMap((record) => {
+      const { model, accountId } = record
+      const isNew = model === 'Session' && accountId !== this.#before(record)?.accountId
+      return isNew && accountId !== undefined ? [accountId] : []
+    })
   }
 
   /** A session that is destroyed and not written again under a new id has ended: all rows of it go. */
