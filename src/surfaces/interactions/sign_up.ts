@@ -9,7 +9,7 @@ import {
   signUpFields,
   type Typed,
 } from '../../domain/accounts/profile/profile_fields.ts'
-import { beginSignUp } from '../../domain/authentication/sign_up.ts'
+import { beginSignUp, type SignUpBegun } from '../../domain/authentication/sign_up.ts'
 import { PROOF_MAX } from '../../domain/security/proof_of_work.ts'
 import type { PasswordProblem, Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
@@ -44,6 +44,8 @@ const signUpForm = z
   })
   // What the deployment asks besides: `readFields` knows which of the other fields are any.
   .catchall(z.string().max(4_000))
+
+type SignUpForm = z.output<typeof signUpForm>
 
 type SignUpFilled = Pick<
   Views['interactions/sign_up'],
@@ -94,18 +96,7 @@ export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise
   if (!(await mayAskForCode(deps, ctx))) {
     return await sendSignUp(deps, ctx, interaction, { ...filled, error: 'too_many_attempts' }, 429)
   }
-  const result = await beginSignUp(deps, {
-    ...form,
-    login,
-    attributes: change.attributes,
-    locale: deps.pages.localeOf(ctx),
-    interactionUid: interaction.uid,
-    clientId: interaction.client.clientId,
-    clientName: clientViewOf(interaction.client).name.slice(0, 200),
-    context: [deps.brandName],
-    invitation,
-    origin: originOf(ctx),
-  })
+  const result = await begin(deps, ctx, interaction, { ...filled, form, change })
   switch (result.kind) {
     case 'code_sent':
       return goOn(deps, ctx, interaction, `/interaction/${interaction.uid}`)
@@ -116,6 +107,32 @@ export async function submitSignUp(deps: InteractionDeps, ctx: Context): Promise
     default:
       unreachable(result)
   }
+}
+
+async function begin(
+  deps: InteractionDeps,
+  ctx: Context,
+  { uid: interactionUid, client }: Interaction,
+  input: {
+    login: string
+    invitation: Invitation | undefined
+    form: SignUpForm
+    change: ReturnType<typeof readFields>['change']
+  },
+): Promise<SignUpBegun> {
+  const { login, invitation, form, change } = input
+  return await beginSignUp(deps, {
+    ...form,
+    login,
+    attributes: change.attributes,
+    locale: deps.pages.localeOf(ctx),
+    interactionUid,
+    clientId: client.clientId,
+    clientName: clientViewOf(client).name.slice(0, 200),
+    context: [deps.brandName],
+    invitation,
+    origin: originOf(ctx),
+  })
 }
 
 async function sendSignUp(
