@@ -123,7 +123,7 @@ export function needsPrograms(...names: string[]): Availability {
 
 function isExecutable(file: string): boolean {
   try {
-    accessSync(file, file.endsWith('.so') ? constants.R_OK : constants.X_OK)
+    accessSync(file, /\.(so|ldif)$/.test(file) ? constants.R_OK : constants.X_OK)
     return true
   } catch {
     return false

@@ -28,6 +28,12 @@ const PACKAGES: Record<string, [pkg: string, witness: string][]> = {
     ['curl', 'curl'],
   ],
   openssl: [['openssl', 'openssl']],
+  openldap: [['slapd', 'slapd']],
+  samba_ad: [
+    ['samba-ad-dc', 'samba'],
+    ['samba-common-bin', 'samba-tool'],
+    ['samba-ad-provision', '/usr/share/samba/setup/provision.ldif'],
+  ],
 }
 
 const POLICY = '/usr/sbin/policy-rc.d'
