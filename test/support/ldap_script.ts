@@ -64,8 +64,10 @@ export async function startLdapScript(script: Script): Promise<LdapScript> {
 
 /** Our requests are small and made one at a time, so each comes whole. */
 function requestsOf(data: Buffer): Asked[] {
+  // What begins TLS, for one.
+  if (data[0] !== 0x30) return []
   const reader = new BerReader(data)
-  if (reader.readSequence() === null) return []
+  reader.readSequence()
   const id = reader.readInt() ?? 0
   const operation = reader.readSequence()
   if (operation === UNBIND) return []

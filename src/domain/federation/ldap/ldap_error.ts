@@ -14,6 +14,10 @@ const REASONS = {
     sentence: 'there was no answer in time',
     advice: 'check that the server is well and not behind a firewall that drops what it refuses',
   },
+  unable: {
+    sentence: 'the server says that it cannot answer now',
+    advice: 'look into the log of the server',
+  },
   untrusted: {
     sentence: 'the certificate of the server is not trusted',
     advice: 'name the file of the authority that issued it in ca_file',
@@ -90,6 +94,7 @@ const SERVER_FAULTS: ReadonlySet<LdapReason> = new Set([
   'dns',
   'connect',
   'timeout',
+  'unable',
   'untrusted',
   'wrong_name',
   'tls',
