@@ -47,6 +47,9 @@ export type OpenLdapOptions = {
   /** Of the certificate; localhost and 127.0.0.1 otherwise. */
   altNames?: CertificateOptions['altNames']
   ca?: Issued
+  /** Seconds from now, of the certificate. */
+  from?: number
+  until?: number
   /** Lines for the global part of slapd.conf. */
   conf?: string
 }
@@ -109,6 +112,8 @@ function writeFiles(folder: string, ca: Issued, options: OpenLdapOptions): void 
       ['ip', '127.0.0.1'],
     ],
     purpose: 'server',
+    ...(options.from === undefined ? {} : { from: options.from }),
+    ...(options.until === undefined ? {} : { until: options.until }),
   })
   const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text)
   mkdirSync(path.join(folder, 'db'))
@@ -133,6 +138,7 @@ pidfile ${folder}/slapd.pid
 argsfile ${folder}/slapd.args
 modulepath /usr/lib/ldap
 moduleload back_mdb
+moduleload back_monitor
 moduleload memberof
 moduleload refint
 moduleload ppolicy
@@ -159,6 +165,9 @@ refint_attributes member
 overlay ppolicy
 ppolicy_default "cn=default,ou=policies,${BASE}"
 ppolicy_use_lockout
+
+database monitor
+access to * by dn.exact="${ADMIN.dn}" read by * none
 `
 }
 
@@ -211,7 +220,7 @@ export async function addGroup(
   cn: string,
   members: readonly string[],
 ): Promise<string> {
-  const dn = `cn=${cn},ou=groups,${BASE}`
+  const dn = `cn=${cn.replaceAll(',', '\\,')},ou=groups,${BASE}`
   await server.asAdmin((client) =>
     client.add(dn, { objectClass: 'groupOfNames', cn, member: [...members] }),
   )
@@ -237,4 +246,19 @@ export async function replace(
 /** Of the password policy that holds for everybody: `{ pwdLockout: 'FALSE' }`. */
 export function changePolicy(server: OpenLdap, values: Record<string, string>): Promise<void> {
   return replace(server, `cn=default,ou=policies,${BASE}`, values)
+}
+
+export function added(type: string, value: string): Change {
+  return new Change({ operation: 'add', modification: new Attribute({ type, values: [value] }) })
+}
+
+/** Those that clients hold open now, but the one that asks. */
+export async function connectionsTo(server: OpenLdap): Promise<number> {
+  const { searchEntries } = await server.asAdmin((client) =>
+    client.search('cn=Current,cn=Connections,cn=Monitor', {
+      scope: 'base',
+      attributes: ['monitorCounter'],
+    }),
+  )
+  return Number(searchEntries[0]!['monitorCounter']) - 1
 }
