@@ -38,6 +38,10 @@ export type SambaAd = {
   caFile: string
   /** Straight at the database, as `samba-tool user create …`. */
   tool(...args: string[]): Promise<void>
+  /** Makes the password of this user as old as it takes to be expired. */
+  agePassword(user: string): Promise<void>
+  /** What `samba-tool user show` prints. */
+  show(user: string): Promise<string>
   stop(): Promise<void>
   /** At the same address, with the same data. */
   start(): Promise<void>
@@ -60,10 +64,11 @@ export async function startSambaAd(): Promise<SambaAd> {
   ])
   writeFileSync(conf, configuration(folder, address))
   for (const name of ['ncalrpc', 'cache']) mkdirSync(path.join(state, name), { recursive: true })
-  const tool = async (...args: string[]) => {
+  const printed = async (...args: string[]) => {
     const where = ['-H', path.join(state, 'private', 'sam.ldb'), '-s', conf]
-    await run(findProgram('samba-tool')!, [...args, ...where])
+    return (await run(findProgram('samba-tool')!, [...args, ...where])).stdout
   }
+  const tool = async (...args: string[]) => void (await printed(...args))
   await tool('domain', 'passwordsettings', 'set', ...PASSWORD_SETTINGS)
   let component = await started(folder, conf, address)
   return {
@@ -71,12 +76,28 @@ export async function startSambaAd(): Promise<SambaAd> {
     ldaps: `ldaps://${address}`,
     caFile: path.join(folder, 'ca.pem'),
     tool,
+    agePassword: async (user) => {
+      const partition = `${BASE.toUpperCase()}.ldb`
+      const file = path.join(state, 'private', 'sam.ldb.d', partition)
+      await run('/usr/bin/python3', ['-c', AGE_PASSWORD, file, user])
+    },
+    show: (user) => printed('user', 'show', user),
     stop: () => component.stop(),
     async start() {
       if (component.hasEnded()) component = await started(folder, conf, address)
     },
   }
 }
+
+/** The server itself sets the time to now or to none, so this goes beneath it, as samba-tool does. */
+const AGE_PASSWORD = `
+import sys, ldb
+db = ldb.Ldb(sys.argv[1])
+user = db.search(expression='(sAMAccountName=%s)' % sys.argv[2])[0]
+change = ldb.Message(user.dn)
+change['pwdLastSet'] = ldb.MessageElement('130000000000000000', ldb.FLAG_MOD_REPLACE, 'pwdLastSet')
+db.modify(change)
+`
 
 const PASSWORD_SETTINGS = [
   ...['--complexity=off', '--min-pwd-length=8', '--min-pwd-age=0', '--max-pwd-age=42'],
