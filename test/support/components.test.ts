@@ -7,8 +7,10 @@ import * as chromium from './chromium.ts'
 import { freePort } from './free_port.ts'
 import * as haproxy from './haproxy.ts'
 import { browser } from './http.ts'
+import * as openldap from './openldap.ts'
 import { testDatabase } from './postgres.ts'
 import * as redis from './redis.ts'
+import * as samba from './samba_ad.ts'
 import { requires } from './skip.ts'
 
 /** Each foreign server starts here and does its first work, so that a broken machine shows here first. */
@@ -69,6 +71,36 @@ describe('support/redis', function () {
     expect(await client.set('a', '1')).to.equal('OK')
     client.disconnect()
     await stop()
+  })
+})
+
+describe('support/openldap', function () {
+  this.timeout(30_000)
+  before(function () {
+    requires(this, openldap.available())
+  })
+
+  it('starts a directory with people in it', async () => {
+    const server = await openldap.startOpenLdap({ ldif: openldap.personLdif('ada') })
+    const found = await server.asAdmin((client) =>
+      client.search(openldap.BASE, { filter: '(uid=ada)', attributes: ['cn'] }),
+    )
+    expect(found.searchEntries.map(({ cn }) => cn)).to.deep.equal(['Ada Test'])
+    await server.stop()
+  })
+})
+
+describe('support/samba_ad', function () {
+  this.timeout(60_000)
+  before(function () {
+    requires(this, samba.available())
+  })
+
+  it('starts a domain controller with people in it', async () => {
+    const server = await samba.startSambaAd()
+    await samba.addUser(server, 'ada')
+    expect(await server.show('ada')).to.include('mail: ada@example.test')
+    await server.stop()
   })
 })
 
