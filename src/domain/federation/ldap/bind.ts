@@ -105,8 +105,7 @@ function byDiagnostic(diagnostic: string): BindOutcome {
 export function refusal(code: number, server: string): LdapError {
   if (code === 10) return new LdapError('referral', server)
   if (code === 8 || code === 13) return new LdapError('wants_tls', server, String(code))
-  if (code === 3 || code === 51 || code === 52)
-    return new LdapError('unable', server, String(code))
+  if (code === 3 || code === 51 || code === 52) return new LdapError('unable', server, String(code))
   if (code === 4 || code === 11) return new LdapError('too_large', server, String(code))
   return new LdapError('refused', server, `result ${code}`)
 }

@@ -1,6 +1,6 @@
 import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel'
 import type { Clock } from '../../../core/clock.ts'
-import type { Logger } from '../../../platform/observability/logger.ts'
+import type { ConnectorLog } from '../connector.ts'
 import type { Channel } from './channel.ts'
 import { type Connection, createConnection } from './connection.ts'
 import { dial, type Server } from './dial.ts'
@@ -35,7 +35,7 @@ export type DirectoryInput = {
   bindPassword: string | undefined
 }
 
-export type DirectoryDeps = { clock: Clock; log: Pick<Logger, 'warn' | 'info'> }
+export type DirectoryDeps = { clock: Clock; log: ConnectorLog }
 
 export function createDirectory(
   { name, profile, bindPassword }: DirectoryInput,

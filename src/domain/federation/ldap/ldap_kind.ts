@@ -18,6 +18,7 @@ import { type LdapSettings, ldapSettings } from './settings.ts'
  */
 export const ldapKind: ConnectorKind<LdapSettings> = {
   title: 'Directory',
+  signsInBy: 'password',
   settings: ldapSettings,
   secrets: { bind_password: 'optional' },
   // Only what `email_verified` vouches for is called verified at all.

@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts'
 import { describeEntry } from './describe.ts'
 import type { Directory } from './directory.ts'
 import { asOutboundError } from './ldap_error.ts'
-import { findBySubject } from './look_up.ts'
+import { acceptableLogin, directName, findByLogin, findBySubject } from './look_up.ts'
 import type { Entry } from './message.ts'
 
 /** Who there is: page by page (RFC 2696), of which one is held at a time. */
@@ -64,6 +64,22 @@ export function listPeople(directory: Directory, clock: Clock): DirectoryConnect
           const found = await findBySubject(subject, profile, connection)
           if (found.kind !== 'one') return undefined
           return describeEntry(found.entry, profile, connection, clock)
+        })
+      } catch (error) {
+        throw asOutboundError(error)
+      }
+    },
+    async lookUp(typed) {
+      const login = acceptableLogin(typed)
+      if (login === undefined) return undefined
+      try {
+        return await directory.asService(async (connection) => {
+          const direct = profile.settings.bind === 'search' ? undefined : directName(login, profile)
+          const found = direct
+            ? await direct.read(connection)
+            : await findByLogin(login, profile, connection)
+          if (found.kind !== 'one') return undefined
+          return await describeEntry(found.entry, profile, connection, clock)
         })
       } catch (error) {
         throw asOutboundError(error)

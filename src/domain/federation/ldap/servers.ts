@@ -1,5 +1,5 @@
 import type { Clock } from '../../../core/clock.ts'
-import type { Logger } from '../../../platform/observability/logger.ts'
+import type { ConnectorLog } from '../connector.ts'
 import type { Channel } from './channel.ts'
 import type { Server } from './dial.ts'
 import { LdapError } from './ldap_error.ts'
@@ -20,7 +20,7 @@ export type Servers = {
 
 export type ServersDeps = {
   clock: Clock
-  log: Pick<Logger, 'warn'>
+  log: Pick<ConnectorLog, 'warn'>
   dial(server: Server): Promise<Channel>
 }
 
