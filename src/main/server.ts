@@ -3,9 +3,11 @@ import type Koa from 'koa'
 import { unreachable } from '../core/errors.ts'
 import { canonicalEmail } from '../domain/accounts/identifier.ts'
 import { directoriesOf } from '../domain/authentication/sign_in_with_directory.ts'
+import { planSignOut } from '../domain/authentication/sign_out_at_source.ts'
 import { termsOf } from '../domain/authentication/terms.ts'
 import { staleness } from '../domain/credentials/webauthn/metadata_file.ts'
 import { relyingPartyOf } from '../domain/credentials/webauthn/webauthn.ts'
+import { claimUpstreamSession } from '../domain/federation/upstream_session_store.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
 import { createHealth, type Health } from '../platform/observability/health.ts'
 import { query, type Transaction } from '../platform/persistence/db.ts'
@@ -143,6 +145,16 @@ export function createApp(parts: Parts, health: Health): Koa {
       const limit = config.signIn.sessionsPerAccount
       if (limit > 0) await sessions.makeRoom({ accountId, limit })
     },
+    signOutAtSource: async (input) =>
+      await planSignOut(
+        { ...parts, issuer },
+        { ...input, uidHash: parts.codec.uidHash(input.sessionUid) },
+      ),
+    signedInBySource: async ({ interactionUid, sessionUid, expiresAt }) => {
+      if ((await parts.connections.list()).length === 0) return
+      const uidHash = parts.codec.uidHash(sessionUid)
+      await claimUpstreamSession(parts, parts.db, { interactionUid, uidHash, expiresAt })
+    },
     clients,
     pages,
     throttle: createThrottle(parts),
@@ -153,7 +165,7 @@ export function createApp(parts: Parts, health: Health): Koa {
   mountLaunch(app, { clients, issuer })
   offerRegistration(app, parts)
   offerAccount(app, parts)
-  mountFederation(app, parts)
+  mountFederation(app, { ...parts, issuer, endByHash: sessions.endByHash })
   const risk = signInRiskOf(parts)
   mountInteractions(app, {
     ...parts,

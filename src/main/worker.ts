@@ -15,6 +15,7 @@ import { deleteExpiredOneTimeCodes } from '../domain/credentials/one_time_code/o
 import { deleteExpiredChallenges } from '../domain/credentials/webauthn/challenge.ts'
 import { deleteExpiredPendingIdentities } from '../domain/federation/pending_identity.ts'
 import { deleteExpiredRedirectRequests } from '../domain/federation/redirect_request.ts'
+import { deleteExpiredUpstreamSessions } from '../domain/federation/upstream_session_store.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
 import { deleteOldMessages, oldestWaitingS } from '../domain/messaging/message_store.ts'
 import { startOfInbox } from '../domain/messaging/notices/notice.ts'
@@ -103,6 +104,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       {
         name: 'federation_request',
         run: () => deleteExpiredRedirectRequests(db, { now: clock.now(), limit: BATCH }),
+      },
+      {
+        name: 'upstream_session',
+        run: () => deleteExpiredUpstreamSessions(db, { now: clock.now(), limit: BATCH }),
       },
       {
         name: 'pending_identity',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type {
   ConnectorKind,
+  LogoutReceived,
   PasswordCheck,
   PasswordConnector,
   RedirectResult,
@@ -20,6 +21,11 @@ export type MadeUpSource = {
   says: { result: RedirectResult | undefined }
   /** What was asked for last. */
   asked: { start: RedirectStart | undefined }
+  logout: {
+    received: LogoutReceived
+    begins: boolean
+    begun: object | undefined
+  }
   directory: {
     check(input: { login: string; password: string }): PasswordCheck
     change?: PasswordConnector['change']
@@ -31,6 +37,11 @@ export const SOURCE_URI = 'https://source.example.test/sign_in'
 export function madeUpSource(): MadeUpSource {
   const says: MadeUpSource['says'] = { result: undefined }
   const asked: MadeUpSource['asked'] = { start: undefined }
+  const logout: MadeUpSource['logout'] = {
+    received: { kind: 'refused', detail: 'nobody said so' },
+    begins: true,
+    begun: undefined,
+  }
   const directory: MadeUpSource['directory'] = {
     check: () => ({ kind: 'unavailable', reason: 'nobody is there' }),
   }
@@ -56,6 +67,16 @@ export function madeUpSource(): MadeUpSource {
           return says.result ?? { kind: 'unavailable', reason: 'nobody answers' }
         },
       },
+      logout: {
+        receive: async () => logout.received,
+        async begin(input) {
+          logout.begun = input
+          if (!logout.begins) return { kind: 'unsupported' }
+          const uri = `https://source.example.test/sign_out?${new URLSearchParams({ state: input.state })}`
+          return { kind: 'departs', departure: { method: 'GET', uri }, keep: 'kept' }
+        },
+      },
+      metadata: () => ({ type: 'application/samlmetadata+xml', body: '<made-up/>' }),
       probe: async () => ({ ok: true, detail: 'made up' }),
       close: async () => {},
     }),
@@ -77,7 +98,7 @@ export function madeUpSource(): MadeUpSource {
     ['made_up', redirect as ConnectorKind],
     ['made_up_directory', password as ConnectorKind],
   ])
-  return { kinds, says, asked, directory }
+  return { kinds, says, asked, directory, logout }
 }
 
 /** Somebody as a source tells of them. */

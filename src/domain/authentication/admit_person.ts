@@ -22,6 +22,7 @@ import {
 } from '../federation/identity_store.ts'
 import { keepPendingIdentity } from '../federation/pending_identity.ts'
 import { applyRules, type Ruled } from '../federation/rules.ts'
+import { noteUpstreamSession, type UpstreamHint } from '../federation/upstream_session_store.ts'
 import type { Method } from './assurance.ts'
 import { type ProofDeps, recordProof } from './record_proof.ts'
 
@@ -42,6 +43,8 @@ export type Arrival = {
   person: UpstreamPerson
   /** What they have shown by coming from there. */
   method: Method
+  /** The session there that they come by; absent where a password was asked for here. */
+  session?: UpstreamHint | undefined
   /** When they signed in there; now where the source does not say. */
   authenticatedAt?: Date | undefined
   interactionUid: string
@@ -75,7 +78,7 @@ export async function admitPerson(deps: AdmitDeps, arrival: Arrival): Promise<Ad
         plan.kind === 'create'
           ? await createLinked(deps, tx, { ...arrival, ruled, email: plan.email })
           : await linkIdentity(deps, tx, { ...arrival, account: plan.account, by: plan.by })
-      return await prove(deps, tx, arrival, identity.accountId)
+      return await prove(deps, tx, arrival, identity)
     })
   } catch (error) {
     return await afterConflict(deps, arrival, ruled, error)
@@ -115,7 +118,7 @@ async function signInKnown(
       const change = acceptableOf(deps.profile, ruled)
       await changeProfile(deps, identity.accountId, change, { ...origin, by }, tx)
     }
-    return await prove(deps, tx, arrival, identity.accountId)
+    return await prove(deps, tx, arrival, identity)
   })
 }
 
@@ -123,9 +126,15 @@ async function prove(
   deps: AdmitDeps,
   tx: Transaction,
   arrival: Arrival,
-  accountId: string,
+  { id: identityId, accountId }: Identity,
 ): Promise<Admission> {
-  const { method, remember, authenticatedAt = deps.clock.now() } = arrival
+  const now = deps.clock.now()
+  const { method, remember, authenticatedAt = now, session: hint, interactionUid } = arrival
+  if (hint) {
+    const { id: connectionId } = arrival.connection
+    const session = { connectionId, identityId, interactionUid, hint, now }
+    await noteUpstreamSession(deps, tx, session)
+  }
   const base = { accountId, methods: [], remember, authenticatedAt }
   await recordProof(deps, tx, { ...arrival, base, method })
   return { kind: 'signed_in', accountId }

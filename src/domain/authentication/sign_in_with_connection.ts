@@ -115,6 +115,7 @@ export async function completeAtConnection(
     connection: returned.connection,
     person,
     method: methodOf(returned.connection, authentication),
+    session: { sessionId: authentication.sessionId, logoutHint: authentication.logoutHint },
     authenticatedAt: whenOf(deps.clock.now(), authentication),
     remember: purpose.remember,
   })

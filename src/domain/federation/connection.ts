@@ -62,6 +62,8 @@ export const definitionSchema = z.strictObject({
       acr: z.array(z.string().max(300)).max(20).default([]),
     })
     .optional(),
+  /** Whether whoever signs out here is signed out there as well. */
+  single_logout: z.boolean().default(false),
   /** Who of there is let in, and what their attributes are called here. */
   rules: rulesSchema.optional(),
   /** As the kind wants them, without secrets. */

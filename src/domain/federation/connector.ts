@@ -143,11 +143,63 @@ export type DirectoryConnector = {
   lookUp(login: string): Promise<DirectoryEntry | undefined>
 }
 
+/** Whose session has ended at the source. */
+export type EndedThere = {
+  subject?: string | undefined
+  /** As `UpstreamAuthentication` named them; none: every session of the person. */
+  sessionIds: readonly string[]
+  /** Where the source names people by more than that: whether a session with this hint is meant. */
+  isMeant?(logoutHint: string | undefined): boolean
+}
+
+/** Brought by a browser, as it stood in the address or the form; or sent by the source's own server. */
+export type LogoutMessage = {
+  channel: 'browser' | 'server'
+  /** Of the address, without the question mark; signatures of SAML are over it as it was written. */
+  query: string
+  params: Readonly<Record<string, string>>
+}
+
+export type LogoutReceived =
+  /** The source says so; `answer` is what the browser takes back to it, where it waits for that. */
+  | {
+      kind: 'ended'
+      whose: EndedThere
+      answer?: ((outcome: 'ended' | 'failed') => Promise<Departure | undefined>) | undefined
+    }
+  /** Our own request is done; `state` finds what it was begun for. */
+  | { kind: 'answered'; state: string; read(keep: unknown): Promise<boolean> }
+  | { kind: 'refused'; detail: string }
+  | Unavailable
+
+/** Sessions end on both sides: here because they did there, and there because they do here. */
+export type LogoutConnector = {
+  receive(message: LogoutMessage): Promise<LogoutReceived>
+  /**
+   * @param input `returnUri`: where the source sends the browser back to, with `state`
+   * @returns `unsupported` where the source has no address for it
+   */
+  begin(input: {
+    sessionId?: string | undefined
+    logoutHint?: string | undefined
+    returnUri: string
+    state: string
+  }): Promise<
+    | { kind: 'departs'; departure: Departure; keep: unknown }
+    | { kind: 'unsupported' }
+    | { kind: 'refused'; detail: string }
+    | Unavailable
+  >
+}
+
 /** One open connection; made anew when its settings change. */
 export type Connector = {
   password?: PasswordConnector
   redirect?: RedirectConnector
   directory?: DirectoryConnector
+  logout?: LogoutConnector
+  /** What the other side gets to know of us, where that is a document. */
+  metadata?(): { type: string; body: string }
   /** Whether the source answers and takes our credentials, with what a person can do where not. */
   probe(): Promise<{ ok: true; detail: string } | { ok: false; reason: string }>
   close(): Promise<void>

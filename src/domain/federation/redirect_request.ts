@@ -21,6 +21,13 @@ export type RedirectRequest = {
 export type Purpose =
   | { kind: 'sign_in'; interactionUid: string; remember: boolean }
   | { kind: 'link'; accountId: string }
+  /** Signed out here, and about to be there; `continueUri` is where the browser was going. */
+  | {
+      kind: 'logout'
+      continueUri: string
+      sessionId?: string | undefined
+      logoutHint?: string | undefined
+    }
 
 const TTL_MS = 900_000
 
@@ -38,6 +45,12 @@ const requestSchema = z.object({
   purpose: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('sign_in'), interactionUid: z.string(), remember: z.boolean() }),
     z.object({ kind: z.literal('link'), accountId: z.string() }),
+    z.object({
+      kind: z.literal('logout'),
+      continueUri: z.string(),
+      sessionId: z.string().optional(),
+      logoutHint: z.string().optional(),
+    }),
   ]),
 })
 const answerSchema = z.record(z.string(), z.string())
@@ -66,6 +79,29 @@ export async function keepRedirectRequest(
       new Date(clock.now().getTime() + TTL_MS),
     ],
   )
+}
+
+/** As it was kept, whether it was answered or not; it stays. */
+export async function findRedirectRequest(
+  { db, clock, keyring }: Deps,
+  { connectionId, state }: { connectionId: string; state: string },
+): Promise<RedirectRequest | undefined> {
+  const row = await queryOne<{ request_sealed: Buffer }>(
+    db,
+    `SELECT request_sealed FROM federation_request
+      WHERE state_hash = $1 AND connection_id = $2 AND expires_at > $3`,
+    [hashOf(keyring, state), connectionId, clock.now()],
+  )
+  return row && openRequest(keyring, state, row.request_sealed)
+}
+
+/** What the connector needs to know again, which it said later than the request was kept. */
+export async function updateKept({ db, keyring }: Deps, request: RedirectRequest): Promise<void> {
+  const { state } = request.start
+  await query(db, 'UPDATE federation_request SET request_sealed = $2 WHERE state_hash = $1', [
+    hashOf(keyring, state),
+    keyring.seal(JSON.stringify(request), placeOf('request_sealed', state)),
+  ])
 }
 
 /**

@@ -460,6 +460,15 @@ export const federatedSignInRefused = defineEvent<
     detail?: string | undefined
   } & Origin
 >('auth.identity.refused', ({ accountId }) => accountId)
+/** A source said that sessions there have ended; `sessions`: how many of ours ended with them. */
+export const federatedLogoutReceived = defineEvent<
+  { connection: string; sessions: number } & Origin
+>('auth.connection.logout_received', connection)
+/** Somebody said so who could not be believed, or our own logout came to nothing there. */
+export const federatedLogoutRefused = defineEvent<{ connection: string; reason: string } & Origin>(
+  'auth.connection.logout_refused',
+  connection,
+)
 type IdentityFact = { accountId: string; connection: string; identityId: string } & Origin
 /** `by`: the address that both sides had proven (`verified_email`), the person (`sign_in`), or the first sign-in (`created`). */
 export const identityLinked = defineEvent<IdentityFact & { by: string }>(

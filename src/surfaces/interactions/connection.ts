@@ -3,12 +3,11 @@ import { unreachable } from '../../core/errors.ts'
 import {
   beginAtConnection,
   completeAtConnection,
-  type Departed,
   type Wanted,
 } from '../../domain/authentication/sign_in_with_connection.ts'
 import type { Connection } from '../../domain/federation/connection.ts'
+import { leave } from '../../web/leave.ts'
 import { originOf } from '../../web/origin.ts'
-import { allowFormTarget, allowOwnScripts } from '../../web/security_headers.ts'
 import { keptIdentifier } from './chosen_identifier.ts'
 import { sendFailed } from './connection_failed.ts'
 import { rememberConnection } from './connection_ways.ts'
@@ -38,23 +37,7 @@ export async function startAtConnection(deps: InteractionDeps, ctx: Context): Pr
   if (departed.kind === 'unavailable') {
     return sendFailed(deps, ctx, interaction, { reason: 'unavailable', connection })
   }
-  leave(deps, ctx, departed)
-}
-
-/** A redirect, or a page whose form posts itself. */
-function leave(
-  deps: InteractionDeps,
-  ctx: Context,
-  { departure }: Extract<Departed, { kind: 'departs' }>,
-): void {
-  if (departure.method === 'GET') {
-    seeOther(ctx, departure.uri)
-    return
-  }
-  allowOwnScripts(ctx.res)
-  allowFormTarget(ctx.res, departure.uri)
-  const fields = Object.entries(departure.fields).map(([name, value]) => ({ name, value }))
-  deps.pages.send(ctx, 'interactions/submit', { action: departure.uri, fields })
+  leave(deps.pages, ctx, departed.departure)
 }
 
 /** What the application asked of this sign-in, in the words that every source has. */

@@ -27,6 +27,14 @@ export type OidcMount = {
   stores: RecordStores
   /** Ends sessions of an account that has one more now, where those are too many. */
   makeRoom(accountId: string): Promise<void>
+  /** Where a browser that has signed out goes instead: to the source that it had signed in at. */
+  signOutAtSource(input: { sessionUid: string; continueUri: string }): Promise<string | undefined>
+  /** A session stands for what was proven in an interaction, by a source or not. */
+  signedInBySource(input: {
+    interactionUid: string
+    sessionUid: string
+    expiresAt: Date
+  }): Promise<void>
   clients: ClientCache
   pages: Pages
   /** Limits on what comes in; runs before anything is read. */
@@ -70,11 +78,8 @@ function acceptOfMachine(ctx: Context): string {
   return asksForSigned ? SIGNED_INTROSPECTION : 'application/json'
 }
 
-async function serve(
-  ctx: Context,
-  next: () => Promise<unknown>,
-  { accounts, runtime, stores, clients, pages, frontchannelLogout, makeRoom }: OidcMount,
-): Promise<void> {
+async function serve(ctx: Context, next: () => Promise<unknown>, mount: OidcMount): Promise<void> {
+  const { accounts, runtime, stores, clients, pages, frontchannelLogout, makeRoom } = mount
   try {
     await takeEmptyBasic(ctx, clients)
     const { signedIn } = await inUnitOfWork(stores, async (unit) => {
@@ -85,15 +90,37 @@ async function serve(
       return unit
     })
     for (const accountId of signedIn) await makeRoom(accountId)
+    await tellOfSource(ctx, mount)
   } catch (error) {
     if (!MACHINE_PATHS.has(ctx.path)) throw error
     answerInOAuth(ctx, error)
   }
   if (ctx.status === 503) ctx.set('Retry-After', RETRY_AFTER_S)
   ctx.state.route ??= ctx.oidc?.route
+  await signOutAtSource(ctx, mount)
   showOwnForm(ctx, pages)
   if (frontchannelLogout) await showFrontchannelLogout(frontchannelLogout, ctx)
   endFormChain(ctx, pages)
+}
+
+const MONTH_MS = 30 * 86_400_000
+
+/** Which of our sessions came of the sign-in that has just been resumed. */
+async function tellOfSource({ oidc }: Context, { signedInBySource }: OidcMount): Promise<void> {
+  const interaction = oidc?.entities?.Interaction
+  const { session } = oidc ?? {}
+  if (!oidc?.result?.login || !interaction?.uid || !session?.uid) return
+  const expiresAt = new Date(session.exp ? session.exp * 1000 : Date.now() + MONTH_MS)
+  await signedInBySource({ interactionUid: interaction.uid, sessionUid: session.uid, expiresAt })
+}
+
+/** The way that the browser was going leads over the source, where there is one. */
+async function signOutAtSource(ctx: Context, mount: OidcMount): Promise<void> {
+  const continueUri = ctx.response.get('Location')
+  const sessionUid = ctx.oidc?.session?.uid
+  if (!hasSignedOut(ctx) || !continueUri || !sessionUid) return
+  const uri = await mount.signOutAtSource({ sessionUid, continueUri })
+  if (uri !== undefined) ctx.set('Location', uri)
 }
 
 function hasSignedOut({ oidc }: Context): boolean {
@@ -112,9 +139,13 @@ function endFormChain(ctx: Context, pages: Pages): void {
   pages.send(ctx, 'interactions/continue', { uri: target })
 }
 
-/** To a client; resuming an authorization request most likely ends there too. */
+/** To a client; resuming an authorization request, or signing out at a source, most likely ends there too. */
 function leadsOut({ origin, pathname }: URL, ours: string): boolean {
-  return origin !== ours || pathname.startsWith(`${PATHS.authorization}/`)
+  return (
+    origin !== ours ||
+    pathname.startsWith(`${PATHS.authorization}/`) ||
+    pathname.startsWith('/federation/')
+  )
 }
 
 /** A store that fails at the very end of a machine's request still speaks OAuth. */
