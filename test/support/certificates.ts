@@ -23,6 +23,8 @@ export type CertificateOptions = {
   /** Parts of the subject, the most general one first. */
   subject?: readonly (readonly [keyof typeof OIDS, string])[]
   altNames?: readonly (readonly ['dns' | 'uri' | 'ip' | 'email', string])[]
+  /** P-256 without it. */
+  rsaBits?: number
   /** Self-signed without one. */
   by?: Issued
   ca?: boolean
@@ -42,6 +44,7 @@ const OIDS = {
   organizationIdentifier: [0x55, 0x04, 0x61],
 } as const
 const ECDSA_WITH_SHA256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]
+const SHA256_WITH_RSA = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b]
 const BASIC_CONSTRAINTS = [0x55, 0x1d, 0x13]
 const SUBJECT_ALT_NAME = [0x55, 0x1d, 0x11]
 /** 1.3.6.1.4.1.45724.1.1.4 */
@@ -57,10 +60,10 @@ const ALT_NAME_TAGS = { email: 0x81, dns: 0x82, uri: 0x86, ip: 0x87 } as const
 let serial = 0x0100
 
 export function issueCertificate(options: CertificateOptions = {}): Issued {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { publicKey, privateKey } = keyPair(options.rsaBits)
   const name = nameOf(options.subject ?? [['CN', 'client']])
   const signer = options.by?.issuer ?? { name, privateKey }
-  const algorithm = sequence(oid(ECDSA_WITH_SHA256))
+  const algorithm = algorithmOf(signer.privateKey)
   const { from = -60, until = 3_600 } = options
   serial += 1
   const content = sequence(
@@ -82,6 +85,19 @@ export function issueCertificate(options: CertificateOptions = {}): Issued {
     publicKey,
     issuer: { name, privateKey },
   }
+}
+
+function keyPair(rsaBits: number | undefined) {
+  return rsaBits === undefined
+    ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    : generateKeyPairSync('rsa', { modulusLength: rsaBits })
+}
+
+/** Of RSA it has NULL for parameters (RFC 4055 §5). */
+function algorithmOf({ asymmetricKeyType }: KeyObject): Buffer {
+  return asymmetricKeyType === 'rsa'
+    ? sequence(oid(SHA256_WITH_RSA), tagged(0x05))
+    : sequence(oid(ECDSA_WITH_SHA256))
 }
 
 function extensionsOf({
