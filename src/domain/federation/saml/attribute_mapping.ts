@@ -117,9 +117,9 @@ export function attributesOf(assertion: XmlElement): Attributes {
   for (const each of all) {
     const name = attribute(each, 'Name')
     if (!name || name.length > 256 || INHERITED.has(name)) continue
-    const values = found.get(name) ?? []
+    const values = [...(found.get(name) ?? []), ...valuesOf(each)].slice(0, MAX_VALUES)
     if (!found.has(name) && found.size === MAX_ATTRIBUTES) break
-    found.set(name, [...values, ...valuesOf(each)].slice(0, MAX_VALUES))
+    if (values.length > 0) found.set(name, values)
   }
   return found
 }

@@ -41,6 +41,9 @@ export function scanXml(text: string, limits: XmlLimits, { comments = false } = 
   if (FOREIGN_ENCODING.test(declaration)) {
     throw new SamlFault('xml_text', 'an encoding other than UTF-8')
   }
+  if (!/^\s*</.test(xml.slice(declaration.length))) {
+    throw new SamlFault('xml_form', 'text before the first element')
+  }
   walkTags(xml, declaration.length, limits, comments)
   return xml
 }

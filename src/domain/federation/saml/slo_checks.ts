@@ -85,7 +85,9 @@ export const LOGOUT_RESPONSE_CHECKS: readonly Check<SloContext>[] = [
     reason: 'denied',
     fault: ({ response }) => {
       const found = statusesOf(response)
-      return found[0] === STATUS.success ? undefined : `it is ${quoted(found.join(' '))}`
+      // Sources put it below Success or below Responder; the session there is over in both cases.
+      const over = found[0] === STATUS.success || found[1] === STATUS.partialLogout
+      return over ? undefined : `it is ${quoted(found.join(' '))}`
     },
   },
 ]

@@ -9,12 +9,20 @@ import { MESSAGE_LIMITS, scanXml, type XmlLimits } from './scan_xml.ts'
 
 export type XmlNode = { nodeType: number; parentNode: XmlNode | null }
 
+export type XmlAttribute = {
+  name: string
+  localName: string | null
+  namespaceURI: string | null
+  value: string
+}
+
 export type XmlElement = XmlNode & {
+  nodeName: string
   localName: string
   namespaceURI: string | null
   textContent: string
   childNodes: ArrayLike<XmlNode>
-  attributes: ArrayLike<{ name: string; localName: string | null; value: string }>
+  attributes: ArrayLike<XmlAttribute>
   getAttribute(name: string): string | null
   hasAttribute(name: string): boolean
   toString(): string
@@ -50,7 +58,16 @@ export function parseXml(
   const roots = elementsIn(wellFormed(xml))
   const [root] = roots
   if (!root || roots.length !== 1) throw new SamlFault('xml_form', 'not one root element')
+  for (const element of everyElement(root)) refuseUnbound(element)
   return { xml, root }
+}
+
+/** Namespaces in XML §5: the parser takes a prefix that nobody declared, and canonical XML fails by it. */
+function refuseUnbound({ nodeName, namespaceURI, attributes }: XmlElement): void {
+  const named = [{ name: nodeName, namespaceURI }, ...Array.from(attributes)]
+  if (named.some((each) => each.name.includes(':') && !each.namespaceURI)) {
+    throw new SamlFault('xml_form', 'a prefix that is not declared')
+  }
 }
 
 function wellFormed(xml: string): XmlElement {
