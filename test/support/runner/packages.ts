@@ -34,6 +34,11 @@ const PACKAGES: Record<string, [pkg: string, witness: string][]> = {
     ['samba-common-bin', 'samba-tool'],
     ['samba-ad-provision', '/usr/share/samba/setup/provision.ldif'],
   ],
+  simplesamlphp: [
+    ['simplesamlphp', '/usr/share/simplesamlphp/bin/pwgen.php'],
+    ['php-cli', 'php'],
+    ['php-xml', '/usr/lib/php/20220829/dom.so'],
+  ],
 }
 
 const POLICY = '/usr/sbin/policy-rc.d'
