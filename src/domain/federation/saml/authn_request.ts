@@ -39,7 +39,7 @@ function optionsOf(party: SamlParty, idp: IdpDescriptor, start: RedirectStart) {
   const hash = settings.signature_algorithm === 'rsa-sha512' ? 'sha512' : 'sha256'
   const authnContext = requestedContexts(settings.acr, start.acrValues)
   return {
-    callbackUrl: party.acsUri,
+    callbackUrl: start.callbackUri,
     issuer: party.entityId,
     idpCert: [...idp.certificates],
     privateKey,

@@ -31,7 +31,8 @@ export type XmlElement = XmlNode & {
 type Parser = { parseFromString(xml: string, type: 'text/xml'): XmlElement }
 type ParserOptions = { locator: object; errorHandler: (level: string, message: string) => void }
 
-const { DOMParser } = createRequire(import.meta.url)('@xmldom/xmldom') as {
+const require = createRequire(import.meta.url)
+const { DOMParser } = require('@xmldom/xmldom') as {
   DOMParser: new (options: ParserOptions) => Parser
 }
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { idOf, post } from '../../../support/saml_forge.ts'
 import { type Refusal, refuses } from './refusals.ts'
-import { answerXml, IDP, openConnection } from './saml_connection.ts'
+import { answerXml, IDP, openConnection, startWith } from './saml_connection.ts'
 
 /**
  * Signature wrapping (Somorovsky et al., "On Breaking SAML", 2012), by the numbers under which its
@@ -155,6 +156,38 @@ describe('signature wrapping in SAML', () => {
           .replace('<saml:Subject>', `<saml:Subject>${p.signature}`),
       { check: 'signature_place' },
     ))
+})
+
+describe('a message of SAML with one letter changed', () => {
+  it('says the same, or is refused', async () => {
+    const { connector, forge } = openConnection()
+    const start = startWith()
+    const begun = await connector.redirect!.begin(start)
+    if (begun.kind !== 'departs') expect.fail('no departure')
+    const { keep } = begun
+    const { requestId } = keep as { requestId: string }
+    const attributes = { mail: ['jane@example.com'], memberOf: ['staff'] }
+    const genuine = answerXml(forge, requestId, { assertion: { attributes } })
+    const finish = (xml: string) =>
+      connector.redirect!.finish({
+        start,
+        params: { SAMLResponse: post(xml), RelayState: start.state },
+        keep,
+      })
+    const told = await finish(genuine)
+    expect(told.kind).to.equal('proven')
+    const letter = fc.constantFrom('a', '0', ' ', '<', '>', '"', '/', '&', '-', '!', '\n', '')
+    const place = fc.nat(genuine.length - 1)
+    await fc.assert(
+      fc.asyncProperty(place, letter, fc.boolean(), async (at, text, inserts) => {
+        const rest = genuine.slice(inserts ? at : at + 1)
+        const result = await finish(genuine.slice(0, at) + text + rest)
+        if (result.kind === 'proven') expect(result).to.deep.equal(told)
+        else expect(result.kind).to.equal('refused')
+      }),
+      { numRuns: 400 },
+    )
+  })
 })
 
 describe('the shape of a signature in SAML', () => {

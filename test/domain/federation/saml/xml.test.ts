@@ -44,7 +44,7 @@ describe('XML from strangers', () => {
     ['an entity that nobody declared', '<a>&nbsp;</a>', 'xml_form'],
     ['a depth of ten thousand', `${'<a>'.repeat(10_000)}${'</a>'.repeat(10_000)}`, 'xml_depth'],
     ['a depth without an end', '<a>'.repeat(40), 'xml_depth'],
-    ['eleven thousand elements', `<a>${'<b/>'.repeat(11_000)}</a>`, 'xml_elements'],
+    ['thousands of elements', `<a>${'<b/>'.repeat(3_000)}</a>`, 'xml_elements'],
     [
       'thousands of attributes',
       `<a ${[...Array(5_000).keys()].map((i) => `a${i}=""`).join(' ')}/>`,
