@@ -87,7 +87,7 @@ function rulesFor(
     acsUri: start?.callbackUri ?? party.acsUri,
     requestId: keep?.requestId,
     maxAgeMs: settings.max_assertion_age * 1_000,
-    authnNotBefore: authnNotBefore(nowMs, start, keep),
+    authnNotBefore: authnNotBefore(start, keep),
     requestedContexts: requestedContexts(settings.acr, start?.acrValues ?? []),
     nameIdFormat: NAME_ID_FORMATS[settings.name_id_format],
     subjectIsAttribute: settings.attributes.subject !== undefined,
@@ -97,10 +97,12 @@ function rulesFor(
   }
 }
 
-function authnNotBefore(nowMs: number, start?: RedirectStart, keep?: Keep): Date | undefined {
+/** By the time of our request: however long they take there, signing in anew is new enough. */
+function authnNotBefore(start?: RedirectStart, keep?: Keep): Date | undefined {
   if (!start || !keep) return undefined
   if (start.forceAuthn) return new Date(keep.requestedAtMs)
-  return start.maxAgeS === undefined ? undefined : new Date(nowMs - start.maxAgeS * 1_000)
+  const { maxAgeS } = start
+  return maxAgeS === undefined ? undefined : new Date(keep.requestedAtMs - maxAgeS * 1_000)
 }
 
 /** Tries once more with newer metadata where the signature is by no key that we know. */

@@ -30,6 +30,7 @@ const whole = { want_assertions_signed: false, want_response_signed: true }
 /** Each is right but for one thing, and both its signatures hold. */
 const WRONG: [title: string, answer: Answer, refusal: Refusal][] = [
   // The response.
+  ['a response without ID', { response: { id: '' } }, { check: 'message_id' }],
   ['a version other than 2.0', { response: { version: '1.1' } }, { check: 'version' }],
   [
     'a Destination elsewhere',
@@ -327,6 +328,19 @@ describe('answers of SAML that are refused', () => {
     expectRefusal(await signIn((id) => answerTo(forge, id, answer)), {
       check: 'confirmation_time',
     })
+  })
+
+  it('lets people take their time to sign in anew', async () => {
+    const { signIn, forge, wait } = openConnection({}, { now: NOW })
+    for (const start of [{ forceAuthn: true }, { maxAgeS: 0 }]) {
+      const answer = { assertion: { confirmedUntil: inS(9_000), notOnOrAfter: null } }
+      const result = await signIn((id) => {
+        wait(240)
+        return answerTo(forge, id, answer)
+      }, start)
+      expect(result.kind, JSON.stringify(result)).to.equal('proven')
+      forge.now = inS(240)
+    }
   })
 
   it('tells that the source said no', async () => {

@@ -111,6 +111,19 @@ describe('sign-in by SAML', () => {
         reason: 'sp_key: sp_private_key is not the key of its certificate',
       })
     })
+
+    it('tells nothing of a key that cannot be read', async () => {
+      const broken = SP.key.replace('MII', 'XII')
+      const { connector, log } = openConnection({}, { secrets: { sp_private_key: broken } })
+      const told = [await connector.redirect!.begin(startWith()), await connector.probe(), log]
+      expect(told[1]).to.deep.equal({
+        ok: false,
+        reason: 'sp_key: sp_private_key cannot be read as a private key in PEM',
+      })
+      for (const line of broken.split('\n').slice(1, 5)) {
+        expect(JSON.stringify(told)).not.to.include(line)
+      }
+    })
   })
 
   describe('the answer', () => {
@@ -160,6 +173,16 @@ describe('sign-in by SAML', () => {
       const whole = { want_assertions_signed: false, want_response_signed: true }
       await signedIn({ signAssertion: null, signResponse: IDP }, whole)
       await signedIn({ signAssertion: IDP, signResponse: IDP })
+    })
+
+    it('may be signed by RSA with SHA-512, or by RSA-PSS', async () => {
+      const rsa512 = {
+        algorithm: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512',
+        digest: 'http://www.w3.org/2001/04/xmlenc#sha512',
+      }
+      await signedIn({ signing: rsa512 })
+      const pss = { algorithm: 'http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1' }
+      await signedIn({ signing: pss })
     })
 
     it('may be signed by any of the keys while they change', async () => {

@@ -253,6 +253,11 @@ describe('Single Logout of SAML', () => {
         () => byQuery(request({ issueInstant: new Date(forge.now.getTime() + DAY) })),
         'message_age',
       ],
+      [
+        'of another version',
+        () => byQuery(request().replace('Version="2.0"', 'Version="1.1"')),
+        'version',
+      ],
       ['about nobody', () => byQuery(request({ content: '' })), 'logout_name'],
       ['about two', () => byQuery(request({ content: NAME_ID + NAME_ID })), 'xml_structure'],
       [
