@@ -168,6 +168,8 @@ export type SigningOptions = {
   digest?: string
   transforms?: string[]
   canonicalization?: string
+  /** PrefixList of InclusiveNamespaces, as Java's libraries write it. */
+  prefixes?: string[]
   /** The certificate in KeyInfo: of the signer unless said otherwise. */
   keyInfo?: string | null
 }
@@ -179,11 +181,13 @@ export function signElement(xml: string, id: string, by: Issued, options: Signin
     ...(options.keyInfo === null ? {} : { publicCert: options.keyInfo ?? by.cert }),
     signatureAlgorithm: options.algorithm ?? RSA_SHA256,
     canonicalizationAlgorithm: options.canonicalization ?? EXC_C14N,
+    inclusiveNamespacesPrefixList: options.prefixes ?? [],
   })
   signer.addReference({
     xpath: `//*[@ID='${id}']`,
     digestAlgorithm: options.digest ?? SHA256,
     transforms: options.transforms ?? [ENVELOPED, EXC_C14N],
+    inclusiveNamespacesPrefixList: options.prefixes ?? [],
   })
   const issuer = `//*[@ID='${id}']/*[local-name(.)='Issuer']`
   signer.computeSignature(xml, {

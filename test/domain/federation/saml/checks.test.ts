@@ -14,6 +14,7 @@ import {
   answerTo,
   answerXml,
   IDP,
+  IDP_ENTITY,
   openConnection,
   STRANGER,
   startWith,
@@ -391,6 +392,25 @@ describe('answers of SAML that are refused', () => {
     // A forged answer has used up nothing: the genuine one still signs in.
     const genuine = await finish({ SAMLResponse, RelayState: start.state })
     expect(genuine.kind).to.equal('proven')
+  })
+
+  it('refuses a forged one as long as it may be without much work', async () => {
+    const idp = {
+      entity_id: IDP_ENTITY,
+      sso_url: 'https://idp.example/sso',
+      certificates: Array(10).fill(IDP.cert),
+    }
+    const advice = `<saml:Advice>${'<x/>'.repeat(2_900)}</saml:Advice>`
+    const tamper = (xml: string) => xml.replace('</saml:Assertion>', `${advice}$&`)
+    const { signIn, forge } = openConnection({ idp })
+    let start = 0
+    const result = await signIn((id) => {
+      const answer = answerTo(forge, id, { signAssertion: STRANGER, tamper })
+      start = performance.now()
+      return answer
+    })
+    expectRefusal(result, { check: 'signature' })
+    expect(performance.now() - start).to.be.below(500)
   })
 
   it('has nothing of the assertion in what it tells the trail and the log', async () => {

@@ -185,6 +185,33 @@ describe('sign-in by SAML', () => {
       await signedIn({ signing: pss })
     })
 
+    it('may be signed with prefixes that stand for types', async () => {
+      const { person } = await signedIn({
+        signing: { prefixes: ['xs'] },
+        assertion: {
+          attributes:
+            '<saml:AttributeStatement xmlns:xs="http://www.w3.org/2001/XMLSchema">' +
+            '<saml:Attribute Name="mail"><saml:AttributeValue xsi:type="xs:string"' +
+            ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">jane@example.com' +
+            '</saml:AttributeValue></saml:Attribute></saml:AttributeStatement>',
+        },
+      })
+      expect(person.email).to.equal('jane@example.com')
+    })
+
+    it('may be signed with prefixes that the response declares', async () => {
+      const { signIn, forge } = openConnection()
+      const result = await signIn((id) => {
+        const assertion = assertionXml(forge, id)
+        const xml = responseXml(forge, id, assertion).replace(
+          '<samlp:Response',
+          '<samlp:Response xmlns:xs="http://www.w3.org/2001/XMLSchema"',
+        )
+        return post(signElement(xml, idOf(assertion, 'Assertion'), IDP, { prefixes: ['xs'] }))
+      })
+      proven(result)
+    })
+
     it('may be signed by any of the keys while they change', async () => {
       const idp = {
         entity_id: IDP_ENTITY,

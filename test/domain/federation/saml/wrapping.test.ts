@@ -260,6 +260,20 @@ describe('the shape of a signature in SAML', () => {
     )
   })
 
+  it('has nothing within an algorithm but one list of prefixes', async () => {
+    const list =
+      '<InclusiveNamespaces xmlns="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="x"'
+    for (const part of ['<x/>', `${list}/>${list}/>`, `${list}><x/></InclusiveNamespaces>`]) {
+      await refusesShape(
+        changed(
+          /(<ds:CanonicalizationMethod [^>]*)\/>/,
+          (found) => `${found.slice(0, -2)}>${part}</ds:CanonicalizationMethod>`,
+        ),
+        'signature_shape',
+      )
+    }
+  })
+
   it('has no key of a shared secret', () =>
     refusesShape(
       changed(
