@@ -50,7 +50,10 @@ export type ProviderImitation = {
 
 type Grant = { person: ImitatedPerson; request: URLSearchParams }
 
-export type Answer = { status?: number; headers?: Record<string, string>; body: unknown }
+export type Answer =
+  | { status?: number; headers?: Record<string, string>; body: unknown }
+  /** Takes the request and says nothing. */
+  | 'silence'
 
 /** Answers instead of the imitation; `undefined` leaves it the answer. */
 export type Override = (form: URLSearchParams, request: IncomingMessage) => Answer | undefined
@@ -90,6 +93,10 @@ async function newKeys(algorithm: string): Promise<Imitation['keys']> {
 
 function s256(verifier: string): string {
   return createHash('sha256').update(verifier).digest('base64url')
+}
+
+function formDecoded(text: string): string {
+  return decodeURIComponent(text.replaceAll('+', ' '))
 }
 
 function withoutQuery(url: URL): string {
@@ -132,8 +139,10 @@ export async function imitate(provider: ProviderImitation): Promise<Imitation> {
     if (how === 'post') {
       return form.get('client_id') === clientId && form.get('client_secret') === clientSecret
     }
-    const pair = `${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`
-    return authorization === `Basic ${Buffer.from(pair).toString('base64')}`
+    const pair = Buffer.from(authorization?.replace(/^Basic /, '') ?? '', 'base64').toString()
+    // RFC 6749 §2.3.1 has both encoded as in a form; not everybody takes that off again.
+    const read = how === 'basic' ? formDecoded : (text: string) => text
+    return pair.split(':').map(read).join(' ') === `${clientId} ${clientSecret}`
   }
 
   function isRightCode(form: URLSearchParams, grant: Grant | undefined): grant is Grant {
@@ -210,7 +219,9 @@ export async function imitate(provider: ProviderImitation): Promise<Imitation> {
     const form = new URLSearchParams(await text(request))
     const query = url.searchParams
     calls.push({ url: withoutQuery(url), headers: request.headers, form, query })
-    const { status = 200, headers = {}, body } = await answer(url, form, request)
+    const answered = await answer(url, form, request)
+    if (answered === 'silence') return
+    const { status = 200, headers = {}, body } = answered
     if (response.destroyed) return
     const content = typeof body === 'string' ? body : JSON.stringify(body)
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(content)

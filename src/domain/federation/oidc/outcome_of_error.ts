@@ -71,6 +71,13 @@ function innermost({ message, cause }: Error): string {
   return cause instanceof Error && !(cause instanceof SyntaxError) ? innermost(cause) : message
 }
 
+/** Of an error of openid-client, or of the library beneath it, which some functions let through. */
+function protocolCodeOf(error: unknown): string | undefined {
+  if (error instanceof oidc.ClientError) return error.code ?? ''
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
+  return typeof code === 'string' && code.startsWith('OAUTH_') ? code : undefined
+}
+
 function ofJoseError(error: jose.JOSEError): Failure {
   // Of the key set rather than of the token.
   const isOfKeys =
@@ -95,9 +102,10 @@ export function outcomeOfError(error: unknown): Failure {
     return unavailable(`the provider refused our credentials with status ${error.status}`)
   }
   if (error instanceof jose.JOSEError) return ofJoseError(error)
-  if (error instanceof oidc.ClientError) {
-    if (BROKEN_RESPONSES.has(error.code ?? '')) return unavailable(innermost(error))
-    return refused('invalid', innermost(error))
+  const code = protocolCodeOf(error)
+  if (code !== undefined) {
+    const words = innermost(error as Error)
+    return BROKEN_RESPONSES.has(code) ? unavailable(words) : refused('invalid', words)
   }
   // What both libraries throw where a URL or a key of the provider cannot be read.
   if (error instanceof TypeError || error instanceof DOMException) {
