@@ -21,6 +21,7 @@ export type ProviderImitation = {
   /** Where it expects the client's secret; a function looks at the form itself. */
   authentication:
     | 'basic'
+    | 'raw basic'
     | 'post'
     | 'none'
     | ((form: URLSearchParams) => boolean | Promise<boolean>)

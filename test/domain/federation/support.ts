@@ -23,7 +23,7 @@ export function settingsOf<Settings>(kind: ConnectorKind<Settings>, file: object
 }
 
 /** The faults that a schema names, as `path: message`. */
-export function faultsOf(kind: ConnectorKind<never>, file: object): string[] {
+export function faultsOf(kind: ConnectorKind, file: object): string[] {
   const { error } = kind.settings.safeParse(file)
   return (error?.issues ?? []).map(({ path, message }) => `${path.join('.')}: ${message}`)
 }

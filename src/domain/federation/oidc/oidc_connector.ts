@@ -92,6 +92,11 @@ async function authorizationParameters(profile: OidcProfile, start: RedirectStar
   }
 }
 
+/** Where answers come back to: what is registered at the provider. */
+export function callbackUriOf({ issuer }: Pick<ConnectorDeps, 'issuer'>, name: string): string {
+  return `${issuer}/federation/${name}/callback`
+}
+
 /** The answer as openid-client reads one: the address that the browser came to. */
 export function answerUrl(start: RedirectStart, params: Readonly<Record<string, string>>): URL {
   const url = new URL(start.callbackUri)
@@ -173,7 +178,7 @@ export function createOidcConnector(
   profile: OidcProfile,
   deps: ConnectorDeps,
 ): OidcConnector {
-  const fetch = createProviderFetch(deps)
+  const fetch = createProviderFetch(deps, profile.tokenError)
   const provider = createProvider(profile, deps, fetch)
 
   const redirect: RedirectConnector = {
@@ -217,7 +222,8 @@ export function createOidcConnector(
       verifyLogoutToken: async (token) => verifyLogoutToken(token, profile, provider, deps),
       refreshTokens: async (input) => refreshTokens(input, profile, provider, deps),
     },
-    probe: () => probeProvider(provider, `${deps.issuer}/federation/${name}/callback`),
+    probe: () =>
+      probeProvider(provider, { callbackUri: callbackUriOf(deps, name), pkce: profile.pkce }),
     async close() {
       // Nothing is held open: the HTTP client belongs to the process.
     },

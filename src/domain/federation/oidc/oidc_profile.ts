@@ -1,5 +1,6 @@
 import type * as oidc from 'openid-client'
 import type { ClaimMapping } from './oidc_settings.ts'
+import type { TokenErrorReader } from './provider_fetch.ts'
 
 /**
  * What the connector goes by, whether a file says it all (`oidc_kind.ts`) or a preset knows most of it
@@ -35,6 +36,7 @@ export type OidcProfile = {
   pkce: boolean
   /** The `prompt` that asks for a fresh sign-in; whether there was one is seen by `auth_time`. */
   freshPrompt: string | undefined
+  tokenError?: TokenErrorReader
   /** What an answer carries besides, as the browser brought it: nothing that anything rests upon. */
   besides?(params: Readonly<Record<string, string>>): Claims
 }

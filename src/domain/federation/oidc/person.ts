@@ -104,10 +104,10 @@ function emailAmong(
   sources: readonly Claims[],
   mapping: ClaimMapping,
   isVerified: (source: Claims) => boolean,
-): { email?: string | undefined; emailVerified: boolean } {
+): { email: string | undefined; emailVerified: boolean } {
   const telling = sources.filter((source) => emailOf(claimOf(source, mapping.email)))
   const [first] = telling
-  if (!first) return { emailVerified: false }
+  if (!first) return { email: undefined, emailVerified: false }
   const email = emailOf(claimOf(first, mapping.email))
   const agree = telling.every(
     (source) => claimOf(source, mapping.email) === email && isVerified(source),

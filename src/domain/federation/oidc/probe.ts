@@ -4,18 +4,24 @@ import type { Connector } from '../connector.ts'
 import { outcomeOfError } from './outcome_of_error.ts'
 import type { Provider } from './provider.ts'
 
+export type ProbeRequest = {
+  callbackUri: string
+  /** Whether a code_verifier is sent along. */
+  pkce: boolean
+}
+
 /**
  * Whether a provider answers and knows us. It is asked to exchange a code that it never gave: "the code
  * is wrong" is the answer of a token endpoint that has let us in.
  */
 export async function probeProvider(
   provider: Provider,
-  callbackUri: string,
+  request: ProbeRequest,
 ): ReturnType<Connector['probe']> {
   try {
     const { configuration, keys } = await provider.discovered()
     await assertKeys(keys)
-    await tryCredentials(configuration, callbackUri)
+    await tryCredentials(configuration, request)
     return { ok: true, detail: 'the provider answers and takes our credentials' }
   } catch (error) {
     const failure = outcomeOfError(error)
@@ -40,12 +46,12 @@ async function assertKeys(keys: Keys): Promise<void> {
 /** RFC 6749 §5.2: who the client is comes before what it asks. */
 export async function tryCredentials(
   configuration: oidc.Configuration,
-  callbackUri: string,
+  { callbackUri, pkce }: ProbeRequest,
 ): Promise<void> {
   const parameters = {
     code: randomToken(),
     redirect_uri: callbackUri,
-    code_verifier: randomToken(),
+    ...(pkce ? { code_verifier: randomToken() } : {}),
   }
   try {
     await oidc.genericGrantRequest(configuration, 'authorization_code', parameters)

@@ -1,0 +1,237 @@
+import * as oidc from 'openid-client'
+import { z } from 'zod'
+import { randomToken } from '../../../core/secrets.ts'
+import { parsedJson, textOf } from '../../../core/unknown.ts'
+import type {
+  Connector,
+  ConnectorDeps,
+  ConnectorKind,
+  RedirectConnector,
+  RedirectResult,
+  RedirectStart,
+  UpstreamPerson,
+} from '../connector.ts'
+import { answerUrl, callbackUriOf } from '../oidc/oidc_connector.ts'
+import { authorizationParameters, scopeToken } from '../oidc/oidc_settings.ts'
+import { outcomeOfError, refused } from '../oidc/outcome_of_error.ts'
+import { boundedRaw } from '../oidc/person.ts'
+import { tryCredentials } from '../oidc/probe.ts'
+import { ProviderFault } from '../oidc/provider.ts'
+import {
+  createProviderFetch,
+  type ProviderFetch,
+  type TokenErrorReader,
+} from '../oidc/provider_fetch.ts'
+import { tokensOf } from '../oidc/upstream_tokens.ts'
+
+/**
+ * Providers without ID token: an access token is exchanged, and the provider's own API asked whom it
+ * is for. That the token was given to us, and not to somebody who passes it on, holds because it comes
+ * from the token endpoint with our credentials. Such a provider says neither when nor how somebody
+ * signed in, so a request that wants to know is not met.
+ */
+
+export const oauth2Settings = {
+  client_id: z.string().min(1).max(500),
+  scopes: z.array(scopeToken).optional(),
+  authorization_parameters: authorizationParameters,
+  keep_tokens: z.boolean().default(false),
+}
+
+type Common = z.output<z.ZodObject<typeof oauth2Settings>>
+type Secrets = Readonly<Record<string, string>>
+
+/** What the API told of a person; `raw` and what is left out are filled in. */
+export type ToldPerson = Omit<UpstreamPerson, 'subject' | 'groups' | 'raw'> & {
+  /** Undefined, and the sign-in is refused, where the API named nobody. */
+  subject: string | undefined
+  raw: Readonly<Record<string, unknown>>
+}
+
+/** A GET with the person's access token. @throws ProviderFault where the answer is not 200 and JSON */
+export type ProviderApi = (url: string) => Promise<unknown>
+
+export type OAuth2Preset<Own extends z.ZodRawShape> = {
+  title: string
+  trustsEmail: boolean
+  scopes: readonly string[]
+  /** False where the provider does not document it. */
+  pkce: boolean
+  settings: Own
+  endpoints(settings: Common & z.output<z.ZodObject<Own>>): OAuth2Endpoints
+  authenticate(settings: Common, secrets: Secrets): oidc.ClientAuth
+  tokenError?: TokenErrorReader
+  tell(
+    api: ProviderApi,
+    context: {
+      settings: Common & z.output<z.ZodObject<Own>>
+      secrets: Secrets
+      accessToken: string
+    },
+  ): Promise<ToldPerson>
+}
+
+export type OAuth2Endpoints = {
+  /** What `iss` of an answer has to be, where it carries one (RFC 9207). */
+  issuer: string
+  authorizationEndpoint: string
+  tokenEndpoint: string
+}
+
+const keptSchema = z.strictObject({ connection: z.string(), codeVerifier: z.string() })
+
+type Finishing = Parameters<RedirectConnector['finish']>[0]
+
+export function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {}
+}
+
+function providerApi(fetch: ProviderFetch, accessToken: string): ProviderApi {
+  return async (url) => {
+    const headers = { authorization: `Bearer ${accessToken}`, accept: 'application/json' }
+    const response = await fetch(url, { headers })
+    const { origin, pathname } = new URL(url)
+    if (response.status !== 200) {
+      throw new ProviderFault(`${origin}${pathname} answered ${response.status}`)
+    }
+    const document = parsedJson(await response.text())
+    if (document === undefined) throw new ProviderFault(`${origin}${pathname} answered no JSON`)
+    return document
+  }
+}
+
+/** Nothing of these providers can show it, so it is said before the code is used. */
+function unmet({ forceAuthn, maxAgeS, acrValues }: RedirectStart): string | undefined {
+  if (forceAuthn || maxAgeS !== undefined) return 'the provider does not say when the sign-in was'
+  if (acrValues.length > 0) return 'the provider does not say how the sign-in was'
+  return undefined
+}
+
+export function oauth2Preset<Own extends z.ZodRawShape>(
+  preset: OAuth2Preset<Own>,
+): ConnectorKind<Common & z.output<z.ZodObject<Own>>> {
+  type Settings = Common & z.output<z.ZodObject<Own>>
+  return {
+    title: preset.title,
+    settings: z.strictObject({ ...oauth2Settings, ...preset.settings }) as z.ZodType<Settings>,
+    secrets: { client_secret: 'required' },
+    trustsEmail: preset.trustsEmail,
+    open: (input, deps) => createOAuth2Connector(preset, input, deps),
+  }
+}
+
+function configure(
+  endpoints: OAuth2Endpoints,
+  clientId: string,
+  authentication: oidc.ClientAuth,
+  fetch: ProviderFetch,
+): oidc.Configuration {
+  const configuration = new oidc.Configuration(
+    {
+      issuer: endpoints.issuer,
+      authorization_endpoint: endpoints.authorizationEndpoint,
+      token_endpoint: endpoints.tokenEndpoint,
+    },
+    clientId,
+    undefined,
+    authentication,
+  )
+  configuration[oidc.customFetch] = fetch as oidc.CustomFetch
+  return configuration
+}
+
+function createOAuth2Connector<Own extends z.ZodRawShape>(
+  preset: OAuth2Preset<Own>,
+  input: { name: string; settings: Common & z.output<z.ZodObject<Own>>; secrets: Secrets },
+  deps: ConnectorDeps,
+): Connector {
+  const { name, settings, secrets } = input
+  const fetch = createProviderFetch(deps, preset.tokenError)
+  const configuration = configure(
+    preset.endpoints(settings),
+    settings.client_id,
+    preset.authenticate(settings, secrets),
+    fetch,
+  )
+
+  async function begin(start: RedirectStart) {
+    const codeVerifier = randomToken()
+    const uri = oidc.buildAuthorizationUrl(configuration, {
+      ...settings.authorization_parameters,
+      redirect_uri: start.callbackUri,
+      scope: (settings.scopes ?? preset.scopes).join(' '),
+      state: start.state,
+      ...(preset.pkce
+        ? {
+            code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
+            code_challenge_method: 'S256',
+          }
+        : {}),
+    }).href
+    const keep = { connection: name, codeVerifier }
+    return { kind: 'departs' as const, departure: { method: 'GET' as const, uri }, keep }
+  }
+
+  async function proven(
+    { start, params }: Finishing,
+    codeVerifier: string,
+  ): Promise<RedirectResult> {
+    const tokens = await oidc.authorizationCodeGrant(configuration, answerUrl(start, params), {
+      expectedState: start.state,
+      ...(preset.pkce ? { pkceCodeVerifier: codeVerifier } : {}),
+    })
+    const accessToken = tokens.access_token
+    const api = providerApi(fetch, accessToken)
+    const { subject, raw, ...told } = await preset.tell(api, { settings, secrets, accessToken })
+    if (subject === undefined) return refused('invalid', 'the provider names no subject')
+    return {
+      kind: 'proven',
+      person: { subject, ...told, groups: [], raw: boundedRaw(raw) },
+      authentication: {
+        amr: [],
+        tokens: settings.keep_tokens ? tokensOf(tokens, deps.clock) : undefined,
+      },
+    }
+  }
+
+  async function finish(finishing: Finishing): Promise<RedirectResult> {
+    const kept = keptSchema.safeParse(finishing.keep)
+    if (!kept.success || kept.data.connection !== name) {
+      return refused('invalid', 'the answer belongs to no request of this connection')
+    }
+    const weakness = unmet(finishing.start)
+    if (weakness) return refused('too_weak', weakness)
+    try {
+      return await proven(finishing, kept.data.codeVerifier)
+    } catch (error) {
+      return outcomeOfError(error)
+    }
+  }
+
+  async function probe(): ReturnType<Connector['probe']> {
+    try {
+      const callbackUri = callbackUriOf(deps, name)
+      await tryCredentials(configuration, { callbackUri, pkce: preset.pkce })
+      return { ok: true, detail: 'the provider answers and takes our credentials' }
+    } catch (error) {
+      const failure = outcomeOfError(error)
+      return { ok: false, reason: failure.kind === 'unavailable' ? failure.reason : failure.detail }
+    }
+  }
+
+  return {
+    redirect: { begin, finish },
+    probe,
+    async close() {
+      // Nothing is held open: the HTTP client belongs to the process.
+    },
+  }
+}
+
+/** Standard claims out of texts that may be missing. */
+export function textClaims(claims: Record<string, unknown>): Record<string, string> {
+  const texts = Object.entries(claims).map(([name, value]) => [name, textOf(value)] as const)
+  return Object.fromEntries(texts.filter((entry): entry is [string, string] => Boolean(entry[1])))
+}
