@@ -1,28 +1,34 @@
 import * as oidc from 'openid-client'
-import { z } from 'zod'
-import { epochSeconds } from '../../../core/clock.ts'
-import { randomToken } from '../../../core/secrets.ts'
 import { textOf } from '../../../core/unknown.ts'
 import type {
   Connector,
   ConnectorDeps,
-  Departure,
   RedirectConnector,
   RedirectResult,
   RedirectStart,
+  Unavailable,
   UpstreamAuthentication,
 } from '../connector.ts'
 import { weaknessOf } from './asked_for.ts'
+import {
+  acrValuesOf,
+  answerUrl,
+  authorizationParameters,
+  callbackUriOf,
+  type Kept,
+  keptSchema,
+  newKept,
+} from './authorization_request.ts'
 import { type LogoutToken, verifyLogoutToken } from './backchannel_logout.ts'
 import { endSessionUri, type UpstreamLogout } from './end_session.ts'
 import { faultOfIdToken, verifySignature } from './id_token.ts'
 import type { Claims, OidcProfile } from './oidc_profile.ts'
-import { type Failure, outcomeOfError, refused } from './outcome_of_error.ts'
+import { outcomeOfError, refused } from './outcome_of_error.ts'
 import { personOf } from './person.ts'
 import { probeProvider } from './probe.ts'
-import { createProvider, type Discovered } from './provider.ts'
+import { createProvider, type Discovered, type Provider } from './provider.ts'
 import { createProviderFetch } from './provider_fetch.ts'
-import { type Refreshed, refreshTokens, tokensOf } from './upstream_tokens.ts'
+import { refreshTokens, type TokenRefresher, tokensOf } from './upstream_tokens.ts'
 
 /**
  * A provider by OpenID Connect: the code flow with PKCE, `state`, `nonce` and the `iss` of RFC 9207.
@@ -30,89 +36,47 @@ import { type Refreshed, refreshTokens, tokensOf } from './upstream_tokens.ts'
  * the libraries leave open are checked here.
  */
 
-/** What a connection by OpenID Connect can do besides; the surfaces for it find it by `isOidcConnector`. */
-export type OidcConnector = Connector & {
-  redirect: RedirectConnector
-  oidc: {
-    /** @returns undefined where the provider has no end_session_endpoint. @throws as discovery does */
-    endSessionUri(input: UpstreamLogout): Promise<string | undefined>
-    verifyLogoutToken(token: string): Promise<LogoutToken>
-    /** @param subject of the identity that the tokens are kept for */
-    refreshTokens(input: { refreshToken: string; subject: string }): Promise<Refreshed>
+/** What a connection by OpenID Connect can do besides; whoever needs it asks `isOidcConnector`. */
+export type OidcConnector = Connector &
+  TokenRefresher & {
+    redirect: RedirectConnector
+    oidc: {
+      /** @returns undefined where the provider has no end_session_endpoint. @throws as discovery does */
+      endSessionUri(input: UpstreamLogout): Promise<string | undefined>
+      verifyLogoutToken(token: string): Promise<LogoutToken>
+    }
   }
-}
 
 export function isOidcConnector(connector: Connector): connector is OidcConnector {
   return 'oidc' in connector
 }
 
-/** Sealed by the caller between the two halves. */
-const keptSchema = z.strictObject({
-  connection: z.string(),
-  nonce: z.string(),
-  codeVerifier: z.string(),
-  startedAtS: z.number(),
-})
-
-type Kept = z.output<typeof keptSchema>
-
-function acrValuesOf(profile: OidcProfile, start: RedirectStart): readonly string[] {
-  // A request knows better than the connection what it needs.
-  return start.acrValues.length > 0 ? start.acrValues : profile.acrValues
+type Opened = { name: string; profile: OidcProfile; provider: Provider; deps: ConnectorDeps }
+type Finishing = Parameters<RedirectConnector['finish']>[0]
+type Exchanged = {
+  tokens: Awaited<ReturnType<typeof oidc.authorizationCodeGrant>>
+  claims: Claims
 }
 
-/** What a request for a sign-in that is not too old adds. `max_age=0` makes `auth_time` come back (§2). */
-function freshness(profile: OidcProfile, { forceAuthn, maxAgeS }: RedirectStart) {
-  const maxAge = forceAuthn ? 0 : maxAgeS
-  return {
-    ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
-    ...(forceAuthn && profile.freshPrompt ? { prompt: profile.freshPrompt } : {}),
-  }
+function isTemplate({ publishedIssuer }: OidcProfile): boolean {
+  return publishedIssuer.includes('{tenantid}')
 }
 
-async function authorizationParameters(profile: OidcProfile, start: RedirectStart, kept: Kept) {
-  const acrValues = acrValuesOf(profile, start)
-  return {
-    ...profile.authorizationParameters,
-    redirect_uri: start.callbackUri,
-    scope: profile.scopes.join(' '),
-    state: start.state,
-    ...(profile.nonce ? { nonce: kept.nonce } : {}),
-    ...(profile.pkce
-      ? {
-          code_challenge: await oidc.calculatePKCECodeChallenge(kept.codeVerifier),
-          code_challenge_method: 'S256',
-        }
-      : {}),
-    ...(profile.responseMode === 'form_post' ? { response_mode: 'form_post' } : {}),
-    ...(start.loginHint ? { login_hint: start.loginHint } : {}),
-    ...(start.uiLocales ? { ui_locales: start.uiLocales } : {}),
-    ...(acrValues.length > 0 ? { acr_values: acrValues.join(' ') } : {}),
-    ...freshness(profile, start),
-  }
+/** The `iss` of an answer cannot be a template: it is compared with the token's, once that is there. */
+function comparableNow(profile: OidcProfile, params: Finishing['params']): Finishing['params'] {
+  if (!isTemplate(profile)) return params
+  const { iss: _later, ...rest } = params
+  return rest
 }
-
-/** Where answers come back to: what is registered at the provider. */
-export function callbackUriOf({ issuer }: Pick<ConnectorDeps, 'issuer'>, name: string): string {
-  return `${issuer}/federation/${name}/callback`
-}
-
-/** The answer as openid-client reads one: the address that the browser came to. */
-export function answerUrl(start: RedirectStart, params: Readonly<Record<string, string>>): URL {
-  const url = new URL(start.callbackUri)
-  url.search = new URLSearchParams(params).toString()
-  return url
-}
-
-type Exchanged = { tokens: Awaited<ReturnType<typeof oidc.authorizationCodeGrant>>; claims: Claims }
 
 async function exchange(
   profile: OidcProfile,
   { configuration }: Discovered,
-  { start, params }: Parameters<RedirectConnector['finish']>[0],
+  { start, params }: Finishing,
   kept: Kept,
 ): Promise<Exchanged> {
-  const tokens = await oidc.authorizationCodeGrant(configuration, answerUrl(start, params), {
+  const answer = answerUrl(start, comparableNow(profile, params))
+  const tokens = await oidc.authorizationCodeGrant(configuration, answer, {
     expectedState: start.state,
     idTokenExpected: true,
     ...(profile.nonce ? { expectedNonce: kept.nonce } : {}),
@@ -121,21 +85,27 @@ async function exchange(
   return { tokens, claims: (tokens.claims() ?? {}) as Claims }
 }
 
+/** What is wrong with a token whose signature holds. */
+function faultOf({ profile, deps }: Opened, { params }: Finishing, { claims }: Exchanged) {
+  if (params['iss'] !== undefined && isTemplate(profile) && params['iss'] !== claims['iss']) {
+    return 'the answer names another issuer than its ID token'
+  }
+  return faultOfIdToken(claims, profile, deps.clock)
+}
+
 /** OpenID Connect Core §5.3.2: the `sub` of UserInfo has to be that of the ID token. */
 async function userInfo(
-  profile: OidcProfile,
+  { userInfo: isAsked }: OidcProfile,
   { configuration }: Discovered,
   { tokens, claims }: Exchanged,
 ): Promise<Claims[]> {
-  if (!profile.userInfo) return []
-  const subject = String(claims['sub'])
-  return [await oidc.fetchUserInfo(configuration, tokens.access_token, subject)]
+  if (!isAsked) return []
+  return [await oidc.fetchUserInfo(configuration, tokens.access_token, String(claims['sub']))]
 }
 
 function authenticationOf(
-  profile: OidcProfile,
+  { profile, deps }: Opened,
   { tokens, claims }: Exchanged,
-  deps: ConnectorDeps,
 ): UpstreamAuthentication {
   const { auth_time: at, amr } = claims
   return {
@@ -150,27 +120,60 @@ function authenticationOf(
 
 /** @throws what `outcomeOfError` reads */
 async function finishSignIn(
-  profile: OidcProfile,
-  discovered: Discovered,
-  input: Parameters<RedirectConnector['finish']>[0],
+  opened: Opened,
+  finishing: Finishing,
   kept: Kept,
-  deps: ConnectorDeps,
 ): Promise<RedirectResult> {
-  const exchanged = await exchange(profile, discovered, input, kept)
+  const { profile, provider, deps } = opened
+  const discovered = await provider.discovered()
+  const exchanged = await exchange(profile, discovered, finishing, kept)
   const { tokens, claims } = exchanged
   await verifySignature(tokens.id_token ?? '', profile, discovered, deps)
-  const fault = faultOfIdToken(claims, profile, deps.clock)
+  const fault = faultOf(opened, finishing, exchanged)
   if (fault) return refused('invalid', fault)
-  const acrValues = acrValuesOf(profile, input.start)
-  const { startedAtS } = kept
-  const weakness = weaknessOf(claims, { start: input.start, acrValues, startedAtS })
+  const { start, params } = finishing
+  const asked = { start, acrValues: acrValuesOf(profile, start), startedAtS: kept.startedAtS }
+  const weakness = weaknessOf(claims, asked)
   if (weakness) return refused('too_weak', weakness)
   const told = [claims, ...(await userInfo(profile, discovered, exchanged))]
-  const besides = profile.besides ? [profile.besides(input.params)] : []
+  const besides = profile.besides ? [profile.besides(params)] : []
   const person = personOf([...told, ...besides], profile.mapping, profile.emailVerified)
   if (!person) return refused('invalid', 'the provider names no subject')
-  const authentication = authenticationOf(profile, exchanged, deps)
-  return { kind: 'proven', person, authentication }
+  return { kind: 'proven', person, authentication: authenticationOf(opened, exchanged) }
+}
+
+/** Before anybody left, nobody can have refused. */
+function asUnavailable(error: unknown): Unavailable {
+  const failure = outcomeOfError(error)
+  return failure.kind === 'unavailable' ? failure : { kind: 'unavailable', reason: failure.detail }
+}
+
+async function begin(
+  { name, profile, provider, deps }: Opened,
+  start: RedirectStart,
+): ReturnType<RedirectConnector['begin']> {
+  const keep = newKept(name, deps.clock)
+  try {
+    const { configuration } = await provider.discovered()
+    const parameters = await authorizationParameters(profile, start, keep)
+    const uri = oidc.buildAuthorizationUrl(configuration, parameters).href
+    return { kind: 'departs', departure: { method: 'GET', uri }, keep }
+  } catch (error) {
+    return asUnavailable(error)
+  }
+}
+
+async function finish(opened: Opened, finishing: Finishing): Promise<RedirectResult> {
+  const kept = keptSchema.safeParse(finishing.keep)
+  // Another connection's request, answered here: the mix-up of RFC 9700 §4.4.
+  if (!kept.success || kept.data.connection !== opened.name) {
+    return refused('invalid', 'the answer belongs to no request of this connection')
+  }
+  try {
+    return await finishSignIn(opened, finishing, kept.data)
+  } catch (error) {
+    return outcomeOfError(error)
+  }
 }
 
 export function createOidcConnector(
@@ -180,58 +183,22 @@ export function createOidcConnector(
 ): OidcConnector {
   const fetch = createProviderFetch(deps, profile.tokenError)
   const provider = createProvider(profile, deps, fetch)
-
-  const redirect: RedirectConnector = {
-    async begin(start) {
-      const kept: Kept = {
-        connection: name,
-        nonce: randomToken(),
-        codeVerifier: randomToken(),
-        startedAtS: epochSeconds(deps.clock),
-      }
-      try {
-        const { configuration } = await provider.discovered()
-        const parameters = await authorizationParameters(profile, start, kept)
-        const uri = oidc.buildAuthorizationUrl(configuration, parameters).href
-        const departure: Departure = { method: 'GET', uri }
-        return { kind: 'departs', departure, keep: kept }
-      } catch (error) {
-        return asUnavailable(outcomeOfError(error))
-      }
-    },
-    async finish(input) {
-      const kept = keptSchema.safeParse(input.keep)
-      // Another connection's request, answered here: the mix-up of RFC 9700 §4.4.
-      if (!kept.success || kept.data.connection !== name) {
-        return refused('invalid', 'the answer belongs to no request of this connection')
-      }
-      try {
-        const discovered = await provider.discovered()
-        return await finishSignIn(profile, discovered, input, kept.data, deps)
-      } catch (error) {
-        return outcomeOfError(error)
-      }
-    },
-  }
-
+  const opened = { name, profile, provider, deps }
+  const callbackUri = callbackUriOf(deps.issuer, name)
   return {
-    redirect,
+    redirect: {
+      begin: (start) => begin(opened, start),
+      finish: (finishing) => finish(opened, finishing),
+    },
     oidc: {
       endSessionUri: async (input) =>
         endSessionUri((await provider.discovered()).configuration, input),
-      verifyLogoutToken: async (token) => verifyLogoutToken(token, profile, provider, deps),
-      refreshTokens: async (input) => refreshTokens(input, profile, provider, deps),
+      verifyLogoutToken: (token) => verifyLogoutToken(token, profile, provider, deps),
     },
-    probe: () =>
-      probeProvider(provider, { callbackUri: callbackUriOf(deps, name), pkce: profile.pkce }),
+    refreshTokens: (input) => refreshTokens(input, profile, provider, deps),
+    probe: () => probeProvider(provider, { callbackUri, pkce: profile.pkce }),
     async close() {
       // Nothing is held open: the HTTP client belongs to the process.
     },
   }
-}
-
-/** Before anybody left, nobody can have refused. */
-function asUnavailable(failure: Failure) {
-  if (failure.kind === 'unavailable') return failure
-  return { kind: 'unavailable' as const, reason: failure.detail }
 }

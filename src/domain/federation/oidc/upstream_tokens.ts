@@ -1,9 +1,10 @@
 import * as oidc from 'openid-client'
 import type { Clock } from '../../../core/clock.ts'
-import type { ConnectorDeps, Unavailable, UpstreamTokens } from '../connector.ts'
+import type { Connector, ConnectorDeps, Unavailable, UpstreamTokens } from '../connector.ts'
 import { verifySignature } from './id_token.ts'
 import type { OidcProfile } from './oidc_profile.ts'
 import { outcomeOfError } from './outcome_of_error.ts'
+import { claimOf, subjectOf } from './person.ts'
 import type { Provider } from './provider.ts'
 
 /** A provider's own tokens, for the connections that keep them. */
@@ -13,6 +14,16 @@ export type Refreshed =
   /** The provider has ended what the token stood for; it is of no use any more. */
   | { kind: 'refused'; detail: string }
   | Unavailable
+
+/** Of the connectors whose tokens can be had anew. */
+export type TokenRefresher = {
+  /** @param input.subject of the identity that the tokens are kept for */
+  refreshTokens(input: { refreshToken: string; subject: string }): Promise<Refreshed>
+}
+
+export function refreshesTokens(connector: Connector): connector is Connector & TokenRefresher {
+  return 'refreshTokens' in connector
+}
 
 type TokenResponse = {
   access_token: string
@@ -31,10 +42,35 @@ export function tokensOf(response: TokenResponse, clock: Clock): UpstreamTokens 
   }
 }
 
-/**
- * RFC 6749 §6. A provider that does not rotate sends no new refresh token; the one that there was is
- * kept then.
- */
+/** A provider that does not rotate sends no new refresh token: the one that there was stays. */
+function afterRefresh(response: TokenResponse, refreshToken: string, clock: Clock): Refreshed {
+  const tokens = tokensOf(response, clock)
+  return {
+    kind: 'refreshed',
+    tokens: { ...tokens, refreshToken: tokens.refreshToken ?? refreshToken },
+  }
+}
+
+function failed(error: unknown): Refreshed {
+  const failure = outcomeOfError(error)
+  return failure.kind === 'unavailable' ? failure : { kind: 'refused', detail: failure.detail }
+}
+
+/** RFC 6749 §6, at a provider without ID token. */
+export async function refreshPlainTokens(
+  configuration: oidc.Configuration,
+  refreshToken: string,
+  clock: Clock,
+): Promise<Refreshed> {
+  try {
+    const response = await oidc.refreshTokenGrant(configuration, refreshToken)
+    return afterRefresh(response, refreshToken, clock)
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+/** OpenID Connect Core §12. */
 export async function refreshTokens(
   { refreshToken, subject }: { refreshToken: string; subject: string },
   profile: OidcProfile,
@@ -46,16 +82,14 @@ export async function refreshTokens(
     const response = await oidc.refreshTokenGrant(discovered.configuration, refreshToken)
     if (response.id_token) {
       const claims = await verifySignature(response.id_token, profile, discovered, deps)
-      // OpenID Connect Core §12.2: the tokens of somebody else are not taken.
-      if (claims['sub'] !== subject) return { kind: 'refused', detail: 'another subject' }
+      // §12.2: the tokens of somebody else are not taken.
+      const { subject: name } = profile.mapping
+      if (subjectOf(claimOf(claims, name)) !== subject) return ANOTHER_SUBJECT
     }
-    const tokens = tokensOf(response, deps.clock)
-    return {
-      kind: 'refreshed',
-      tokens: { ...tokens, refreshToken: tokens.refreshToken ?? refreshToken },
-    }
+    return afterRefresh(response, refreshToken, deps.clock)
   } catch (error) {
-    const failure = outcomeOfError(error)
-    return failure.kind === 'unavailable' ? failure : { kind: 'refused', detail: failure.detail }
+    return failed(error)
   }
 }
+
+const ANOTHER_SUBJECT: Refreshed = { kind: 'refused', detail: 'another subject' }

@@ -11,7 +11,7 @@ import type {
   RedirectStart,
   UpstreamPerson,
 } from '../connector.ts'
-import { answerUrl, callbackUriOf } from '../oidc/oidc_connector.ts'
+import { answerUrl, callbackUriOf, challenge } from '../oidc/authorization_request.ts'
 import { authorizationParameters, scopeToken } from '../oidc/oidc_settings.ts'
 import { outcomeOfError, refused } from '../oidc/outcome_of_error.ts'
 import { boundedRaw } from '../oidc/person.ts'
@@ -22,7 +22,7 @@ import {
   type ProviderFetch,
   type TokenErrorReader,
 } from '../oidc/provider_fetch.ts'
-import { tokensOf } from '../oidc/upstream_tokens.ts'
+import { refreshPlainTokens, type TokenRefresher, tokensOf } from '../oidc/upstream_tokens.ts'
 
 /**
  * Providers without ID token: an access token is exchanged, and the provider's own API asked whom it
@@ -80,6 +80,7 @@ export type OAuth2Endpoints = {
 
 const keptSchema = z.strictObject({ connection: z.string(), codeVerifier: z.string() })
 
+type Kept = z.output<typeof keptSchema>
 type Finishing = Parameters<RedirectConnector['finish']>[0]
 
 export function record(value: unknown): Record<string, unknown> {
@@ -142,88 +143,107 @@ function configure(
   return configuration
 }
 
+type Opened<Own extends z.ZodRawShape> = {
+  preset: OAuth2Preset<Own>
+  name: string
+  settings: Common & z.output<z.ZodObject<Own>>
+  secrets: Secrets
+  configuration: oidc.Configuration
+  fetch: ProviderFetch
+  deps: ConnectorDeps
+}
+
+async function begin<Own extends z.ZodRawShape>(
+  { preset, name, settings, configuration }: Opened<Own>,
+  start: RedirectStart,
+): ReturnType<RedirectConnector['begin']> {
+  const keep: Kept = { connection: name, codeVerifier: randomToken() }
+  const uri = oidc.buildAuthorizationUrl(configuration, {
+    ...settings.authorization_parameters,
+    redirect_uri: start.callbackUri,
+    scope: (settings.scopes ?? preset.scopes).join(' '),
+    state: start.state,
+    ...(preset.pkce ? await challenge(keep.codeVerifier) : {}),
+  }).href
+  return { kind: 'departs', departure: { method: 'GET', uri }, keep }
+}
+
+/** @throws what `outcomeOfError` reads */
+async function finishSignIn<Own extends z.ZodRawShape>(
+  { preset, settings, secrets, configuration, fetch, deps }: Opened<Own>,
+  { start, params }: Finishing,
+  { codeVerifier }: Kept,
+): Promise<RedirectResult> {
+  const tokens = await oidc.authorizationCodeGrant(configuration, answerUrl(start, params), {
+    expectedState: start.state,
+    ...(preset.pkce ? { pkceCodeVerifier: codeVerifier } : {}),
+  })
+  const accessToken = tokens.access_token
+  const api = providerApi(fetch, accessToken)
+  const { subject, raw, ...told } = await preset.tell(api, { settings, secrets, accessToken })
+  if (subject === undefined) return refused('invalid', 'the provider names no subject')
+  return {
+    kind: 'proven',
+    person: { subject, ...told, groups: [], raw: boundedRaw(raw) },
+    authentication: {
+      amr: [],
+      tokens: settings.keep_tokens ? tokensOf(tokens, deps.clock) : undefined,
+    },
+  }
+}
+
+async function finish<Own extends z.ZodRawShape>(
+  opened: Opened<Own>,
+  finishing: Finishing,
+): Promise<RedirectResult> {
+  const kept = keptSchema.safeParse(finishing.keep)
+  if (!kept.success || kept.data.connection !== opened.name) {
+    return refused('invalid', 'the answer belongs to no request of this connection')
+  }
+  const weakness = unmet(finishing.start)
+  if (weakness) return refused('too_weak', weakness)
+  try {
+    return await finishSignIn(opened, finishing, kept.data)
+  } catch (error) {
+    return outcomeOfError(error)
+  }
+}
+
+async function probe<Own extends z.ZodRawShape>({
+  preset,
+  name,
+  configuration,
+  deps,
+}: Opened<Own>): ReturnType<Connector['probe']> {
+  try {
+    const callbackUri = callbackUriOf(deps.issuer, name)
+    await tryCredentials(configuration, { callbackUri, pkce: preset.pkce })
+    return { ok: true, detail: 'the provider answers and takes our credentials' }
+  } catch (error) {
+    const failure = outcomeOfError(error)
+    return { ok: false, reason: failure.kind === 'unavailable' ? failure.reason : failure.detail }
+  }
+}
+
 function createOAuth2Connector<Own extends z.ZodRawShape>(
   preset: OAuth2Preset<Own>,
-  input: { name: string; settings: Common & z.output<z.ZodObject<Own>>; secrets: Secrets },
+  input: Pick<Opened<Own>, 'name' | 'settings' | 'secrets'>,
   deps: ConnectorDeps,
-): Connector {
-  const { name, settings, secrets } = input
+): Connector & TokenRefresher {
+  const { settings, secrets } = input
   const fetch = createProviderFetch(deps, preset.tokenError)
-  const configuration = configure(
-    preset.endpoints(settings),
-    settings.client_id,
-    preset.authenticate(settings, secrets),
-    fetch,
-  )
-
-  async function begin(start: RedirectStart) {
-    const codeVerifier = randomToken()
-    const uri = oidc.buildAuthorizationUrl(configuration, {
-      ...settings.authorization_parameters,
-      redirect_uri: start.callbackUri,
-      scope: (settings.scopes ?? preset.scopes).join(' '),
-      state: start.state,
-      ...(preset.pkce
-        ? {
-            code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
-            code_challenge_method: 'S256',
-          }
-        : {}),
-    }).href
-    const keep = { connection: name, codeVerifier }
-    return { kind: 'departs' as const, departure: { method: 'GET' as const, uri }, keep }
-  }
-
-  async function proven(
-    { start, params }: Finishing,
-    codeVerifier: string,
-  ): Promise<RedirectResult> {
-    const tokens = await oidc.authorizationCodeGrant(configuration, answerUrl(start, params), {
-      expectedState: start.state,
-      ...(preset.pkce ? { pkceCodeVerifier: codeVerifier } : {}),
-    })
-    const accessToken = tokens.access_token
-    const api = providerApi(fetch, accessToken)
-    const { subject, raw, ...told } = await preset.tell(api, { settings, secrets, accessToken })
-    if (subject === undefined) return refused('invalid', 'the provider names no subject')
-    return {
-      kind: 'proven',
-      person: { subject, ...told, groups: [], raw: boundedRaw(raw) },
-      authentication: {
-        amr: [],
-        tokens: settings.keep_tokens ? tokensOf(tokens, deps.clock) : undefined,
-      },
-    }
-  }
-
-  async function finish(finishing: Finishing): Promise<RedirectResult> {
-    const kept = keptSchema.safeParse(finishing.keep)
-    if (!kept.success || kept.data.connection !== name) {
-      return refused('invalid', 'the answer belongs to no request of this connection')
-    }
-    const weakness = unmet(finishing.start)
-    if (weakness) return refused('too_weak', weakness)
-    try {
-      return await proven(finishing, kept.data.codeVerifier)
-    } catch (error) {
-      return outcomeOfError(error)
-    }
-  }
-
-  async function probe(): ReturnType<Connector['probe']> {
-    try {
-      const callbackUri = callbackUriOf(deps, name)
-      await tryCredentials(configuration, { callbackUri, pkce: preset.pkce })
-      return { ok: true, detail: 'the provider answers and takes our credentials' }
-    } catch (error) {
-      const failure = outcomeOfError(error)
-      return { ok: false, reason: failure.kind === 'unavailable' ? failure.reason : failure.detail }
-    }
-  }
-
+  const authentication = preset.authenticate(settings, secrets)
+  const endpoints = preset.endpoints(settings)
+  const configuration = configure(endpoints, settings.client_id, authentication, fetch)
+  const opened = { ...input, preset, configuration, fetch, deps }
   return {
-    redirect: { begin, finish },
-    probe,
+    redirect: {
+      begin: (start) => begin(opened, start),
+      finish: (finishing) => finish(opened, finishing),
+    },
+    refreshTokens: ({ refreshToken }) =>
+      refreshPlainTokens(configuration, refreshToken, deps.clock),
+    probe: () => probe(opened),
     async close() {
       // Nothing is held open: the HTTP client belongs to the process.
     },

@@ -95,10 +95,10 @@ describe('AuthCore in front of AuthCore', function () {
   it('refreshes the tokens that it keeps', async () => {
     const { tokens } = await signIn(browser())
     const input = { refreshToken: tokens!.refreshToken!, subject: ada.id }
-    const refreshed = await connector.oidc.refreshTokens(input)
+    const refreshed = await connector.refreshTokens(input)
     expect(refreshed).to.have.nested.property('tokens.accessToken').not.equal(tokens!.accessToken)
     const forged = { ...input, refreshToken: 'never given' }
-    expect((await connector.oidc.refreshTokens(forged)).kind).to.equal('refused')
+    expect((await connector.refreshTokens(forged)).kind).to.equal('refused')
   })
 
   it('ends the session there, and hears of it', async () => {

@@ -229,7 +229,7 @@ describe('the tokens of a provider', () => {
         ? { body: refreshed }
         : undefined,
     )
-    const result = await connector.oidc.refreshTokens({ refreshToken: 'old', subject: 'ada-1' })
+    const result = await connector.refreshTokens({ refreshToken: 'old', subject: 'ada-1' })
     expect(result).to.deep.nested.include({
       kind: 'refreshed',
       'tokens.accessToken': 'new',
@@ -243,7 +243,7 @@ describe('the tokens of a provider', () => {
     const claims = { iss: ISSUER, aud: CLIENT_ID, sub: 'grace-1', iat: nowS, exp: nowS + 60 }
     const id_token = await idp.sign(claims)
     idp.override(TOKEN, () => ({ body: { ...refreshed, id_token } }))
-    const result = await connector.oidc.refreshTokens({ refreshToken: 'old', subject: 'ada-1' })
+    const result = await connector.refreshTokens({ refreshToken: 'old', subject: 'ada-1' })
     expect(result).to.deep.equal({ kind: 'refused', detail: 'another subject' })
   })
 
@@ -251,9 +251,9 @@ describe('the tokens of a provider', () => {
     const { idp, connector } = await script()
     const input = { refreshToken: 'old', subject: 'ada-1' }
     idp.override(TOKEN, () => ({ status: 400, body: { error: 'invalid_grant' } }))
-    expect((await connector.oidc.refreshTokens(input)).kind).to.equal('refused')
+    expect((await connector.refreshTokens(input)).kind).to.equal('refused')
     idp.override(TOKEN, () => ({ status: 503, body: {} }))
-    expect((await connector.oidc.refreshTokens(input)).kind).to.equal('unavailable')
+    expect((await connector.refreshTokens(input)).kind).to.equal('unavailable')
   })
 })
 

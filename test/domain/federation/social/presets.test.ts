@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { expect } from 'chai'
 import type { ConnectorKind } from '../../../../src/domain/federation/connector.ts'
+import { refreshesTokens } from '../../../../src/domain/federation/oidc/upstream_tokens.ts'
 import { SOCIAL_KINDS } from '../../../../src/domain/federation/social/social_kinds.ts'
 import {
   depart,
@@ -85,6 +86,15 @@ describe('what is of one provider alone', () => {
       expect(await signIn()).to.include({ kind: 'refused', reason: 'invalid' })
       idp.changeIdToken(({ tid: _tid, ...claims }) => claims)
       expect(await signIn()).to.include({ kind: 'refused', reason: 'invalid' })
+    })
+
+    it('compares the issuer of the answer with that of the token', async () => {
+      const tenant = 'b96b1b1e-93d6-4b62-9e1a-0f6b7b1d3a11'
+      const own = `https://login.microsoftonline.com/${tenant}/v2.0`
+      const honest = await at('microsoft', { besides: () => ({ iss: own }) })
+      expect((await honest.signIn()).kind).to.equal('proven')
+      const mixedUp = await at('microsoft', { besides: () => ({ iss: 'https://evil.test' }) })
+      expect(await mixedUp.signIn()).to.include({ kind: 'refused', reason: 'invalid' })
     })
 
     it('refuses a token of another tenant where the connection is for one', async () => {
@@ -237,6 +247,24 @@ describe('what is of one provider alone', () => {
       expect(usual).to.have.nested.property('authentication.tokens', undefined)
       expect(keeping).to.have.nested.property('authentication.tokens.accessToken')
     }
+  })
+
+  it('refreshes tokens, at those without ID token too', async () => {
+    const { connector, idp } = await at('discord')
+    if (!refreshesTokens(connector)) throw new Error('does not refresh tokens')
+    const renewed = { access_token: 'new', token_type: 'Bearer', refresh_token: 'next' }
+    idp.override(IMITATIONS.discord.provider.tokenEndpoint, (form) =>
+      form.get('refresh_token') === 'old'
+        ? { body: renewed }
+        : { status: 400, body: { error: 'invalid_grant' } },
+    )
+    const right = await connector.refreshTokens({ refreshToken: 'old', subject: '1' })
+    expect(right).to.deep.nested.include({
+      'tokens.accessToken': 'new',
+      'tokens.refreshToken': 'next',
+    })
+    const over = await connector.refreshTokens({ refreshToken: 'over', subject: '1' })
+    expect(over).to.have.property('kind', 'refused')
   })
 
   it('refuses settings that it does not know', () => {
