@@ -4,7 +4,7 @@ import type { ConnectorDeps, ConnectorKind } from '../../../src/domain/federatio
 
 /** What the tests of the connectors have in common. */
 
-export const OUR_ISSUER = 'https://auth.example.test'
+const OUR_ISSUER = 'https://auth.example.test'
 
 export function callbackOf(name: string): string {
   return `${OUR_ISSUER}/federation/${name}/callback`

@@ -30,7 +30,7 @@ const MAX_DETAIL_LENGTH = 300
  * A stranger's words for the trail: the characters that RFC 6749 §4.1.2.1 allows, without those that
  * open a tag, and not many.
  */
-export function strangersText(text: string): string {
+function strangersText(text: string): string {
   return text.replace(/[^\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x5b\x5d-\x7e]/g, '?').slice(0, 200)
 }
 

@@ -31,7 +31,7 @@ import { refreshPlainTokens, type TokenRefresher, tokensOf } from '../oidc/upstr
  * signed in, so a request that wants to know is not met.
  */
 
-export const oauth2Settings = {
+const oauth2Settings = {
   client_id: z.string().min(1).max(500),
   scopes: z.array(scopeToken).optional(),
   authorization_parameters: authorizationParameters,
