@@ -88,6 +88,12 @@ describe('how the provider knows us', () => {
     }
   })
 
+  it('may be PKCE alone', async () => {
+    const provider = { authentication: 'none' as const }
+    const { signIn } = await script({ client_authentication: 'none' }, { provider, secrets: {} })
+    expect((await signIn()).kind).to.equal('proven')
+  })
+
   const KEYS: [string, ReturnType<typeof generateKeyPairSync>, string][] = [
     ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }), 'RS256'],
     ['P-256', generateKeyPairSync('ec', { namedCurve: 'P-256' }), 'ES256'],

@@ -66,6 +66,22 @@ describe('an upstream provider that deceives', () => {
     })
   })
 
+  describe('an answer by another flow', () => {
+    const ANSWERS: [string, Record<string, string>, RegExp][] = [
+      ['without a code', {}, /code/],
+      ['with a token beside the code', { code: 'a', id_token: 'b' }, /implicit and hybrid/],
+      ['in a JWT', { response: 'eyJ' }, /JARM/],
+    ]
+    for (const [what, answer, detail] of ANSWERS) {
+      it(`is refused: one ${what}`, async () => {
+        const { idp, signIn } = await script()
+        const result = await signIn({ params: ({ state }) => ({ state: state!, ...answer }) })
+        expectRefusal(result, 'invalid', detail)
+        expect(idp.calls.map(({ url }) => url)).not.to.include(TOKEN)
+      })
+    }
+  })
+
   describe('nonce', () => {
     const NONCES: [string, (claims: Record<string, unknown>) => Record<string, unknown>, RegExp][] =
       [
@@ -318,7 +334,7 @@ describe('an upstream provider that deceives', () => {
         { status: 302, headers: { location: 'http://169.254.169.254/' }, body: '' },
         /redirect/,
       ],
-      ['a megabyte', { body: `"${'x'.repeat(1024 * 1024)}"` }, /too large/],
+      ['more than half a megabyte', { body: `"${'x'.repeat(600_000)}"` }, /too large/],
     ]
     for (const [what, answer, reason] of NO_ANSWERS) {
       it(`cannot be used where it is ${what}`, async () => {
