@@ -94,9 +94,9 @@ export function madeUpSource(): MadeUpSource {
       close: async () => {},
     }),
   }
-  const kinds = new Map<string, ConnectorKind>([
-    ['made_up', redirect as ConnectorKind],
-    ['made_up_directory', password as ConnectorKind],
+  const kinds: Kinds = new Map([
+    ['made_up', async () => redirect as ConnectorKind],
+    ['made_up_directory', async () => password as ConnectorKind],
   ])
   return { kinds, says, asked, directory, logout }
 }

@@ -20,13 +20,13 @@ export type ReadReference = (reference: SecretReference) => string | undefined
  * @returns the content without them, and what they named
  * @throws DomainError `invalid_input` for a secret that stands in the file, or cannot be read
  */
-export function resolveSecrets(
+export async function resolveSecrets(
   kinds: Kinds,
   content: unknown,
   read: ReadReference,
-): { content: unknown; secrets: Record<string, string> } {
+): Promise<{ content: unknown; secrets: Record<string, string> }> {
   const { kind, settings } = (content ?? {}) as { kind?: unknown; settings?: unknown }
-  const names = Object.keys(kinds.get(String(kind))?.secrets ?? {})
+  const names = Object.keys((await kinds.get(String(kind))?.())?.secrets ?? {})
   if (typeof settings !== 'object' || settings === null) return { content, secrets: {} }
   const rest: Record<string, unknown> = { ...settings }
   const secrets: Record<string, string> = {}

@@ -40,9 +40,10 @@ export function createConnections(
   const { kinds, changes } = input
   const opened = new Map<string, Opened>()
   const known = createList(input)
+  const loaded = new Map<string, ConnectorKind>()
 
   const kindOf = ({ kind }: Connection): ConnectorKind => {
-    const found = kinds.get(kind)
+    const found = loaded.get(kind)
     if (!found) throw new Error(`this program knows no connections of the kind ${kind}`)
     return found
   }
@@ -56,8 +57,15 @@ export function createConnections(
     if (topic === 'everything' || topic === 'connection') known.forget()
   })
   /** A newer program may have made one that this one cannot speak to: to us it is not there. */
-  const list = async () =>
-    (await known.read()).filter(({ status, kind }) => status === 'active' && kinds.has(kind))
+  const list = async () => {
+    const all = (await known.read()).filter(
+      ({ status, kind }) => status === 'active' && kinds.has(kind),
+    )
+    for (const { kind } of all) {
+      if (!loaded.has(kind)) loaded.set(kind, await kinds.get(kind)!())
+    }
+    return all
+  }
   return {
     list,
     find: async (name) => (await list()).find((each) => each.name === name),

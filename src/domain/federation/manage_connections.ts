@@ -44,7 +44,7 @@ export async function createConnection(
   input: ConnectionToSet,
   { by }: { by?: string } = {},
 ): Promise<Connection> {
-  const parsed = parseConnection(deps.kinds, input)
+  const parsed = await parseConnection(deps.kinds, input)
   const now = deps.clock.now()
   const fresh: Connection = {
     ...parsed,
@@ -81,7 +81,7 @@ export async function updateConnection(
   input: ConnectionToSet,
   { by }: { by?: string } = {},
 ): Promise<Connection> {
-  const parsed = parseConnection(deps.kinds, input)
+  const parsed = await parseConnection(deps.kinds, input)
   return await inTransaction(deps.db, async (tx) => {
     const before = await getConnectionForUpdate(tx, parsed.name)
     if (before.kind !== parsed.kind) {
@@ -135,9 +135,12 @@ type Parsed = Pick<Connection, 'name' | 'kind' | 'definition'>
  *
  * @throws DomainError `invalid_input`
  */
-export function parseConnection(kinds: Kinds, { content, secrets }: ConnectionToSet): Parsed {
+export async function parseConnection(
+  kinds: Kinds,
+  { content, secrets }: ConnectionToSet,
+): Promise<Parsed> {
   const { name, kind: kindName, ...rest } = parsed(fileSchema, content, [])
-  const kind = kinds.get(kindName)
+  const kind = await kinds.get(kindName)?.()
   if (!kind) {
     throw new DomainError('invalid_input', `kind: there is no kind ${JSON.stringify(kindName)}.`, {
       hint: `One of: ${[...kinds.keys()].join(', ')}.`,

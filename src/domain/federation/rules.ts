@@ -1,4 +1,4 @@
-import { Environment } from '@marcbachmann/cel-js'
+import { createRequire } from 'node:module'
 import { z } from 'zod'
 import type { UpstreamPerson } from './connector.ts'
 
@@ -11,23 +11,31 @@ import type { UpstreamPerson } from './connector.ts'
 const EXPRESSION_MAX = 2_000
 const CLAIMS_MAX = 50
 
-/** What an expression can name. */
-const language = new Environment({ unlistedVariablesAreDyn: false })
-  .registerVariable('subject', 'string')
-  .registerVariable('username', 'string')
-  .registerVariable('email', 'string')
-  .registerVariable('email_verified', 'bool')
-  .registerVariable('phone', 'string')
-  .registerVariable('groups', 'list<string>')
-  .registerVariable('claims', 'map')
-  .registerVariable('raw', 'map')
+type Language = InstanceType<typeof import('@marcbachmann/cel-js')['Environment']>
+let made: Language | undefined
+
+/** What an expression can name. Loaded at first use: most deployments have no rules. */
+function language(): Language {
+  const require = createRequire(import.meta.url)
+  const { Environment } = require('@marcbachmann/cel-js') as typeof import('@marcbachmann/cel-js')
+  made ??= new Environment({ unlistedVariablesAreDyn: false })
+    .registerVariable('subject', 'string')
+    .registerVariable('username', 'string')
+    .registerVariable('email', 'string')
+    .registerVariable('email_verified', 'bool')
+    .registerVariable('phone', 'string')
+    .registerVariable('groups', 'list<string>')
+    .registerVariable('claims', 'map')
+    .registerVariable('raw', 'map')
+  return made
+}
 
 function expressionOf(...types: readonly string[]) {
   return z
     .string()
     .max(EXPRESSION_MAX)
     .superRefine((text, ctx) => {
-      const { valid, type, error } = language.check(text)
+      const { valid, type, error } = language().check(text)
       const message = valid ? wrongType(type, types) : firstLine(error)
       if (message !== undefined) ctx.addIssue({ code: 'custom', message })
     })
@@ -100,7 +108,7 @@ function evaluateAll(record: Readonly<Record<string, string>>, context: Context)
 /** Undefined where it cannot be said: a member that this person does not have, a list that is empty. */
 function evaluate(expression: string, context: Context): unknown {
   try {
-    return plain(language.evaluate(expression, context))
+    return plain(language().evaluate(expression, context))
   } catch {
     return undefined
   }

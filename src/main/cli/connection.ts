@@ -81,14 +81,14 @@ export function defineConnectionCommands(group: CliCommand): void {
 }
 
 async function create(file: string): Promise<Answer> {
-  const input = readConnection(file)
+  const input = await readConnection(file)
   return await withDatabase(async (place) =>
     connectionAnswer(await createConnection(managing(place), input, { by: BY })),
   )
 }
 
 async function update(file: string): Promise<Answer> {
-  const input = readConnection(file)
+  const input = await readConnection(file)
   return await withDatabase(async (place) =>
     connectionAnswer(await updateConnection(managing(place), input, { by: BY })),
   )
@@ -98,8 +98,8 @@ function managing(place: Workplace) {
   return { ...place, keyring: place.keyring(), kinds: KINDS }
 }
 
-function readConnection(file: string) {
-  return resolveSecrets(KINDS, readYamlFile('<file>', file), (reference) =>
+async function readConnection(file: string) {
+  return await resolveSecrets(KINDS, readYamlFile('<file>', file), (reference) =>
     'env' in reference ? environmentVariable(reference.env) : secretIn(reference.file),
   )
 }
@@ -121,7 +121,7 @@ async function get({ db }: Pick<Workplace, 'db'>, name: string): Promise<Connect
 async function test(name: string, { user }: { user?: string }): Promise<Answer> {
   return await withDatabase(async (place) => {
     const connection = await get(place, name)
-    const kind = kindOf(connection)
+    const kind = await kindOf(connection)
     const secrets = await openSecrets({ db: place.db, keyring: place.keyring() }, connection.id)
     const connector = kind.open(
       { name, settings: kind.settings.parse(connection.definition.settings), secrets },
@@ -143,8 +143,8 @@ async function test(name: string, { user }: { user?: string }): Promise<Answer> 
   })
 }
 
-function kindOf({ kind }: Connection): ConnectorKind {
-  const found = KINDS.get(kind)
+async function kindOf({ kind }: Connection): Promise<ConnectorKind> {
+  const found = await KINDS.get(kind)?.()
   if (found) return found
   throw new DomainError('unsupported', `This program knows no connections of the kind ${kind}.`)
 }
@@ -172,7 +172,8 @@ async function lookUp(
   }
   const entry = await connector.directory.lookUp(user)
   if (!entry) throw new DomainError('not_found', 'Nobody there has this name, or more than one.')
-  const connections = { kindOf }
+  const kind = await kindOf(connection)
+  const connections = { kindOf: () => kind }
   const profile = await loadProfile(place.config)
   const { person, fault } = entry
   const { outcome, accountId, claims, attributes } = await previewAdmission(

@@ -22,6 +22,7 @@ import {
 import { type LogoutToken, verifyLogoutToken } from './backchannel_logout.ts'
 import { endSessionUri, type UpstreamLogout } from './end_session.ts'
 import { faultOfIdToken, verifySignature } from './id_token.ts'
+import { oidcLogout } from './logout.ts'
 import type { Claims, OidcProfile } from './oidc_profile.ts'
 import { outcomeOfError, refused } from './outcome_of_error.ts'
 import { personOf } from './person.ts'
@@ -185,16 +186,18 @@ export function createOidcConnector(
   const provider = createProvider(profile, deps, fetch)
   const opened = { name, profile, provider, deps }
   const callbackUri = callbackUriOf(deps.issuer, name)
+  const logout: OidcConnector['oidc'] = {
+    endSessionUri: async (input) =>
+      endSessionUri((await provider.discovered()).configuration, input),
+    verifyLogoutToken: (token) => verifyLogoutToken(token, profile, provider, deps),
+  }
   return {
     redirect: {
       begin: (start) => begin(opened, start),
       finish: (finishing) => finish(opened, finishing),
     },
-    oidc: {
-      endSessionUri: async (input) =>
-        endSessionUri((await provider.discovered()).configuration, input),
-      verifyLogoutToken: (token) => verifyLogoutToken(token, profile, provider, deps),
-    },
+    oidc: logout,
+    logout: oidcLogout(logout),
     refreshTokens: (input) => refreshTokens(input, profile, provider, deps),
     probe: () => probeProvider(provider, { callbackUri, pkce: profile.pkce }),
     async close() {

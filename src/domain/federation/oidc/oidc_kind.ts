@@ -12,6 +12,7 @@ import { claimOf } from './person.ts'
  */
 export const oidcKind: ConnectorKind<OidcSettings> = {
   title: 'OpenID Connect',
+  signsInBy: 'redirect',
   settings: oidcSettings,
   secrets: { client_secret: 'optional', private_key: 'optional' },
   // Anybody can run a provider that calls any address verified.

@@ -1,6 +1,5 @@
 import type { Clock } from '../../../core/clock.ts'
-import type { Logger } from '../../../platform/observability/logger.ts'
-import type { ConnectorDeps } from '../connector.ts'
+import type { ConnectorDeps, ConnectorLog } from '../connector.ts'
 import { type IdpSource, openIdpSource } from './idp_source.ts'
 import type { SamlSettings } from './settings.ts'
 import { readSpKeys, type SpKeys } from './sp_keys.ts'
@@ -20,7 +19,7 @@ export type SamlParty = {
   /** @throws SamlFault by `sp_key` */
   keys(): SpKeys
   clock: Clock
-  log: Logger
+  log: ConnectorLog
 }
 
 export type OpenInput = {

@@ -2,9 +2,11 @@ import { X509Certificate } from 'node:crypto'
 import type { Connector, ConnectorDeps, ConnectorKind } from '../connector.ts'
 import { SamlFault } from './fault.ts'
 import { IdpUnavailable } from './idp_source.ts'
+import { samlLogout } from './logout.ts'
 import { type OpenInput, openParty, type SamlParty } from './party.ts'
 import { type SamlSettings, samlSettings } from './settings.ts'
 import { samlRedirect } from './sign_in.ts'
+import { spMetadata } from './sp_metadata.ts'
 
 /**
  * SAML 2.0: this server as service provider of somebody's identity provider. `settings.ts` is the file
@@ -25,6 +27,7 @@ export function samlOf(connector: Connector): SamlParty | undefined {
 
 export const samlKind: ConnectorKind<SamlSettings> = {
   title: 'SAML',
+  signsInBy: 'redirect',
   settings: samlSettings,
   secrets: { sp_private_key: 'required', sp_private_key_next: 'optional' },
   // SAML has no word for a verified address: an attribute that is mapped to it is a custom of two parties.
@@ -37,6 +40,11 @@ function openSaml(input: OpenInput, deps: ConnectorDeps): SamlConnector {
   return {
     saml,
     redirect: samlRedirect(saml),
+    logout: samlLogout(saml),
+    metadata: () => ({
+      type: 'application/samlmetadata+xml',
+      body: spMetadata({ name: input.name, settings: input.settings, issuer: deps.issuer }),
+    }),
     probe: () => probe(saml),
     close: async () => saml.idp.close(),
   }

@@ -116,6 +116,7 @@ export function oauth2Preset<Own extends z.ZodRawShape>(
   type Settings = Common & z.output<z.ZodObject<Own>>
   return {
     title: preset.title,
+    signsInBy: 'redirect',
     settings: z.strictObject({ ...oauth2Settings, ...preset.settings }) as z.ZodType<Settings>,
     secrets: { client_secret: 'required' },
     trustsEmail: preset.trustsEmail,

@@ -86,6 +86,7 @@ export function oidcPreset<Own extends z.ZodRawShape>(
   type Settings = Common & z.output<z.ZodObject<Own>>
   return {
     title: preset.title,
+    signsInBy: 'redirect',
     settings: z.strictObject({ ...commonSettings, ...preset.settings }) as z.ZodType<Settings>,
     secrets: preset.secrets ?? { client_secret: 'required' },
     trustsEmail: preset.trustsEmail,
