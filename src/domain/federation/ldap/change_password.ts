@@ -4,7 +4,13 @@ import type { BindOutcome } from './bind.ts'
 import type { Connection } from './connection.ts'
 import type { Directory } from './directory.ts'
 import { LdapError } from './ldap_error.ts'
-import { acceptableLogin, directName, findByLogin, isAcceptablePassword } from './look_up.ts'
+import {
+  acceptableLogin,
+  directName,
+  type Found,
+  findByLogin,
+  isAcceptablePassword,
+} from './look_up.ts'
 import { EXTENDED_RESPONSE, type LdapResult, MODIFY_RESPONSE, policyError } from './message.ts'
 
 /**
@@ -12,71 +18,80 @@ import { EXTENDED_RESPONSE, type LdapResult, MODIFY_RESPONSE, policyError } from
  * bind, and the server's rules decide on the new one. Nobody's password is ever set without the old.
  */
 
-export type Change3 = { login: string; current: string; next: string }
+export type ChangeInput = { login: string; current: string; next: string }
 
 export async function changePassword(
   directory: Directory,
-  { login: typed, current, next }: Change3,
+  { login: typed, current, next }: ChangeInput,
 ): Promise<PasswordChange> {
   const login = acceptableLogin(typed)
   if (!login || !isAcceptablePassword(current)) return refused('wrong_password')
   if (!isAcceptablePassword(next)) return refused('policy')
+  const change = directory.hasServiceAccount ? changeFound : changeDirect
   try {
-    const dn = directory.hasServiceAccount ? await dnOf(login, directory) : undefined
-    if (dn === null) return refused('wrong_password')
-    return await change(directory, { login, current, next }, dn)
+    return await change(directory, { login, current, next })
   } catch (error) {
     if (error instanceof LdapError) return { kind: 'unavailable', reason: error.message }
     throw error
   }
 }
 
-/** As the service account finds it; null for nobody, and for more than one. */
-async function dnOf(login: string, directory: Directory): Promise<string | null> {
-  const { profile } = directory
-  const direct = profile.settings.bind === 'search' ? undefined : directName(login, profile)
-  if (profile.settings.bind !== 'search' && !direct) return null
-  const found = await directory.asService((connection) =>
-    direct ? direct.read(connection) : findByLogin(login, profile, connection),
-  )
-  return found.kind === 'one' ? found.entry.dn : null
-}
+/** A change whose answer is lost may have been made: it is never sent a second time. */
+const ONCE = { once: true }
 
-async function change(
-  directory: Directory,
-  { login, current, next }: Change3,
-  knownDn: string | undefined,
-): Promise<PasswordChange> {
-  const { isActiveDirectory } = directory.profile
-  const modify = isActiveDirectory ? modifyUnicodePwd : modifyByExtension
-  const direct = knownDn ? undefined : directName(login, directory.profile)
-  const name = knownDn ?? direct?.bindName
-  if (!name) return refused('wrong_password')
+/** The service account finds them. */
+async function changeFound(directory: Directory, input: ChangeInput): Promise<PasswordChange> {
+  const found = await lookedUp(directory, input.login)
+  if (found.kind !== 'one') return refused('wrong_password')
+  const change = changeOf(directory, found.entry.dn, input)
   const done = await directory.asPerson(async (connection) => {
-    const outcome = await connection.bind(name, current)
-    if (outcome.kind === 'wrong') return refused('wrong_password')
-    if (!mayGoOn(outcome)) return refused('not_allowed')
-    // Active Directory has refused the bind; OpenLDAP has let them in to do this and nothing else.
-    if (outcome.kind === 'barred' && isActiveDirectory) return 'needs the service account'
-    const dn = knownDn ?? (await ownDn(direct!, connection))
-    return dn ? await modify(connection, dn, current, next) : refused('not_allowed')
-  })
-  if (done !== 'needs the service account') return done
-  if (!knownDn) return refused('not_allowed')
-  return directory.asService((connection) => modify(connection, knownDn, current, next))
+    const outcome = await connection.bind(found.entry.dn, input.current)
+    // Active Directory binds nobody whose password is over, and takes the change from anybody.
+    if (isOver(outcome) && directory.profile.isActiveDirectory) return undefined
+    return refusalOf(outcome) ?? change(connection)
+  }, ONCE)
+  return done ?? directory.asService(change, ONCE)
 }
 
-function mayGoOn(outcome: BindOutcome): boolean {
-  if (outcome.kind !== 'barred') return true
-  return ['must_change_password', 'password_expired'].includes(outcome.fault)
+function lookedUp(directory: Directory, login: string): Promise<Found> {
+  const { profile } = directory
+  if (profile.settings.bind === 'search') {
+    return directory.asService((connection) => findByLogin(login, profile, connection))
+  }
+  const name = directName(login, profile)
+  return name ? directory.asService(name.read) : Promise.resolve({ kind: 'none' })
 }
 
-async function ownDn(
-  direct: NonNullable<ReturnType<typeof directName>>,
-  connection: Connection,
-): Promise<string | undefined> {
-  const found = await direct.read(connection)
-  return found.kind === 'one' ? found.entry.dn : undefined
+/** They are bound by what the name makes, and find themselves. */
+async function changeDirect(directory: Directory, input: ChangeInput): Promise<PasswordChange> {
+  const name = directName(input.login, directory.profile)
+  if (!name) return refused('wrong_password')
+  return directory.asPerson(async (connection) => {
+    const outcome = await connection.bind(name.bindName, input.current)
+    if (isOver(outcome) && directory.profile.isActiveDirectory) return refused('not_allowed')
+    const refusal = refusalOf(outcome)
+    if (refusal) return refusal
+    const found = await name.read(connection)
+    if (found.kind !== 'one') return refused('not_allowed')
+    return changeOf(directory, found.entry.dn, input)(connection)
+  }, ONCE)
+}
+
+function isOver(outcome: BindOutcome): boolean {
+  return (
+    outcome.kind === 'barred' &&
+    ['must_change_password', 'password_expired'].includes(outcome.fault)
+  )
+}
+
+function refusalOf(outcome: BindOutcome): PasswordChange | undefined {
+  if (outcome.kind === 'wrong') return refused('wrong_password')
+  return outcome.kind === 'bound' || isOver(outcome) ? undefined : refused('not_allowed')
+}
+
+function changeOf({ profile }: Directory, dn: string, { current, next }: ChangeInput) {
+  const change = profile.isActiveDirectory ? modifyUnicodePwd : modifyByExtension
+  return (connection: Connection) => change(connection, dn, current, next)
 }
 
 /** [MS-ADTS] §3.1.1.3.1.5.2: old and new in one request are a change, which proves the old one. */
@@ -99,7 +114,7 @@ async function modifyUnicodePwd(
     (base) => new ModifyRequest({ ...base, dn, changes }),
     MODIFY_RESPONSE,
   )
-  return changeOf(result)
+  return changeIn(result)
 }
 
 /** RFC 3062 §2. */
@@ -120,7 +135,7 @@ async function modifyByExtension(
       new ExtendedRequest({ ...base, oid: '1.3.6.1.4.1.4203.1.11.1', value: writer.buffer }),
     EXTENDED_RESPONSE,
   )
-  return changeOf(result)
+  return changeIn(result)
 }
 
 /** ERROR_INVALID_PASSWORD in front of what Active Directory says, and in what Samba does. */
@@ -130,7 +145,7 @@ const NOT_ALLOWED_BY_POLICY = 3
 const CONSTRAINT_VIOLATION = 19
 const INVALID_CREDENTIALS = 49
 
-function changeOf(result: LdapResult): PasswordChange {
+function changeIn(result: LdapResult): PasswordChange {
   const { code, diagnostic } = result
   if (code === 0) return { kind: 'changed' }
   if (code === INVALID_CREDENTIALS || OLD_IS_WRONG.test(diagnostic))

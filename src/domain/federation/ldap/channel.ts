@@ -45,74 +45,106 @@ type Pending = {
   settle(outcome: Reply | LdapError): void
 }
 
+/** The connection as it stands: whoever fails it ends the request that waits. */
+type Line = {
+  socket: Socket
+  server: string
+  isOpen: boolean
+  pending: Pending | undefined
+  fail(error: LdapError): void
+}
+
 export function createChannel(socket: Socket, server: string): Channel {
-  let pending: Pending | undefined
+  const line = createLine(socket, server)
+  const frames = createFrames(server, (frame) => take(line, frame))
+  const letGo = listen(line, frames)
   let lastId = 0
-  let open = true
-
-  const fail = (error: LdapError) => {
-    open = false
-    socket.destroy()
-    pending?.settle(error)
-  }
-  const frames = createFrames(server, (frame) => {
-    if (!pending) throw new BerFault('an answer that nobody asked for')
-    take(pending, frame, server)
-  })
-  const onData = (data: Buffer) => {
-    try {
-      frames.push(data, pending?.limits.maxBytes ?? MAX_UNASKED_BYTES)
-    } catch (error) {
-      fail(
-        error instanceof BerFault ? new LdapError('protocol', server) : toLdapError(error, server),
-      )
-    }
-  }
-  const onError = (error: Error) => fail(toLdapError(error, server))
-  const onClose = () => fail(new LdapError('connect', server, 'closed by the server'))
-  socket.on('data', onData).on('error', onError).on('close', onClose).on('end', onClose)
-
   return {
     server,
-    isOpen: () => open,
-    request: (make, answeredBy, limits) =>
-      new Promise((resolve, reject) => {
-        if (!open || pending) throw new LdapError('closed', server)
-        lastId = (lastId % 0x7fff_ffff) + 1
-        const timer = setTimeout(() => fail(new LdapError('timeout', server)), limits.timeoutMs)
-        pending = {
-          ...{ id: lastId, answeredBy, limits, entries: [], bytes: 0 },
-          settle(outcome) {
-            clearTimeout(timer)
-            pending = undefined
-            if (outcome instanceof LdapError) reject(outcome)
-            else resolve(outcome)
-          },
-        }
-        socket.write(make({ messageId: lastId }).write())
-      }),
+    isOpen: () => line.isOpen,
+    request(make, answeredBy, limits) {
+      lastId = (lastId % 0x7fff_ffff) + 1
+      return send(line, make({ messageId: lastId }), answeredBy, limits)
+    },
     close() {
-      open = false
+      line.isOpen = false
       // The unbind request (RFC 4511 §4.3), and nothing is waited for.
       if (socket.writable) socket.end(Buffer.from([0x30, 5, 2, 1, 0x7f, 0x42, 0]))
-      setTimeout(() => socket.destroy(), 500).unref()
+      setTimeout(() => socket.destroy(), CLOSING_MS).unref()
     },
     detach() {
       // RFC 4513 §3.1.1: what came in the clear after the answer would be believed to come under TLS.
-      if (!open || !frames.isEmpty()) throw new LdapError('starttls_refused', server)
-      open = false
-      socket.off('data', onData).off('error', onError).off('close', onClose).off('end', onClose)
+      if (!line.isOpen || !frames.isEmpty()) throw new LdapError('starttls_refused', server)
+      line.isOpen = false
+      letGo()
       return socket
     },
   }
 }
 
+const CLOSING_MS = 500
+
+function createLine(socket: Socket, server: string): Line {
+  return {
+    ...{ socket, server, isOpen: true, pending: undefined },
+    fail(error) {
+      this.isOpen = false
+      socket.destroy()
+      this.pending?.settle(error)
+    },
+  }
+}
+
+/** @returns takes the listeners away again */
+function listen(line: Line, frames: Frames): () => void {
+  const { socket, server } = line
+  const onData = (data: Buffer) => {
+    try {
+      frames.push(data, line.pending?.limits.maxBytes ?? MAX_UNASKED_BYTES)
+    } catch (error) {
+      const isNonsense = error instanceof BerFault
+      line.fail(isNonsense ? new LdapError('protocol', server) : toLdapError(error, server))
+    }
+  }
+  const onError = (error: Error) => line.fail(toLdapError(error, server))
+  const onEnd = () => line.fail(new LdapError('connect', server, CLOSED))
+  socket.on('data', onData).on('error', onError).on('close', onEnd).on('end', onEnd)
+  return () =>
+    socket.off('data', onData).off('error', onError).off('close', onEnd).off('end', onEnd)
+}
+
+const CLOSED = 'closed by the server'
+
+function send(
+  line: Line,
+  request: Message,
+  answeredBy: number,
+  limits: RequestLimits,
+): Promise<Reply> {
+  const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+  if (!line.isOpen || line.pending) throw new LdapError('closed', line.server)
+  const late = () => line.fail(new LdapError('timeout', line.server))
+  const timer = setTimeout(late, limits.timeoutMs)
+  line.pending = {
+    ...{ id: request.messageId, answeredBy, limits, entries: [], bytes: 0 },
+    settle(outcome) {
+      clearTimeout(timer)
+      line.pending = undefined
+      if (outcome instanceof LdapError) reject(outcome)
+      else resolve(outcome)
+    },
+  }
+  line.socket.write(request.write())
+  return promise
+}
+
 /** One message of the answer. @throws BerFault and LdapError */
-function take(pending: Pending, frame: Buffer, server: string): void {
-  const { limits, entries } = pending
+function take({ pending, server }: Line, frame: Buffer): void {
   const { id, answer } = readMessage(frame)
   // Id 0 is a notice of disconnection (RFC 4511 §4.4.1).
-  if (id === 0) throw new LdapError('connect', server, 'closed by the server')
+  if (id === 0) throw new LdapError('connect', server, CLOSED)
+  if (!pending) throw new BerFault('an answer that nobody asked for')
+  const { limits, entries } = pending
   if (id !== pending.id) throw new BerFault('an answer to another request')
   pending.bytes += frame.length
   if (pending.bytes > limits.maxBytes) throw new LdapError('too_large', server)
@@ -126,14 +158,19 @@ function take(pending: Pending, frame: Buffer, server: string): void {
   pending.settle({ result: answer.result, entries })
 }
 
+type Frames = {
+  isEmpty(): boolean
+  /** @throws BerFault, and LdapError before a message that is larger than `maxBytes` was kept */
+  push(data: Buffer, maxBytes: number): void
+}
+
 /** Cuts the stream into messages; keeps of one no more than it may have. */
-function createFrames(server: string, onFrame: (frame: Buffer) => void) {
+function createFrames(server: string, onFrame: (frame: Buffer) => void): Frames {
   let chunks: Buffer[] = []
   let size = 0
   let wanted = 2
   return {
     isEmpty: () => size === 0,
-    /** @throws BerFault, and LdapError before a message that is larger than `maxBytes` was kept */
     push(data: Buffer, maxBytes: number): void {
       chunks.push(data)
       size += data.length

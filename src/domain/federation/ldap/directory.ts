@@ -1,13 +1,13 @@
-import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel'
 import type { Clock } from '../../../core/clock.ts'
 import type { ConnectorLog } from '../connector.ts'
+import { attempt, createBreaker } from './attempts.ts'
 import type { Channel } from './channel.ts'
 import { type Connection, createConnection } from './connection.ts'
-import { dial, type Server } from './dial.ts'
-import { isServerFault, LdapError, type LdapReason } from './ldap_error.ts'
-import { createPool, type Pooled } from './pool.ts'
+import { type Credentials, dial, type Server } from './dial.ts'
+import { createPool } from './pool.ts'
 import type { Profile } from './profile.ts'
 import { createServers } from './servers.ts'
+import { type ServiceAccount, serviceAccount } from './service_account.ts'
 
 /**
  * The way to a directory: connections out of a pool, another server where one fails, and a circuit
@@ -19,15 +19,17 @@ export type Directory = {
   profile: Profile
   hasServiceAccount: boolean
   /** With the service account bound. @throws LdapError, and what `work` throws */
-  asService<T>(work: (connection: Connection) => Promise<T>): Promise<T>
+  asService<T>(work: Work<T>, options?: { once?: boolean }): Promise<T>
   /** On a connection that `work` binds somebody on first. @throws the same */
-  asPerson<T>(work: (connection: Connection) => Promise<T>): Promise<T>
+  asPerson<T>(work: Work<T>, options?: { once?: boolean }): Promise<T>
   /** A connection of one's own with the service account bound, for as long as a list takes. */
   alone(): Promise<Connection>
   /** A new connection to this very server, past pool and breaker, bound where there is an account. */
   probe(server: Server): Promise<Connection>
   close(): void
 }
+
+type Work<T> = (connection: Connection) => Promise<T>
 
 export type DirectoryInput = {
   name: string
@@ -42,106 +44,64 @@ export function createDirectory(
   deps: DirectoryDeps,
 ): Directory {
   const { settings } = profile
-  const { timeouts } = settings
-  const dialServer = (server: Server) => dial(server, credentialsOf(profile), timeouts.connect_ms)
+  const dialServer = (server: Server) =>
+    dial(server, credentialsOf(profile), settings.timeouts.connect_ms)
   const servers = createServers(profile.servers, { ...deps, dial: dialServer })
-  const connected = (channel: Channel) => createConnection(channel, settings)
   const pool = createPool({
     name,
     max: settings.pool.max_connections,
     idleMs: settings.pool.idle_ms,
-    waitMs: timeouts.connect_ms,
-    open: async () => connected(await servers.open()),
+    waitMs: settings.timeouts.connect_ms,
+    open: async () => createConnection(await servers.open(), settings),
   })
   const breaker = createBreaker(name, profile, deps.log)
-  const account =
-    settings.bind_dn && bindPassword ? { dn: settings.bind_dn, password: bindPassword } : undefined
-
-  const bindAccount = async (connection: Connection) => {
-    if (!account) return
-    const { kind } = await connection.bind(account.dn, account.password)
-    if (kind !== 'bound') throw new LdapError('bind_refused', connection.channel.server)
-  }
-  const bound = async (channel: Channel) => {
-    const connection = connected(channel)
-    try {
-      await bindAccount(connection)
-      return connection
-    } catch (error) {
-      channel.close()
-      throw error
-    }
-  }
-  const run = <T>(service: boolean, work: (pooled: Pooled) => Promise<T>): Promise<T> => {
-    const attempt = async (isLast: boolean): Promise<T> => {
-      let reached: Pooled | undefined
-      try {
-        return await pool.use(service, (pooled) => {
-          reached = pooled
-          return work(pooled)
-        })
-      } catch (error) {
-        if (!reached || !isServerFault(error)) throw error
-        const { server, reason } = error as LdapError
-        servers.shun(server)
-        pool.forget(server)
-        if (isLast || !mayRepeat(reason, reached, profile)) throw error
-        return attempt(true)
-      }
-    }
-    return breaker.run(() => attempt(false))
-  }
+  const account = serviceAccount(settings.bind_dn, bindPassword)
+  const ways = { pool, servers, profile }
   return {
     name,
     profile,
-    hasServiceAccount: account !== undefined,
-    asService: (work) =>
-      run(true, async (pooled) => {
-        if (!pooled.isService) await bindAccount(pooled.connection)
-        pooled.isService = true
-        return work(pooled.connection)
-      }),
-    asPerson: (work) =>
-      run(false, (pooled) => {
-        pooled.isService = false
-        return work(pooled.connection)
-      }),
-    alone: () => breaker.run(async () => bound(await servers.open())),
-    probe: async (server) => bound(await dialServer(server)),
+    hasServiceAccount: account.isThere,
+    asService: (work, options) =>
+      breaker.run(() =>
+        attempt(ways, { ...options, service: true }, async (pooled) => {
+          if (!pooled.isService) await account.bindOn(pooled.connection)
+          pooled.isService = true
+          return work(pooled.connection)
+        }),
+      ),
+    asPerson: (work, options) =>
+      breaker.run(() =>
+        attempt(ways, { ...options, service: false }, (pooled) => {
+          pooled.isService = false
+          return work(pooled.connection)
+        }),
+      ),
+    alone: () => breaker.run(async () => bound(await servers.open(), account, profile)),
+    probe: async (server) => bound(await dialServer(server), account, profile),
     close: () => pool.close(),
   }
 }
 
-/** Where there is another server, or where a server has closed a connection that was idle. */
-function mayRepeat(reason: LdapReason, { isReused }: Pooled, { servers }: Profile): boolean {
-  if (reason === 'too_large') return false
-  return servers.length > 1 || (isReused && reason === 'connect')
+async function bound(
+  channel: Channel,
+  account: ServiceAccount,
+  { settings }: Profile,
+): Promise<Connection> {
+  const connection = createConnection(channel, settings)
+  try {
+    await account.bindOn(connection)
+    return connection
+  } catch (error) {
+    channel.close()
+    throw error
+  }
 }
 
-function credentialsOf({ settings }: Profile) {
+function credentialsOf({ settings }: Profile): Credentials {
   return {
     caFile: settings.ca_file,
     certFile: settings.client_certificate?.cert_file,
     keyFile: settings.client_certificate?.key_file,
     serverName: settings.server_name,
-  }
-}
-
-function createBreaker(name: string, { settings }: Profile, log: DirectoryDeps['log']) {
-  const policy = circuitBreaker(handleWhen(isServerFault), {
-    breaker: new ConsecutiveBreaker(settings.circuit.failures),
-    halfOpenAfter: settings.circuit.retry_after_ms,
-  })
-  policy.onBreak(() => log.warn({ connection: name }, 'directory left alone: it keeps failing'))
-  policy.onReset(() => log.info({ connection: name }, 'directory asked again: it answers'))
-  return {
-    async run<T>(work: () => Promise<T>): Promise<T> {
-      try {
-        return await policy.execute(work)
-      } catch (error) {
-        if (error instanceof BrokenCircuitError) throw new LdapError('circuit_open', name)
-        throw error
-      }
-    },
   }
 }

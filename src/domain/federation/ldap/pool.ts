@@ -36,6 +36,7 @@ export type PoolOptions = {
 export function createPool({ name, max, idleMs, waitMs, open }: PoolOptions): Pool {
   const idle = new Map<Pooled, NodeJS.Timeout>()
   const turns = createTurns(max, waitMs, () => new LdapError('busy', name))
+  let used = 0
   let closed = false
 
   const drop = (pooled: Pooled) => {
@@ -46,7 +47,9 @@ export function createPool({ name, max, idleMs, waitMs, open }: PoolOptions): Po
   const taken = (service: boolean): Pooled | undefined => {
     for (const pooled of idle.keys()) if (!pooled.connection.channel.isOpen()) drop(pooled)
     const waiting = [...idle.keys()].reverse()
-    const pooled = waiting.find(({ isService }) => isService === service) ?? waiting[0]
+    const isFull = idle.size + used > max
+    const pooled =
+      waiting.find(({ isService }) => isService === service) ?? (isFull ? waiting[0] : undefined)
     if (!pooled) return undefined
     clearTimeout(idle.get(pooled))
     idle.delete(pooled)
@@ -56,23 +59,25 @@ export function createPool({ name, max, idleMs, waitMs, open }: PoolOptions): Po
     if (closed || !pooled.connection.channel.isOpen()) return drop(pooled)
     idle.set(pooled, setTimeout(drop, idleMs, pooled).unref())
   }
+  const lend = async <T>(pooled: Pooled, work: (pooled: Pooled) => Promise<T>): Promise<T> => {
+    try {
+      const result = await work(pooled)
+      giveBack(pooled)
+      return result
+    } catch (error) {
+      drop(pooled)
+      throw error
+    }
+  }
   return {
     async use(service, work) {
       if (closed) throw new LdapError('closed', name)
       await turns.take()
+      used += 1
       try {
-        const pooled = taken(service) ?? {
-          ...{ connection: await open(), isService: false, isReused: false },
-        }
-        try {
-          const result = await work(pooled)
-          giveBack(pooled)
-          return result
-        } catch (error) {
-          drop(pooled)
-          throw error
-        }
+        return await lend(taken(service) ?? asNew(await open()), work)
       } finally {
+        used -= 1
         turns.give()
       }
     },
@@ -86,6 +91,10 @@ export function createPool({ name, max, idleMs, waitMs, open }: PoolOptions): Po
       for (const pooled of [...idle.keys()]) drop(pooled)
     },
   }
+}
+
+function asNew(connection: Connection): Pooled {
+  return { connection, isService: false, isReused: false }
 }
 
 /** So many at a time; the others wait in a row, each for so long. */

@@ -40,9 +40,7 @@ export function createServers(servers: readonly Server[], deps: ServersDeps): Se
       let last: unknown
       for (const server of inOrder()) {
         try {
-          const channel = await deps.dial(server)
-          shunnedUntil.delete(server.url)
-          return channel
+          return await deps.dial(server)
         } catch (error) {
           last = error
           if (error instanceof LdapError) deps.log.warn({ reason: error.message }, UNREACHABLE)

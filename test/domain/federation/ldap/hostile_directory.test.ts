@@ -69,6 +69,14 @@ describe('a directory that misbehaves', function () {
     expect(await check(connector, 'alice', 'wrong')).to.have.property('reason', 'wrong_password')
   })
 
+  it('binds the service account once for many', async () => {
+    const server = await start({})
+    const connector = open([server])
+    for (let i = 0; i < 5; i++) await check(connector)
+    const binds = server.asked.filter((asked) => 'dn' in asked && asked.dn === SERVICE.dn)
+    expect(binds).to.have.length(1)
+  })
+
   describe('and hangs (LD6)', () => {
     const cases: [where: string, answers: Answers, bindings: number][] = [
       ['on the bind of the service account', { service: () => undefined }, 1],
@@ -296,6 +304,7 @@ describe('a directory that misbehaves', function () {
     const nonsense: [what: string, said: (asked: script.Asked) => script.Said][] = [
       ['HTTP', () => Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
       ['a length of 2 GB', () => Buffer.from([0x30, 0x84, 0x7f, 0xff, 0xff, 0xff, 0x02])],
+      ['a length without end', () => Buffer.from([0x30, 0x80, 0x02])],
       ['an answer to another request', (asked) => script.result({ ...asked, id: 99 }, 0)],
       [
         'an answer of another kind',
@@ -307,9 +316,11 @@ describe('a directory that misbehaves', function () {
     for (const [what, said] of nonsense) {
       it(`${what}: nobody is signed in, and nothing breaks`, async () => {
         const server = await start({ person: said })
-        const result = await check(open([server]))
+        const [result, ms] = await timed(() => check(open([server])))
         expect(result).to.have.property('kind', 'unavailable')
         expect(JSON.stringify(result)).not.to.include(SECRET)
+        // At once: what is no answer is not waited for as one.
+        expect(ms).to.be.below(250)
       })
     }
 
@@ -382,6 +393,18 @@ describe('a directory that misbehaves', function () {
       expect(result).to.have.property('kind', 'unavailable')
       expect(JSON.stringify([result, connector.lines])).not.to.include(SECRET)
     })
+  })
+
+  it('is not asked to change a password twice', async () => {
+    const [server, other] = [
+      await start((asked) => (asked.operation === 'extended' ? 'close' : directory({})(asked))),
+      await start({}),
+    ]
+    const connector = open([server, other], { password_change: true })
+    const next = { login: 'alice', current: SECRET, next: 'another horse' }
+    expect(await connector.password!.change!(next)).to.have.property('kind', 'unavailable')
+    const changes = [...server.asked, ...other.asked].filter((asked) => 'oid' in asked)
+    expect(changes).to.have.length(1)
   })
 
   it('sees nothing of a password that is none, or of a login that cannot be one (LD1, row 64)', async () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { BerFault, messageLength } from '../../../../src/domain/federation/ldap/ber.ts'
+import { BerFault, elements, messageLength } from '../../../../src/domain/federation/ldap/ber.ts'
 import { firstText, textsOf, withoutLarge } from '../../../../src/domain/federation/ldap/entry.ts'
 import { policyError, readMessage } from '../../../../src/domain/federation/ldap/message.ts'
 import { type Asked, entry, result } from '../../../support/ldap_script.ts'
@@ -59,6 +59,13 @@ describe('an answer of a directory (RFC 4511)', () => {
       }),
       { numRuns: 3000 },
     )
+  })
+
+  it('has no element that ends outside of it, or without a head', () => {
+    for (const bytes of [[4, 3, 0x61], [4], [4, 0x82, 1], [4, 1, 0x61, 4]]) {
+      expect(() => elements(Buffer.from(bytes)), bytes.join()).to.throw(BerFault)
+    }
+    expect(elements(Buffer.from([4, 1, 0x61]))).to.have.length(1)
   })
 
   it('has a length that is known from its head', () => {

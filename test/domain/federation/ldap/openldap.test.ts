@@ -342,6 +342,16 @@ describe('a sign-in by OpenLDAP', function () {
       }
     })
 
+    it('and keeps none of those that are in use when it is closed', async () => {
+      const connector = open()
+      const checks = Array.from({ length: 8 }, () => check(connector, 'alice'))
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      await connector.close()
+      await Promise.all(checks)
+      await new Promise((resolve) => setTimeout(resolve, 600))
+      expect(await openldap.connectionsTo(server)).to.equal(0)
+    })
+
     it('no more once it is closed', async () => {
       const connector = open()
       await check(connector, 'alice')
