@@ -25,6 +25,8 @@ export async function bind(
   timeoutMs: number,
 ): Promise<BindOutcome> {
   if (password === '') throw new TypeError('an empty password is not sent to a directory')
+  // Without a name it would be an anonymous bind (RFC 4513 §5.1.1), which proves nothing.
+  if (name === '') throw new LdapError('protocol', channel.server)
   const { result } = await channel.request(
     (base) =>
       new BindRequest({

@@ -2,6 +2,7 @@ import type { Clock } from '../../../core/clock.ts'
 import { randomToken } from '../../../core/secrets.ts'
 import type { AccountFault, DirectoryEntry, PasswordCheck } from '../connector.ts'
 import type { BindOutcome } from './bind.ts'
+import type { Connection } from './connection.ts'
 import { describeEntry } from './describe.ts'
 import type { Directory } from './directory.ts'
 import { LdapError } from './ldap_error.ts'
@@ -29,25 +30,26 @@ export async function checkPassword(
 }
 
 /** The service account looks them up; then they are bound by the DN that it found. */
-async function checkFound(directory: Directory, clock: Clock, attempt: Attempt) {
+async function checkFound(
+  directory: Directory,
+  clock: Clock,
+  { login, password }: Attempt,
+): Promise<PasswordCheck> {
   const { profile } = directory
-  const found = await directory.asService(async (connection) => {
-    const found = await findByLogin(attempt.login, profile, connection)
-    if (found.kind !== 'one') return found
-    const { entry } = found
-    return {
-      kind: 'one',
-      entry,
-      told: await describeEntry(entry, profile, connection, clock),
-    } as const
-  })
-  if (found.kind === 'several') return { kind: 'wrong', reason: 'ambiguous' } as const
+  const found = await directory.asService((connection) => findByLogin(login, profile, connection))
+  if (found.kind === 'several') return { kind: 'wrong', reason: 'ambiguous' }
   if (found.kind === 'none') {
     await bindNobody(directory)
-    return { kind: 'wrong', reason: 'unknown' } as const
+    return { kind: 'wrong', reason: 'unknown' }
   }
-  const outcome = await directory.asPerson(({ bind }) => bind(found.entry.dn, attempt.password))
-  return verdict(outcome, found.told)
+  const { entry } = found
+  const outcome = await directory.asPerson(({ bind }) => bind(entry.dn, password))
+  if (!isProven(outcome)) return unproven(outcome)
+  // Groups are asked for only now, so that a wrong password costs what nobody's name does.
+  const told = await directory.asService((connection) =>
+    describeEntry(entry, profile, connection, clock),
+  )
+  return verdict(outcome, told)
 }
 
 /** As many exchanges with the server as somebody costs, so that the time tells less of who is there. */
@@ -57,38 +59,51 @@ async function bindNobody(directory: Directory): Promise<void> {
 }
 
 /** They are bound by what the name makes; their entry is read by the service account, or by them. */
-async function checkDirect(directory: Directory, clock: Clock, attempt: Attempt) {
-  const { profile } = directory
-  const name = directName(attempt.login, profile)
-  if (!name) return { kind: 'wrong', reason: 'unknown' } as const
-  const read = async (connection: Parameters<typeof name.read>[0]) => {
+async function checkDirect(
+  directory: Directory,
+  clock: Clock,
+  { login, password }: Attempt,
+): Promise<PasswordCheck> {
+  const { profile, hasServiceAccount } = directory
+  const name = directName(login, profile)
+  if (!name) return { kind: 'wrong', reason: 'unknown' }
+  const read = async (connection: Connection) => {
     const found = await name.read(connection)
     if (found.kind !== 'one') return found.kind
-    return await describeEntry(found.entry, profile, connection, clock)
+    return describeEntry(found.entry, profile, connection, clock)
   }
   const { outcome, own } = await directory.asPerson(async (connection) => {
-    const outcome = await connection.bind(name.bindName, attempt.password)
-    const readsSelf = outcome.kind === 'bound' && !directory.hasServiceAccount
+    const outcome = await connection.bind(name.bindName, password)
+    const readsSelf = outcome.kind === 'bound' && !hasServiceAccount
     return { outcome, own: readsSelf ? await read(connection) : undefined }
   })
-  if (outcome.kind === 'wrong') return outcome
-  const told = own ?? (directory.hasServiceAccount ? await directory.asService(read) : undefined)
-  if (outcome.kind === 'barred')
-    return verdict(outcome, typeof told === 'object' ? told : undefined)
-  if (told === 'several') return { kind: 'wrong', reason: 'ambiguous' } as const
-  if (typeof told !== 'object') throw new LdapError('unreadable', directory.name)
-  return verdict(outcome, told)
+  if (!isProven(outcome)) return unproven(outcome)
+  const told = hasServiceAccount ? await directory.asService(read) : own
+  if (told === 'several') return { kind: 'wrong', reason: 'ambiguous' }
+  if (outcome.kind === 'bound' && typeof told !== 'object') {
+    throw new LdapError('unreadable', directory.name)
+  }
+  return verdict(outcome, typeof told === 'object' ? told : undefined)
+}
+
+type Proven = Exclude<BindOutcome, { kind: 'wrong' }>
+
+function isProven(outcome: BindOutcome): outcome is Proven {
+  return outcome.kind === 'bound' || (outcome.kind === 'barred' && outcome.isProven)
+}
+
+/** Nobody is named who has not proven to be them. */
+function unproven(outcome: Exclude<BindOutcome, { kind: 'bound' }>): PasswordCheck {
+  return outcome.kind === 'wrong' ? outcome : { kind: 'barred', fault: outcome.fault }
 }
 
 /** The server has just taken the password: it knows better than an entry read before. */
 const SETTLED_BY_BIND: ReadonlySet<AccountFault> = new Set(['locked', 'password_expired'])
 
-function verdict(outcome: BindOutcome, told: DirectoryEntry | undefined): PasswordCheck {
-  if (outcome.kind === 'wrong') return outcome
+/** @param told is there where `outcome` is bound */
+function verdict(outcome: Proven, told: DirectoryEntry | undefined): PasswordCheck {
   if (outcome.kind === 'barred') {
-    const { kind, fault, isProven } = outcome
-    // Nobody is named who has not proven to be them.
-    return { kind, fault, ...(isProven ? { person: told?.person } : {}) }
+    return { kind: 'barred', fault: outcome.fault, person: told?.person }
   }
   if (told?.fault && !SETTLED_BY_BIND.has(told.fault)) {
     return { kind: 'barred', fault: told.fault, person: told.person }

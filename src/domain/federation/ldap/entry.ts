@@ -30,11 +30,15 @@ function asText(value: Buffer): string | undefined {
   }
 }
 
-/** The entry without the attributes whose values together are larger than that. */
+/** More than that of one attribute are not looked at. */
+const MAX_VALUES = 5000
+
+/** The entry without values that are larger than that. */
 export function withoutLarge(entry: Entry, maxBytes: number): Entry {
-  const sizeOf = (values: readonly Buffer[]) => values.reduce((sum, { length }) => sum + length, 0)
+  const kept = (values: readonly Buffer[]) =>
+    values.filter(({ length }) => length <= maxBytes).slice(0, MAX_VALUES)
   return {
     dn: entry.dn,
-    attributes: new Map([...entry.attributes].filter(([, values]) => sizeOf(values) <= maxBytes)),
+    attributes: new Map([...entry.attributes].map(([name, values]) => [name, kept(values)])),
   }
 }

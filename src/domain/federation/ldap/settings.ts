@@ -155,7 +155,7 @@ const shape = z.strictObject({
     .prefault({}),
   limits: z
     .strictObject({
-      /** Attributes whose values are larger together are left out. */
+      /** Values that are larger are left out. */
       attribute_bytes: z.int().min(256).max(1_048_576).default(65_536),
       /** Larger answers are refused. */
       answer_bytes: z.int().min(65_536).max(268_435_456).default(8_388_608),

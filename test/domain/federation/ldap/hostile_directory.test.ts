@@ -69,6 +69,26 @@ describe('a directory that misbehaves', function () {
     expect(await check(connector, 'alice', 'wrong')).to.have.property('reason', 'wrong_password')
   })
 
+  it('is asked as much about nobody as about a wrong password', async () => {
+    const asked = async (login: string) => {
+      const server = await start({
+        search: (asked) =>
+          'filter' in asked && asked.filter.includes('alice')
+            ? Buffer.concat([
+                script.entry(asked, 'uid=alice,dc=x', PERSON),
+                script.result(asked, 0),
+              ])
+            : script.result(asked, 0),
+      })
+      const connector = open([server], { groups: { mode: 'search', nested: true } })
+      expect(await check(connector, login, 'wrong')).to.have.property('kind', 'wrong')
+      return server.asked.map(({ operation }) => operation)
+    }
+    const nobody = await asked('nobody')
+    expect(nobody).to.deep.equal(['bind', 'search', 'bind'])
+    expect(await asked('alice')).to.deep.equal(nobody)
+  })
+
   it('binds the service account once for many', async () => {
     const server = await start({})
     const connector = open([server])
@@ -323,6 +343,16 @@ describe('a directory that misbehaves', function () {
         expect(ms).to.be.below(250)
       })
     }
+
+    it('an entry without DN: nobody is signed in by an anonymous bind', async () => {
+      const server = await start({
+        person: (asked) => script.result(asked, 0),
+        search: (asked) =>
+          Buffer.concat([script.entry(asked, '', PERSON), script.result(asked, 0)]),
+      })
+      expect(await check(open([server]))).to.have.property('kind', 'unavailable')
+      expect(server.asked.filter(({ operation }) => operation === 'bind')).to.have.length(1)
+    })
 
     it('an entry without id: nobody is signed in by a DN instead', async () => {
       const server = await start({
