@@ -1,6 +1,6 @@
 import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel'
 import type { Logger } from '../../../platform/observability/logger.ts'
-import { isServerFault, LdapError, type LdapReason } from './ldap_error.ts'
+import { isServerFault, LdapError, type LdapReason, opensCircuit } from './ldap_error.ts'
 import type { Pool, Pooled } from './pool.ts'
 import type { Profile } from './profile.ts'
 import type { Servers } from './servers.ts'
@@ -39,7 +39,6 @@ export async function attempt<T>(
 
 /** Where there is another server, or where a server has closed a connection that was idle. */
 function mayHelp(reason: LdapReason, { isReused }: Pooled, { servers }: Profile): boolean {
-  if (reason === 'too_large') return false
   return servers.length > 1 || (isReused && reason === 'connect')
 }
 
@@ -53,7 +52,7 @@ export function createBreaker(
   { settings }: Profile,
   log: Pick<Logger, 'warn' | 'info'>,
 ): Breaker {
-  const policy = circuitBreaker(handleWhen(isServerFault), {
+  const policy = circuitBreaker(handleWhen(opensCircuit), {
     breaker: new ConsecutiveBreaker(settings.circuit.failures),
     halfOpenAfter: settings.circuit.retry_after_ms,
   })

@@ -100,9 +100,13 @@ const SERVER_FAULTS: ReadonlySet<LdapReason> = new Set([
   'tls',
   'starttls_refused',
   'protocol',
-  'busy',
-  'too_large',
 ])
+
+/**
+ * Those after which a directory is left alone, if they come in a row. An account of ours that is
+ * refused again and again would be locked. What is too large is one entry, and being busy is us.
+ */
+const CIRCUIT_FAULTS: ReadonlySet<LdapReason> = new Set([...SERVER_FAULTS, 'bind_refused'])
 
 /**
  * The one error of this folder. Safe to log and to show to operators: it holds a server, a sentence
@@ -131,6 +135,10 @@ export class LdapError extends Error {
 
 export function isServerFault(error: unknown): boolean {
   return error instanceof LdapError && SERVER_FAULTS.has(error.reason)
+}
+
+export function opensCircuit(error: unknown): boolean {
+  return error instanceof LdapError && CIRCUIT_FAULTS.has(error.reason)
 }
 
 const NAME_FAULTS = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA'])

@@ -150,6 +150,27 @@ describe('a directory that misbehaves', function () {
       expect(await check(connector)).to.have.property('kind', 'right')
     })
 
+    it('for one person alone: it is not left alone for that', async () => {
+      const large = Buffer.alloc(200_000, 0x41)
+      const server = await start({
+        search: (asked) =>
+          Buffer.concat([
+            script.entry(asked, 'uid=alice,dc=x', {
+              ...PERSON,
+              ...('filter' in asked && asked.filter.includes('large') ? { cn: large } : {}),
+            }),
+            script.result(asked, 0),
+          ]),
+      })
+      const circuit = { failures: 2, retry_after_ms: 60_000 }
+      const connector = open([server], { circuit, limits: { answer_bytes: 65_536 } })
+      for (let i = 0; i < 5; i++) {
+        const result = await check(connector, 'large')
+        expect(result).to.have.property('reason').that.includes('too large')
+      }
+      expect(await check(connector)).to.have.property('kind', 'right')
+    })
+
     it('for hundreds at once: connections stay few, and nobody waits for long', async () => {
       const server = await start({ search: () => undefined })
       const connector = open([server], { pool: { max_connections: 3 } })
@@ -169,6 +190,26 @@ describe('a directory that misbehaves', function () {
       expect(await check(connector)).to.have.property('kind', 'right')
       expect(hanging.asked.length).to.equal(asked)
     })
+  })
+
+  it('that refuses our account is left alone, before it locks it', async () => {
+    const server = await start({ service: (asked) => script.result(asked, 49) })
+    const connector = open([server], { circuit: { failures: 3, retry_after_ms: 60_000 } })
+    for (let i = 0; i < 10; i++) await check(connector)
+    expect(server.asked).to.have.length(3)
+    expect(await connector.probe())
+      .to.have.property('reason')
+      .that.includes('refuses bind_dn')
+  })
+
+  it('that is well and slow is not left alone for being busy', async () => {
+    const server = await start((asked) => sleep(100).then(() => directory({})(asked)))
+    const connector = open([server], {
+      ...{ pool: { max_connections: 1 }, circuit: { failures: 2, retry_after_ms: 60_000 } },
+    })
+    const results = await Promise.all(Array.from({ length: 30 }, () => check(connector)))
+    expect(results.filter(({ kind }) => kind === 'unavailable')).not.to.deep.equal([])
+    expect(await check(connector)).to.have.property('kind', 'right')
   })
 
   describe('and refers to another server (LD5)', () => {
