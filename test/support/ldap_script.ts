@@ -103,11 +103,13 @@ export type ResultOptions = {
   referral?: string
   /** Of the password policy control. */
   policyError?: number
+  /** The value of the control of paged results (RFC 2696). */
+  paged?: Buffer
 }
 
 /** The end of an answer. */
 export function result(asked: Asked, code: number, options: ResultOptions = {}): Buffer {
-  const { diagnostic = '', referral, policyError } = options
+  const { diagnostic = '', referral, policyError, paged } = options
   return message(asked.id, (writer) => {
     writer.startSequence(TAGS[asked.operation])
     writer.writeEnumeration(code)
@@ -119,15 +121,30 @@ export function result(asked: Asked, code: number, options: ResultOptions = {}):
       writer.endSequence()
     }
     writer.endSequence()
-    if (policyError !== undefined) writePolicy(writer, policyError)
+    if (policyError !== undefined) {
+      writeControl(
+        writer,
+        '1.3.6.1.4.1.42.2.27.8.5.1',
+        Buffer.from([0x30, 3, 0x81, 1, policyError]),
+      )
+    }
+    if (paged) writeControl(writer, '1.2.840.113556.1.4.319', paged)
   })
 }
 
-function writePolicy(writer: BerWriter, error: number): void {
+/** The value of the control of paged results; an empty cookie is the end. */
+export function cookie(text: string): Buffer {
+  return Buffer.concat([
+    Buffer.from([0x30, 5 + text.length, 2, 1, 0, 4, text.length]),
+    Buffer.from(text),
+  ])
+}
+
+function writeControl(writer: BerWriter, type: string, value: Buffer): void {
   writer.startSequence(0xa0)
   writer.startSequence()
-  writer.writeString('1.3.6.1.4.1.42.2.27.8.5.1')
-  writer.writeBuffer(Buffer.from([0x30, 3, 0x81, 1, error]), 4)
+  writer.writeString(type)
+  writer.writeBuffer(value, 4)
   writer.endSequence()
   writer.endSequence()
 }

@@ -2,7 +2,7 @@ import { BindRequest, PasswordPolicyControl } from 'ldapts'
 import type { AccountFault } from '../connector.ts'
 import type { Channel } from './channel.ts'
 import { LdapError } from './ldap_error.ts'
-import { BIND_RESPONSE, type LdapResult, policyError } from './message.ts'
+import { BIND_RESPONSE, type LdapResult } from './message.ts'
 
 /** What a server says to a name and a password (RFC 4511 §4.2). */
 
@@ -49,8 +49,7 @@ const POLICY_FAULTS: Readonly<Record<number, AccountFault>> = {
 }
 
 function outcomeOf(result: LdapResult, server: string): BindOutcome {
-  const policy = policyError(result)
-  const fault = policy === undefined ? undefined : POLICY_FAULTS[policy]
+  const fault = POLICY_FAULTS[result.policyError ?? -1]
   if (fault && [SUCCESS, INVALID_CREDENTIALS].includes(result.code)) return barred(fault)
   if (result.code === SUCCESS) return { kind: 'bound' }
   if (result.code === INVALID_CREDENTIALS) return byDiagnostic(result.diagnostic)

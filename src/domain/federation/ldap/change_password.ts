@@ -11,7 +11,7 @@ import {
   findByLogin,
   isAcceptablePassword,
 } from './look_up.ts'
-import { EXTENDED_RESPONSE, type LdapResult, MODIFY_RESPONSE, policyError } from './message.ts'
+import { EXTENDED_RESPONSE, type LdapResult, MODIFY_RESPONSE } from './message.ts'
 
 /**
  * A password changed by who has it: the old one is proven to the server in the same request or by a
@@ -150,7 +150,7 @@ function changeIn(result: LdapResult): PasswordChange {
   if (code === 0) return { kind: 'changed' }
   if (code === INVALID_CREDENTIALS || OLD_IS_WRONG.test(diagnostic))
     return refused('wrong_password')
-  if (policyError(result) === NOT_ALLOWED_BY_POLICY) return refused('not_allowed')
+  if (result.policyError === NOT_ALLOWED_BY_POLICY) return refused('not_allowed')
   const isRule = code === CONSTRAINT_VIOLATION || RULES.test(diagnostic)
   return refused(isRule ? 'policy' : 'not_allowed')
 }

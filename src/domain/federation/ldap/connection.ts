@@ -3,7 +3,7 @@ import { type BindOutcome, bind, refusal } from './bind.ts'
 import type { Channel, MakeRequest, Reply } from './channel.ts'
 import { withoutLarge } from './entry.ts'
 import { LdapError } from './ldap_error.ts'
-import { type Entry, nextPage, SEARCH_DONE } from './message.ts'
+import { type Entry, SEARCH_DONE } from './message.ts'
 import type { LdapSettings } from './settings.ts'
 
 /** An open connection in the words of this folder: what is asked of a directory, within its limits. */
@@ -68,7 +68,7 @@ export function createConnection(channel: Channel, { timeouts, limits }: Limits)
       const { code } = reply.result
       if (code === NO_SUCH_OBJECT) throw new LdapError('base_missing', channel.server)
       if (code !== 0) throw refusal(code, channel.server)
-      return { entries: bounded(reply), next: nextPage(reply.result) }
+      return { entries: bounded(reply), next: reply.result.nextPage }
     },
     bind: (name, password) => bind(channel, name, password, timeouts.bind_ms),
     request: (make, answeredBy) =>

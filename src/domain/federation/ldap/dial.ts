@@ -39,12 +39,14 @@ export async function dial(
   timeoutMs: number,
 ): Promise<Channel> {
   const signal = AbortSignal.timeout(timeoutMs)
+  const deadline = performance.now() + timeoutMs
   let tcp: Socket | undefined
   try {
     tcp = await opened(connectTcp({ host: server.host, port: server.port }), 'connect', signal)
     tcp.setNoDelay(true).setKeepAlive(true, 30_000)
     if (server.security === 'plain') return createChannel(tcp, server.url)
-    if (server.security === 'starttls') await startTls(tcp, server.url, timeoutMs)
+    if (server.security === 'starttls')
+      await startTls(tcp, server.url, deadline - performance.now())
     const secureContext = await contextOf(credentials, server.url)
     const name = credentials.serverName ?? server.host
     return createChannel(
@@ -63,7 +65,7 @@ async function startTls(tcp: Socket, server: string, timeoutMs: number): Promise
   const { result } = await channel.request(
     (base) => new ExtendedRequest({ ...base, oid: STARTTLS }),
     EXTENDED_RESPONSE,
-    { timeoutMs, maxBytes: MAX_STARTTLS_ANSWER_BYTES },
+    { timeoutMs: Math.max(1, timeoutMs), maxBytes: MAX_STARTTLS_ANSWER_BYTES },
   )
   if (result.code !== 0) throw new LdapError('starttls_refused', server, String(result.code))
   channel.detach()

@@ -10,7 +10,10 @@ export type LdapResult = {
   code: number
   /** The server's own words: for our reading alone, for they may repeat what was sent. */
   diagnostic: string
-  controls: ReadonlyMap<string, Buffer>
+  /** What the next page is asked for with (RFC 2696 §2); undefined after the last one. */
+  nextPage: Buffer | undefined
+  /** The error of draft-behera-ldap-password-policy §6.2. */
+  policyError: number | undefined
 }
 
 export type Answer =
@@ -51,13 +54,15 @@ function readAnswer(operation: Element, controls: Element | undefined): Answer {
   if (operation.tag === SEARCH_REFERENCE) return { kind: 'reference' }
   if (!RESULTS.has(operation.tag)) throw new BerFault('an operation that was not asked for')
   const [code, , diagnostic] = elements(operation.content)
+  const values = readControls(controls ? contentOf(controls, CONTROLS) : Buffer.alloc(0))
   return {
     kind: 'result',
     operation: operation.tag,
     result: {
       code: integerOf(contentOf(code, ENUMERATED)),
       diagnostic: contentOf(diagnostic, OCTETS).toString('utf8').slice(0, 500),
-      controls: controls ? readControls(contentOf(controls, CONTROLS)) : new Map(),
+      nextPage: readCookie(values.get(PAGED_RESULTS)),
+      policyError: readPolicyError(values.get(PASSWORD_POLICY)),
     },
   }
 }
@@ -89,18 +94,17 @@ function nameOf(description: string): string {
   return description.toLowerCase().replace(/;.*$/s, '')
 }
 
-/** The cookie of the next page (RFC 2696 §2); undefined after the last one. */
-export function nextPage({ controls }: LdapResult): Buffer | undefined {
-  const value = controls.get('1.2.840.113556.1.4.319')
-  if (!value) return undefined
-  const cookie = contentOf(elements(only(value, SEQUENCE))[1], OCTETS)
+const PAGED_RESULTS = '1.2.840.113556.1.4.319'
+const PASSWORD_POLICY = '1.3.6.1.4.1.42.2.27.8.5.1'
+
+function readCookie(control: Buffer | undefined): Buffer | undefined {
+  if (!control) return undefined
+  const cookie = contentOf(elements(only(control, SEQUENCE))[1], OCTETS)
   return cookie.length > 0 ? cookie : undefined
 }
 
-/** The error of draft-behera-ldap-password-policy §6.2, as a number. */
-export function policyError({ controls }: LdapResult): number | undefined {
-  const value = controls.get('1.3.6.1.4.1.42.2.27.8.5.1')
-  if (!value || value.length === 0) return undefined
-  const error = elements(only(value, SEQUENCE)).find(({ tag }) => tag === 0x81)
+function readPolicyError(control: Buffer | undefined): number | undefined {
+  if (!control || control.length === 0) return undefined
+  const error = elements(only(control, SEQUENCE)).find(({ tag }) => tag === 0x81)
   return error && integerOf(error.content)
 }

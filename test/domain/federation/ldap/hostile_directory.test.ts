@@ -408,6 +408,65 @@ describe('a directory that misbehaves', function () {
     })
   })
 
+  describe('and lists people', () => {
+    /** The answer to each search in turn. */
+    const listing = (...pages: ((asked: script.Asked) => Buffer)[]) =>
+      start({ search: (asked) => pages.shift()?.(asked) ?? script.result(asked, 1) })
+    const person = (asked: script.Asked, n: number) =>
+      script.entry(asked, `uid=a${n},dc=x`, { uid: `a${n}`, entryUUID: `${n}${UUID.slice(1)}` })
+    const everybody = async (connector: Opened) => {
+      const names: unknown[] = []
+      const signal = new AbortController().signal
+      for await (const page of connector.directory!.list({ pageSize: 2, signal })) {
+        names.push(...page.map(({ person }) => person.username))
+      }
+      return names
+    }
+    const failure = (connector: Opened) =>
+      everybody(connector).then(
+        (names) => JSON.stringify(names),
+        (error: Error) => `${error.name}: ${error.message}`,
+      )
+    const page = (n: number, end: Buffer) => (asked: script.Asked) =>
+      Buffer.concat([person(asked, n), script.result(asked, 0, { paged: end })])
+
+    it('with an empty page among others: the others are not lost', async () => {
+      const server = await listing(
+        page(1, script.cookie('a')),
+        (asked) => script.result(asked, 0, { paged: script.cookie('b') }),
+        page(2, script.cookie('')),
+      )
+      expect(await everybody(open([server]))).to.deep.equal(['a1', 'a2'])
+    })
+
+    it('and stops in the middle: nobody is told that these are all', async () => {
+      const ends: [said: (asked: script.Asked) => Buffer, words: string][] = [
+        [(asked) => script.result(asked, 4), 'too_large'],
+        [(asked) => script.result(asked, 11), 'too_large'],
+        [(asked) => script.result(asked, 51), 'unable'],
+        [(asked) => script.result(asked, 10), 'referral'],
+        [(asked) => script.result(asked, 12), 'refused'],
+        [(asked) => script.result(asked, 32), 'base_missing'],
+        [page(2, Buffer.from([0x30, 9])), 'protocol'],
+        [() => Buffer.from([0x30, 0]), 'protocol'],
+      ]
+      for (const [end, words] of ends) {
+        const server = await listing(page(1, script.cookie('a')), end)
+        expect(await failure(open([server]))).to.match(new RegExp(`^OutboundError: .*${words}`))
+      }
+    })
+
+    it('in larger pages than asked for: they are not taken', async () => {
+      const server = await listing((asked) =>
+        Buffer.concat([
+          ...[1, 2, 3].map((n) => person(asked, n)),
+          script.result(asked, 0, { paged: script.cookie('') }),
+        ]),
+      )
+      expect(await failure(open([server]))).to.include('too_large')
+    })
+  })
+
   describe('and says why a bind fails', () => {
     const windows = (code: string) =>
       `80090308: LdapErr: DSID-0C090446, comment: x, data ${code}, v3839`
