@@ -6,7 +6,14 @@ import type { Connection } from './connection.ts'
 import { describeEntry } from './describe.ts'
 import type { Directory } from './directory.ts'
 import { LdapError } from './ldap_error.ts'
-import { acceptableLogin, directName, findByLogin, isAcceptablePassword } from './look_up.ts'
+import {
+  acceptableLogin,
+  type DirectName,
+  directName,
+  findByLogin,
+  isAcceptablePassword,
+} from './look_up.ts'
+import type { Profile } from './profile.ts'
 
 /** A name and a password at a directory: nothing is proven but by a bind that the server accepts. */
 
@@ -67,23 +74,52 @@ async function checkDirect(
   const { profile, hasServiceAccount } = directory
   const name = directName(login, profile)
   if (!name) return { kind: 'wrong', reason: 'unknown' }
-  const read = async (connection: Connection) => {
-    const found = await name.read(connection)
-    if (found.kind !== 'one') return found.kind
-    return describeEntry(found.entry, profile, connection, clock)
-  }
+  const read = (connection: Connection) => readSelf(name, profile, connection, clock)
   const { outcome, own } = await directory.asPerson(async (connection) => {
     const outcome = await connection.bind(name.bindName, password)
     const readsSelf = outcome.kind === 'bound' && !hasServiceAccount
     return { outcome, own: readsSelf ? await read(connection) : undefined }
   })
   if (!isProven(outcome)) return unproven(outcome)
-  const told = hasServiceAccount ? await directory.asService(read) : own
-  if (told === 'several') return { kind: 'wrong', reason: 'ambiguous' }
-  if (outcome.kind === 'bound' && typeof told !== 'object') {
+  const self = hasServiceAccount ? await directory.asService(read) : own
+  if (!self) {
+    if (outcome.kind === 'barred') return verdict(outcome, undefined)
     throw new LdapError('unreadable', directory.name)
   }
-  return verdict(outcome, typeof told === 'object' ? told : undefined)
+  if (self === 'several' || !(await isSame(self, name, password, directory))) {
+    return outcome.kind === 'barred'
+      ? verdict(outcome, undefined)
+      : { kind: 'wrong', reason: 'ambiguous' }
+  }
+  return verdict(outcome, self.told)
+}
+
+type Self = { dn: string; told: DirectoryEntry }
+
+async function readSelf(
+  name: DirectName,
+  profile: Profile,
+  connection: Connection,
+  clock: Clock,
+): Promise<Self | 'several' | undefined> {
+  const found = await name.read(connection)
+  if (found.kind === 'several') return 'several'
+  if (found.kind === 'none') return undefined
+  const told = await describeEntry(found.entry, profile, connection, clock)
+  return { dn: found.entry.dn, told }
+}
+
+/**
+ * A server may take a name for another account than the one that we find by it, where one account's
+ * userPrincipalName is made of the name of another: so the password has to be that of this very entry.
+ */
+async function isSame(
+  { dn }: Self,
+  { bindName }: DirectName,
+  password: string,
+  directory: Directory,
+): Promise<boolean> {
+  return dn === bindName || isProven(await directory.asPerson(({ bind }) => bind(dn, password)))
 }
 
 type Proven = Exclude<BindOutcome, { kind: 'wrong' }>

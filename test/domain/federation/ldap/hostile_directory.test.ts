@@ -589,6 +589,43 @@ describe('a directory that misbehaves', function () {
     )
   })
 
+  describe('and takes a name for another account than we find by it', () => {
+    const SERVICE_AD = { bind_dn: SERVICE.dn, bind: 'active_directory', upn_suffix: 'x.example' }
+    /** Mallory's userPrincipalName is made of the name of the victim, outside of the base. */
+    const confusing = (codeOfMallory: number, diagnostic = '') =>
+      start({
+        person: (asked) => {
+          if (!('dn' in asked) || asked.dn !== 'victim@x.example') return script.result(asked, 49)
+          return script.result(asked, codeOfMallory, { diagnostic })
+        },
+        search: (asked) => {
+          const isName = 'filter' in asked && /samaccountname=victim/i.test(asked.filter)
+          const victim = { sAMAccountName: 'victim', objectGUID: Buffer.alloc(16, 1) }
+          return Buffer.concat([
+            ...(isName ? [script.entry(asked, 'cn=victim,dc=x', victim)] : []),
+            script.result(asked, 0),
+          ])
+        },
+      })
+    const openDirect = (server: script.LdapScript) =>
+      open([server], { ...SERVICE_AD, directory: 'active_directory' })
+
+    it('signs nobody in as the other', async () => {
+      const connector = openDirect(await confusing(0))
+      for (const login of ['victim', 'victim@x.example']) {
+        const result = await check(connector, login)
+        expect(result).to.deep.equal({ kind: 'wrong', reason: 'ambiguous' })
+      }
+    })
+
+    it('names nobody as the other', async () => {
+      const connector = openDirect(await confusing(49, '80090308: LdapErr: x, data 533, v1'))
+      const result = await check(connector, 'victim')
+      expect(result).to.include({ kind: 'barred', fault: 'disabled' })
+      expect(JSON.stringify(result)).not.to.include('victim')
+    })
+  })
+
   it('of another domain has no say about names of this one', async () => {
     const server = await start((asked) => script.result(asked, 0))
     const connector = openLdap({
