@@ -16,7 +16,7 @@ export function describeDirectoryConnector(
   make: (context: Mocha.Context) => Promise<DirectorySource>,
 ): void {
   describe(`a source that tells who there is: ${name}`, function () {
-    this.timeout(60_000)
+    this.timeout(120_000)
     let source: DirectorySource
     before(async function () {
       source = await make(this)

@@ -29,7 +29,7 @@ export function describePasswordConnector(
   make: (context: Mocha.Context) => Promise<PasswordSource>,
 ): void {
   describe(`a source of passwords: ${name}`, function () {
-    this.timeout(60_000)
+    this.timeout(120_000)
     let source: PasswordSource
     let subject: string
 

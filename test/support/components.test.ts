@@ -91,7 +91,7 @@ describe('support/openldap', function () {
 })
 
 describe('support/samba_ad', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   before(function () {
     requires(this, samba.available())
   })

@@ -111,7 +111,7 @@ async function started(folder: string, conf: string, address: string): Promise<C
     ['-s', conf, '--foreground', '--model=single', '--no-process-group', '--debug-stdout'],
     { logFile: path.join(folder, 'log') },
   )
-  await untilReady(component, () => answersAt(address, 636), 30_000)
+  await untilReady(component, () => answersAt(address, 636), 60_000)
   return component
 }
 

@@ -14,7 +14,7 @@ function personOf(result: PasswordCheck): UpstreamPerson {
 }
 
 describe('a sign-in by Active Directory', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   let server: samba.SambaAd
   const opened: Opened[] = []
 
