@@ -1,5 +1,5 @@
 import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel'
-import type { Logger } from '../../../platform/observability/logger.ts'
+import type { ConnectorLog } from '../connector.ts'
 import { isServerFault, LdapError, type LdapReason, opensCircuit } from './ldap_error.ts'
 import type { Pool, Pooled } from './pool.ts'
 import type { Profile } from './profile.ts'
@@ -47,11 +47,7 @@ export type Breaker = {
   run<T>(work: () => Promise<T>): Promise<T>
 }
 
-export function createBreaker(
-  name: string,
-  { settings }: Profile,
-  log: Pick<Logger, 'warn' | 'info'>,
-): Breaker {
+export function createBreaker(name: string, { settings }: Profile, log: ConnectorLog): Breaker {
   const policy = circuitBreaker(handleWhen(opensCircuit), {
     breaker: new ConsecutiveBreaker(settings.circuit.failures),
     halfOpenAfter: settings.circuit.retry_after_ms,
