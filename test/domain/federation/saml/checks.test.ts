@@ -331,6 +331,21 @@ describe('answers of SAML that are refused', () => {
     })
   })
 
+  // A time that cannot be read would be neither past nor future.
+  for (const name of ['NotBefore', 'NotOnOrAfter', 'AuthnInstant', 'IssueInstant']) {
+    it(`refuses a ${name} that is no time: xml_time`, () =>
+      refuses(
+        (id, { forge }) => {
+          const xml = assertionXml(forge, id).replace(
+            new RegExp(` ${name}="[^"]*"`, 'g'),
+            ` ${name}="soon"`,
+          )
+          return post(responseXml(forge, id, signElement(xml, idOf(xml, 'Assertion'), IDP)))
+        },
+        { check: 'xml_time' },
+      ))
+  }
+
   it('lets people take their time to sign in anew', async () => {
     const { signIn, forge, wait } = openConnection({}, { now: NOW })
     for (const start of [{ forceAuthn: true }, { maxAgeS: 0 }]) {

@@ -89,6 +89,21 @@ describe('encrypted assertions that are refused', () => {
       ))
   }
 
+  it('without data, or without a key: encryption_shape', async () => {
+    for (const part of [
+      /<xenc:EncryptedData>.*<\/xenc:EncryptedData>/,
+      /<ds:KeyInfo>.*<\/ds:KeyInfo>/,
+    ]) {
+      await refuses(
+        (id, connection) => {
+          const xml = Buffer.from(encrypted(signed)(id, connection), 'base64').toString()
+          return post(xml.replace(part, ''))
+        },
+        { check: 'encryption_shape' },
+      )
+    }
+  })
+
   it('by RSA of PKCS #1 1.5: encryption_algorithm', () =>
     refuses(
       encrypted(signed, SP.cert, {

@@ -103,6 +103,12 @@ describe('metadata of an identity provider', () => {
       idpMetadata({ ...GOOD, sso: 'javascript:alert(1)' }),
       'metadata_location',
     ],
+    ['with a comment that does not end', `${idpMetadata(GOOD)}<!-- `, 'xml_form'],
+    [
+      'with a time that is none',
+      idpMetadata({ ...GOOD, attributes: ' validUntil="never"' }),
+      'xml_time',
+    ],
     ['with a document type', `<!DOCTYPE x>${idpMetadata(GOOD)}`, 'xml_markup'],
     ['of fifty megabytes', ' '.repeat(50 * 1024 * 1024), 'xml_size'],
     [
@@ -258,6 +264,17 @@ describe('what is known of an identity provider at run time', () => {
     const missing = openConnection({ idp: { metadata_file: `${file}.missing` } })
     const probed = await missing.connector.probe()
     expect(probed).to.have.property('reason').that.includes('ENOENT')
+    for (const [content, check] of [
+      [Buffer.from([0x3c, 0xff, 0xfe]), 'xml_text'],
+      [Buffer.alloc(4 * 1024 * 1024 + 1, 0x20), 'metadata_size'],
+    ] as const) {
+      writeFileSync(file, content)
+      const other = openConnection({ idp: { metadata_file: file } })
+      expect(await other.connector.probe())
+        .to.have.property('reason')
+        .that.includes(check)
+      await other.connector.close()
+    }
     await connector.close()
     await missing.connector.close()
   })

@@ -112,6 +112,14 @@ describe('sign-in by SAML', () => {
       })
     })
 
+    it('cannot be made without a key', async () => {
+      const { connector } = openConnection({}, { secrets: {} })
+      expect(await connector.redirect!.begin(startWith())).to.deep.equal({
+        kind: 'unavailable',
+        reason: 'sp_key: sp_private_key is missing',
+      })
+    })
+
     it('tells nothing of a key that cannot be read', async () => {
       const broken = SP.key.replace('MII', 'XII')
       const { connector, log } = openConnection({}, { secrets: { sp_private_key: broken } })

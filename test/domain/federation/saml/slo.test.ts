@@ -259,6 +259,19 @@ describe('Single Logout of SAML', () => {
         'version',
       ],
       ['about nobody', () => byQuery(request({ content: '' })), 'logout_name'],
+      [
+        'about one in the open and one encrypted',
+        () => byQuery(request({ content: `${NAME_ID}<saml:EncryptedID/>` })),
+        'logout_name',
+      ],
+      [
+        'about what is no name when it is decrypted',
+        () => {
+          const content = encryptElement('<x>opaque-1</x>', SP.cert, { element: 'EncryptedID' })
+          return byQuery(request({ content }))
+        },
+        'logout_name',
+      ],
       ['about two', () => byQuery(request({ content: NAME_ID + NAME_ID })), 'xml_structure'],
       [
         'that is a response',

@@ -165,6 +165,7 @@ describe('HTTP-Redirect of SAML', () => {
     expect(faultOf(() => readRedirect(`${query}&RelayState=a&RelayState=b`))).to.equal('query')
     expect(faultOf(() => readRedirect(`${query}&RelayState=%`))).to.equal('query')
     expect(faultOf(() => readRedirect('RelayState=a'))).to.equal('query')
+    expect(faultOf(() => readRedirect(`${query}&x=${'x'.repeat(65_536)}`))).to.equal('query')
     expect(faultOf(() => readRedirect('SAMLRequest=AAAA'))).to.equal('inflate')
     expect(faultOf(() => readRedirect(`${query}&SAMLEncoding=urn:other`))).to.equal('query')
   })
