@@ -37,6 +37,7 @@ const PACKAGES: Record<string, [pkg: string, witness: string][]> = {
   simplesamlphp: [
     ['simplesamlphp', '/usr/share/simplesamlphp/bin/pwgen.php'],
     ['php-cli', 'php'],
+    // Of PHP 8.2, as in Debian 12; apt-get finds out where another one has it.
     ['php-xml', '/usr/lib/php/20220829/dom.so'],
   ],
 }

@@ -29,6 +29,22 @@ export class IdpUnavailable extends Error {
   }
 }
 
+/** Reads once more with newer metadata where a signature is by no key that we know. @throws SamlFault */
+export async function withKnownKeys<T>(
+  source: IdpSource,
+  read: (idp: IdpDescriptor) => T,
+): Promise<T> {
+  const idp = await source.current()
+  try {
+    return read(idp)
+  } catch (error) {
+    const unknownKey = error instanceof SamlFault && error.check === 'signature'
+    const changed = unknownKey ? await source.renewed() : undefined
+    if (!changed) throw error
+    return read(changed)
+  }
+}
+
 export type IdpSourceDeps = Pick<ConnectorDeps, 'clock' | 'log' | 'outbound'>
 
 const AGAIN_MS = 60_000

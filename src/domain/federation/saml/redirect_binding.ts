@@ -117,6 +117,6 @@ export function writeRedirect(
   const over = pairs.map(([name, text]) => `${name}=${encodeURIComponent(text)}`).join('&')
   const hash = SIGNATURE_ALGORITHMS[signer.algorithm]
   const signature = sign(hash, Buffer.from(over), signer.key).toString('base64')
-  const separator = new URL(location).search ? '&' : '?'
+  const separator = location.includes('?') ? '&' : '?'
   return `${location}${separator}${over}&Signature=${encodeURIComponent(signature)}`
 }

@@ -3,8 +3,7 @@ import type { RedirectConnector, RedirectResult, RedirectStart, Unavailable } fr
 import { bearerData, issuedAt } from './assertion_checks.ts'
 import { makeAuthnRequest, requestedContexts } from './authn_request.ts'
 import { SamlFault } from './fault.ts'
-import type { IdpDescriptor } from './idp_metadata.ts'
-import { IdpUnavailable } from './idp_source.ts'
+import { IdpUnavailable, withKnownKeys } from './idp_source.ts'
 import { NAME_ID_FORMATS } from './names.ts'
 import type { SamlParty } from './party.ts'
 import { authenticationOf, provenPerson } from './person.ts'
@@ -105,27 +104,15 @@ function authnNotBefore(start?: RedirectStart, keep?: Keep): Date | undefined {
   return maxAgeS === undefined ? undefined : new Date(keep.requestedAtMs - maxAgeS * 1_000)
 }
 
-/** Tries once more with newer metadata where the signature is by no key that we know. */
 async function believe(
   party: SamlParty,
   field: string | undefined,
   rules: ResponseRules,
 ): Promise<XmlElement> {
   if (!field) throw new SamlFault('saml_response', 'there is none (bindings §3.5.4)')
-  const read = (idp: IdpDescriptor) =>
-    readResponse(field, { ...rules, idpEntityId: idp.entityId }, idp, party.keys)
-  const idp = await party.idp.current()
-  try {
-    return read(idp)
-  } catch (error) {
-    const changed = isUnknownKey(error) ? await party.idp.renewed() : undefined
-    if (!changed) throw error
-    return read(changed)
-  }
-}
-
-function isUnknownKey(error: unknown): boolean {
-  return error instanceof SamlFault && error.check === 'signature'
+  return withKnownKeys(party.idp, (idp) =>
+    readResponse(field, { ...rules, idpEntityId: idp.entityId }, idp, party.keys),
+  )
 }
 
 function proven(party: SamlParty, assertion: XmlElement) {

@@ -4,6 +4,7 @@ import { runChecks } from './check.ts'
 import { decryptElement } from './decryption.ts'
 import { SamlFault } from './fault.ts'
 import type { IdpDescriptor } from './idp_metadata.ts'
+import { withKnownKeys } from './idp_source.ts'
 import { newMessageId } from './message_id.ts'
 import { NS, STATUS } from './names.ts'
 import type { SamlParty } from './party.ts'
@@ -152,24 +153,26 @@ async function believe(
   element: SloContext['element'],
   requestId: string | undefined,
 ): Promise<Believed> {
-  const idp = await party.idp.current()
   const field = element === 'LogoutRequest' ? 'SAMLRequest' : 'SAMLResponse'
-  const believed =
-    input.binding === 'redirect'
-      ? verifiedQuery(input.query, field, idp)
-      : verifiedForm(input.params, field, idp)
-  const { settings } = party
-  runChecks(element === 'LogoutRequest' ? LOGOUT_REQUEST_CHECKS : LOGOUT_RESPONSE_CHECKS, {
-    response: believed.message,
-    element,
-    sloUri: party.sloUri,
-    requestId,
-    idpEntityId: idp.entityId,
-    nowMs: party.clock.now().getTime(),
-    skewMs: settings.clock_skew * 1_000,
-    maxAgeMs: settings.max_assertion_age * 1_000,
+  const checks = element === 'LogoutRequest' ? LOGOUT_REQUEST_CHECKS : LOGOUT_RESPONSE_CHECKS
+  return withKnownKeys(party.idp, (idp) => {
+    const believed =
+      input.binding === 'redirect'
+        ? verifiedQuery(input.query, field, idp)
+        : verifiedForm(input.params, field, idp)
+    const { settings, sloUri, clock } = party
+    runChecks(checks, {
+      response: believed.message,
+      element,
+      sloUri,
+      requestId,
+      idpEntityId: idp.entityId,
+      nowMs: clock.now().getTime(),
+      skewMs: settings.clock_skew * 1_000,
+      maxAgeMs: settings.max_assertion_age * 1_000,
+    })
+    return believed
   })
-  return believed
 }
 
 function verifiedQuery(query: string, field: string, idp: IdpDescriptor): Believed {

@@ -6,10 +6,17 @@ import {
   type MetadataOptions,
   readIdpMetadata,
 } from '../../../../src/domain/federation/saml/idp_metadata.ts'
+import { readLogoutRequest } from '../../../../src/domain/federation/saml/slo.ts'
 import type { Outbound } from '../../../../src/platform/outbound/outbound.ts'
 import { issueCertificate } from '../../../support/certificates.ts'
 import { temporaryFolder } from '../../../support/leash.ts'
-import { idpMetadata, keyDescriptor, signElement } from '../../../support/saml_forge.ts'
+import {
+  idpMetadata,
+  keyDescriptor,
+  logoutXml,
+  redirectQuery,
+  signElement,
+} from '../../../support/saml_forge.ts'
 import { expectRefusal } from './refusals.ts'
 import {
   answerTo,
@@ -248,11 +255,21 @@ describe('what is known of an identity provider at run time', () => {
     forge.now = new Date(forge.now.getTime() + 61_000)
     expect(await signIn((id) => answerTo(forge, id))).to.have.property('kind', 'proven')
     expect(calls()).to.equal(2)
-    const forged = { signAssertion: STRANGER }
+    key = STRANGER
+    wait(61)
+    forge.now = new Date(forge.now.getTime() + 61_000)
+    const asked = logoutXml(forge, 'LogoutRequest', connector.saml.sloUri, {
+      content: '<saml:NameID>opaque-1</saml:NameID>',
+    })
+    const query = redirectQuery('SAMLRequest', asked, STRANGER)
+    const read = await readLogoutRequest(connector.saml, { binding: 'redirect', query })
+    expect(read).to.have.property('kind', 'asked')
+    expect(calls()).to.equal(3)
+    const forged = { signAssertion: IDP }
     for (let i = 0; i < 5; i++) {
       expectRefusal(await signIn((id) => answerTo(forge, id, forged)), { check: 'signature' })
     }
-    expect(calls()).to.equal(2)
+    expect(calls()).to.equal(3)
     await connector.close()
   })
 
