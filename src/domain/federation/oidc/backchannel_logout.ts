@@ -6,6 +6,7 @@ import { CLOCK_TOLERANCE_S } from './asked_for.ts'
 import { verifySignature } from './id_token.ts'
 import type { Claims, OidcProfile } from './oidc_profile.ts'
 import { outcomeOfError, refused } from './outcome_of_error.ts'
+import { shortText } from './person.ts'
 import type { Provider } from './provider.ts'
 
 /**
@@ -59,9 +60,9 @@ function faultOf(claims: Claims, profile: OidcProfile, nowS: number): string | u
   if (!isObject(events) || !isObject(events[EVENT])) return '"events" names no logout'
   // Item 7: so that an ID token is never taken for one of these.
   if (nonce !== undefined) return 'there is a "nonce"'
-  if (!textOf(jti) || String(jti).length > 500) return '"jti" is missing or too long'
-  if (sub !== undefined && !textOf(sub)) return '"sub" is no text'
-  if (sid !== undefined && !textOf(sid)) return '"sid" is no text'
+  if (!shortText(jti, 500)) return '"jti" is missing or too long'
+  if (sub !== undefined && !shortText(sub)) return '"sub" is no text'
+  if (sid !== undefined && !shortText(sid)) return '"sid" is no text'
   if (sub === undefined && sid === undefined) return 'neither "sub" nor "sid" is there'
   return undefined
 }

@@ -1,5 +1,4 @@
 import * as oidc from 'openid-client'
-import { textOf } from '../../../core/unknown.ts'
 import type {
   Connector,
   ConnectorDeps,
@@ -25,7 +24,7 @@ import { faultOfIdToken, verifySignature } from './id_token.ts'
 import { oidcLogout } from './logout.ts'
 import type { Claims, OidcProfile } from './oidc_profile.ts'
 import { outcomeOfError, refused } from './outcome_of_error.ts'
-import { personOf } from './person.ts'
+import { personOf, shortText } from './person.ts'
 import { probeProvider } from './probe.ts'
 import { createProvider, type Discovered, type Provider } from './provider.ts'
 import { createProviderFetch } from './provider_fetch.ts'
@@ -111,9 +110,9 @@ function authenticationOf(
   const { auth_time: at, amr } = claims
   return {
     at: typeof at === 'number' ? new Date(at * 1000) : undefined,
-    acr: textOf(claims['acr']),
-    amr: Array.isArray(amr) ? amr.filter((method) => typeof method === 'string').slice(0, 20) : [],
-    sessionId: textOf(claims['sid']),
+    acr: shortText(claims['acr']),
+    amr: Array.isArray(amr) ? amr.filter((method) => shortText(method, 100)).slice(0, 20) : [],
+    sessionId: shortText(claims['sid']),
     logoutHint: tokens.id_token,
     tokens: profile.keepTokens ? tokensOf(tokens, deps.clock) : undefined,
   }

@@ -85,7 +85,7 @@ function ofJoseError(error: jose.JOSEError): Failure {
     error instanceof jose.JWKSTimeout ||
     error.code === 'ERR_JOSE_GENERIC'
   if (isOfKeys) return unavailable(`the provider's keys: ${error.message}`)
-  return refused('invalid', `ID token: ${error.message}`)
+  return refused('invalid', `token: ${error.message}`)
 }
 
 /**

@@ -42,9 +42,24 @@ export function claimOf(source: Claims, name: string): unknown {
   return value
 }
 
+/**
+ * A text without control characters and lone surrogates. PostgreSQL keeps neither as they are, so that
+ * two names which differ for the provider could be one for us.
+ */
 export function shortText(value: unknown, maxLength = MAX_TEXT_LENGTH): string | undefined {
   const text = textOf(value)
-  return text !== undefined && text !== '' && text.length <= maxLength ? text : undefined
+  if (!text || text.length > maxLength || !text.isWellFormed()) return undefined
+  return /\p{Cc}/u.test(text) ? undefined : text
+}
+
+/** Those that end in an attribute of a page: nothing but an address of the web. */
+const URL_CLAIMS: ReadonlySet<string> = new Set(['profile', 'picture', 'website'])
+
+/** A standard claim that is a text (OpenID Connect Core §5.1). */
+export function textClaim(claim: string, value: unknown): string | undefined {
+  const text = shortText(value)
+  if (text === undefined || !URL_CLAIMS.has(claim)) return text
+  return /^https?:$/.test(URL.parse(text)?.protocol ?? '') ? text : undefined
 }
 
 /** A text, or a whole number that JSON kept whole; never the text of anything else. */
@@ -70,15 +85,19 @@ function groupsOf(value: unknown): string[] {
   return names.filter((name) => shortText(name) !== undefined).slice(0, MAX_GROUPS)
 }
 
+/** What `jsonb` refuses: NUL and lone surrogates, which `JSON.stringify` writes as escapes. */
+const UNSTORABLE = /\\u(0000|d[89a-f])/
+
 /** Bounded, and without what is of the protocol alone. */
 export function boundedRaw(claims: Claims): Record<string, unknown> {
   let sizeBytes = 0
   const entries = Object.entries(claims)
     .filter(([name]) => !PROTOCOL_CLAIMS.has(name))
     .slice(0, MAX_RAW_MEMBERS)
-    .filter(([name, value]) => {
-      sizeBytes += Buffer.byteLength(name) + Buffer.byteLength(JSON.stringify(value) ?? '')
-      return sizeBytes <= MAX_RAW_BYTES
+    .filter((entry) => {
+      const json = JSON.stringify(entry)
+      sizeBytes += Buffer.byteLength(json)
+      return sizeBytes <= MAX_RAW_BYTES && !UNSTORABLE.test(json)
     })
   return Object.fromEntries(entries)
 }
@@ -115,14 +134,21 @@ function emailAmong(
   return { email, emailVerified: agree }
 }
 
+function isShortObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const json = JSON.stringify(value)
+  return json.length <= MAX_TEXT_LENGTH && !UNSTORABLE.test(json)
+}
+
 function standardClaims(sources: readonly Claims[], mapping: ClaimMapping) {
   const nameOf = (claim: string) => mapping.claims[claim] ?? claim
   const address = firstOf(sources, nameOf('address'), (value) =>
-    typeof value === 'object' && value !== null && JSON.stringify(value).length <= MAX_TEXT_LENGTH
-      ? value
-      : undefined,
+    isShortObject(value) ? value : undefined,
   )
-  const texts = TEXT_CLAIMS.map((claim) => [claim, firstOf(sources, nameOf(claim), shortText)])
+  const texts = TEXT_CLAIMS.map((claim) => [
+    claim,
+    firstOf(sources, nameOf(claim), (value) => textClaim(claim, value)),
+  ])
   return withoutUndefined({ ...Object.fromEntries(texts), address })
 }
 

@@ -1,7 +1,7 @@
 import * as oidc from 'openid-client'
 import { z } from 'zod'
 import { randomToken } from '../../../core/secrets.ts'
-import { parsedJson, textOf } from '../../../core/unknown.ts'
+import { parsedJson, withoutUndefined } from '../../../core/unknown.ts'
 import type {
   Connector,
   ConnectorDeps,
@@ -14,7 +14,7 @@ import type {
 import { answerUrl, callbackUriOf, challenge } from '../oidc/authorization_request.ts'
 import { authorizationParameters, scopeToken } from '../oidc/oidc_settings.ts'
 import { outcomeOfError, refused } from '../oidc/outcome_of_error.ts'
-import { boundedRaw } from '../oidc/person.ts'
+import { boundedRaw, textClaim } from '../oidc/person.ts'
 import { tryCredentials } from '../oidc/probe.ts'
 import { ProviderFault } from '../oidc/provider.ts'
 import {
@@ -251,8 +251,11 @@ function createOAuth2Connector<Own extends z.ZodRawShape>(
   }
 }
 
-/** Standard claims out of texts that may be missing. */
-export function textClaims(claims: Record<string, unknown>): Record<string, string> {
-  const texts = Object.entries(claims).map(([name, value]) => [name, textOf(value)] as const)
-  return Object.fromEntries(texts.filter((entry): entry is [string, string] => Boolean(entry[1])))
+/** Standard claims out of what may be missing, or something else than a text. */
+export function textClaims(claims: Record<string, unknown>): Record<string, unknown> {
+  return withoutUndefined(
+    Object.fromEntries(
+      Object.entries(claims).map(([name, value]) => [name, textClaim(name, value)]),
+    ),
+  )
 }

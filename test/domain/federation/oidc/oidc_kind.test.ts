@@ -205,6 +205,39 @@ describe('what a provider tells of a person', () => {
     expect(JSON.stringify(person.raw).length).to.be.below(40_000)
   })
 
+  it('is left out where no database would keep it as it is', async () => {
+    const { idp, signIn } = await script({ mapping: { subject: 'oid' } })
+    const broken = ['a\u0000b', 'a\nb', 'a\ud800']
+    for (const text of broken) {
+      idp.changeIdToken((claims) => ({ ...claims, oid: text }))
+      expect(await signIn(), JSON.stringify(text)).to.include({ reason: 'invalid' })
+    }
+    idp.changeIdToken((claims) => ({
+      ...claims,
+      oid: 'ada',
+      name: 'a\u0000b',
+      address: { locality: 'a\u0000b' },
+      groups: ['staff', ...broken],
+      department: 'a\u0000b',
+      acr: 'a\u0000b',
+    }))
+    const result = await signIn()
+    expect(provenPerson(result)).to.deep.include({ claims: {}, groups: ['staff'] })
+    expect(JSON.stringify(result)).not.to.include('u0000')
+  })
+
+  it('brings no address but one of the web', async () => {
+    const { idp, signIn } = await script()
+    idp.changeIdToken((claims) => ({
+      ...claims,
+      picture: 'javascript:alert(1)',
+      website: 'data:text/html,x',
+      profile: 'https://example.test/ada',
+    }))
+    const { claims } = provenPerson(await signIn())
+    expect(claims).to.deep.equal({ profile: 'https://example.test/ada' })
+  })
+
   it('says when and how they signed in', async () => {
     const { idp, signIn } = await script({ keep_tokens: true })
     const details = { auth_time: 1_800_000_000, acr: 'mfa', amr: ['pwd', 'otp'], sid: 's-1' }
