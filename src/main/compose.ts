@@ -147,7 +147,7 @@ export async function compose(input: {
     recorder,
   })
   const connections = createConnections(
-    { db, keyring, kinds, changes },
+    { db, keyring, kinds, changes, onCall: (name, call) => metrics.connectionCall(name, call) },
     { clock, log, outbound, issuer: config.server.issuer },
   )
   const jobs = createJobQueue({ db, log })

@@ -110,7 +110,14 @@ export function createApp(parts: Parts, health: Health): Koa {
     renderErrorPage: (ctx, { kind, referenceId, retryAfterS }) =>
       pages.html(ctx, 'errors/error', { kind: errorKind(kind), referenceId, retryAfterS }),
   })
-  operationsSurface({ health, metrics, metricsAllow: config.server.metricsAllow }).mount(app)
+  const { connections } = parts
+  metrics.observeConnections(() => connections.health())
+  operationsSurface({
+    health,
+    metrics,
+    metricsAllow: config.server.metricsAllow,
+    connections,
+  }).mount(app)
   app.use(serveFiles('/assets', parts.renderer.assets))
   mountHome(app, parts)
   if (config.environment !== 'production')

@@ -339,6 +339,28 @@ describe('Signing in at a source', function () {
     )
   })
 
+  it('is told of where the server is looked after', async () => {
+    const ready = async () => {
+      const reply = await browser().get(`${world.server.issuer}/health/ready`)
+      expect(reply.status, 'whatever the sources do').to.equal(200)
+      return reply.json<{ connections: Record<string, { state: string }> }>().connections
+    }
+    await connect('idle', { button: false })
+    await waitFor(async () => (await world.server.parts.connections.find('idle')) !== undefined)
+    expect((await ready())['idle']!.state).to.equal('unused')
+    await comeFrom(browser(), 'works', undefined)
+    expect((await ready())['works']!.state).to.equal('down')
+    const scrape = async () => (await browser().get(`${world.server.issuer}/metrics`)).body
+    expect(await scrape()).to.include('authcore_connection_up{connection="works"} 0')
+    await comeFrom(browser(), 'works', proven(personOf(newSubject())))
+    expect((await ready())['works']!.state).to.equal('up')
+    expect(await scrape())
+      .to.include('authcore_connection_up{connection="works"} 1')
+      .and.to.match(
+        /authcore_connection_call_duration_seconds_count\{connection="works",operation="sign_in",outcome="unavailable"\} \d/,
+      )
+  })
+
   it('lets nobody in whom the rules of the connection keep out', async () => {
     await connect('ruled', {
       rules: {

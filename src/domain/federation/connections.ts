@@ -6,6 +6,7 @@ import { openSecrets } from './connection_secrets.ts'
 import { listConnections } from './connection_store.ts'
 import type { Connector, ConnectorDeps, ConnectorKind } from './connector.ts'
 import type { Kinds } from './kinds.ts'
+import { type ConnectionState, type ConnectorCall, watchConnector } from './watch_connector.ts'
 
 /**
  * The connections of this process: what the change feed says is true is true here at once, and each is
@@ -20,6 +21,8 @@ export type Connections = {
   kindOf(connection: Connection): ConnectorKind
   /** Open until its definition changes. */
   open(connection: Connection): Promise<Connector>
+  /** How each that people may use fares, by name. */
+  health(): Promise<Record<string, ConnectionState>>
   close(): Promise<void>
 }
 
@@ -34,6 +37,8 @@ export function createConnections(
     keyring: Keyring
     kinds: Kinds
     changes: Pick<ChangeFeed, 'subscribe' | 'connected'>
+    /** Told of every call. */
+    onCall?: (connection: string, call: ConnectorCall) => void
   },
   deps: ConnectorDeps,
 ): Connections {
@@ -41,6 +46,12 @@ export function createConnections(
   const opened = new Map<string, Opened>()
   const known = createList(input)
   const loaded = new Map<string, ConnectorKind>()
+
+  const states = new Map<string, ConnectionState>()
+  const note = (name: string, answered: boolean): void => {
+    const state = answered ? 'up' : 'down'
+    if (states.get(name)?.state !== state) states.set(name, { state, since: deps.clock.now() })
+  }
 
   const kindOf = ({ kind }: Connection): ConnectorKind => {
     const found = loaded.get(kind)
@@ -51,7 +62,11 @@ export function createConnections(
     const { name, definition } = connection
     const secrets = await openSecrets(input, connection.id)
     const kind = kindOf(connection)
-    return kind.open({ name, settings: kind.settings.parse(definition.settings), secrets }, deps)
+    const settings = kind.settings.parse(definition.settings)
+    return watchConnector(kind.open({ name, settings, secrets }, deps), (call) => {
+      note(name, call.answered)
+      input.onCall?.(name, call)
+    })
   }
   const unsubscribe = changes.subscribe(({ topic }) => {
     if (topic === 'everything' || topic === 'connection') known.forget()
@@ -82,6 +97,10 @@ export function createConnections(
       if (before) void closeQuietly(before)
       return await connector
     },
+    health: async () =>
+      Object.fromEntries(
+        (await list()).map(({ name }) => [name, states.get(name) ?? { state: 'unused' }]),
+      ),
     async close() {
       unsubscribe()
       await Promise.all([...opened.values()].map(closeQuietly))

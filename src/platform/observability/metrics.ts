@@ -35,6 +35,19 @@ export function createMetrics() {
     signIn: (outcome: string) => instruments.signIns.labels(outcome).inc(),
     breachCheck: (outcome: string) => instruments.breachChecks.labels(outcome).inc(),
     tokenIssued: (grantType: string) => instruments.tokens.labels(grantType).inc(),
+    connectionCall(
+      connection: string,
+      call: { operation: string; answered: boolean; durationMs: number },
+    ) {
+      const outcome = call.answered ? 'answered' : 'unavailable'
+      instruments.connectionCalls
+        .labels(connection, call.operation, outcome)
+        .observe(call.durationMs / 1000)
+    },
+    /** How each connection fares is asked for at each scrape. */
+    observeConnections(states: () => Promise<Record<string, { state: string }>>) {
+      instruments.readConnections(states)
+    },
     message: (kind: string, transport: string, outcome: string) =>
       instruments.messages.labels(kind, transport, outcome).inc(),
     /** How many seconds the oldest message has waited is asked for at each scrape. */
@@ -76,6 +89,7 @@ function registerInstruments(registry: Registry) {
     },
     ...registerHttp(registers),
     ...registerMessages(registers),
+    ...registerConnections(registers),
     statements: new Histogram({
       name: 'authcore_db_statement_duration_seconds',
       help: 'Time from asking for a connection to the rows of one statement.',
@@ -140,6 +154,37 @@ function registerMessages(registers: Registry[]) {
       name: 'authcore_messages_total',
       help: 'Attempts to hand a message to a transport: accepted, rejected, unavailable, expired, suppressed or sms_daily_limit.',
       labelNames: ['kind', 'transport', 'outcome'],
+      registers,
+    }),
+  }
+}
+
+/** Connections are named by whoever runs the server: there are as many as they have made. */
+function registerConnections(registers: Registry[]) {
+  type States = Record<string, { state: string }>
+  let read: (() => Promise<States>) | undefined
+  new Gauge({
+    name: 'authcore_connection_up',
+    help: 'Whether a connection answered when it was last needed: 1, 0, or NaN where nobody has needed it.',
+    labelNames: ['connection'],
+    registers,
+    async collect() {
+      this.reset()
+      const states = (await read?.().catch((): States => ({}))) ?? {}
+      for (const [name, { state }] of Object.entries(states)) {
+        this.labels(name).set(state === 'unused' ? Number.NaN : Number(state === 'up'))
+      }
+    },
+  })
+  return {
+    readConnections(states: () => Promise<Record<string, { state: string }>>) {
+      read = states
+    },
+    connectionCalls: new Histogram({
+      name: 'authcore_connection_call_duration_seconds',
+      help: 'Time that a connection took to answer, or not to.',
+      labelNames: ['connection', 'operation', 'outcome'],
+      buckets: SECONDS,
       registers,
     }),
   }

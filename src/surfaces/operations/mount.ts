@@ -13,6 +13,8 @@ export type OperationsDeps = {
   health: Health
   metrics: Pick<Metrics, 'contentType' | 'scrape'>
   metricsAllow: readonly string[]
+  /** How the sources fare that people sign in at; none of them is needed to be ready. */
+  connections?: { health(): Promise<Record<string, { state: string; since?: Date | undefined }>> }
 }
 
 type Handler = (ctx: Context, deps: OperationsDeps, trusted: boolean) => void | Promise<void>
@@ -43,12 +45,23 @@ function showLive(ctx: Context, { health }: OperationsDeps): void {
   ctx.body = { status: health.live() ? 'up' : 'down' }
 }
 
-async function showReady(ctx: Context, { health }: OperationsDeps, trusted: boolean) {
+async function showReady(ctx: Context, { health, connections }: OperationsDeps, trusted: boolean) {
   const { ready, phase, dependencies } = await health.ready()
   ctx.status = ready ? 200 : 503
   if (!ready) ctx.set('Retry-After', '5')
   const status = ready ? 'ready' : 'not_ready'
-  ctx.body = trusted ? { status, phase, dependencies: present(dependencies) } : { status }
+  if (!trusted) {
+    ctx.body = { status }
+    return
+  }
+  // A database that does not answer is told of above.
+  const sources = await connections?.health().catch(() => undefined)
+  ctx.body = {
+    status,
+    phase,
+    dependencies: present(dependencies),
+    ...(sources && Object.keys(sources).length > 0 ? { connections: sources } : {}),
+  }
 }
 
 function present(dependencies: Awaited<ReturnType<Health['ready']>>['dependencies']) {

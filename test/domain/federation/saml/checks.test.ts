@@ -92,12 +92,12 @@ const WRONG: [title: string, answer: Answer, refusal: Refusal][] = [
   ],
   [
     'an assertion issued in the future',
-    { assertion: { issueInstant: inS(120) } },
+    { assertion: { issueInstant: inS(3_600) } },
     { check: 'assertion_age' },
   ],
   [
     'conditions that have not begun',
-    { assertion: { notBefore: inS(90) } },
+    { assertion: { notBefore: inS(3_600) } },
     { check: 'conditions_time' },
   ],
   [
@@ -183,7 +183,7 @@ const WRONG: [title: string, answer: Answer, refusal: Refusal][] = [
     { assertion: { authnStatement: authnStatementXml(NOW) + authnStatementXml(NOW) } },
     { check: 'authn_statement' },
   ],
-  ['a sign-in of tomorrow', { assertion: { authnInstant: inS(120) } }, { check: 'authn_instant' }],
+  ['a sign-in of tomorrow', { assertion: { authnInstant: inS(3_600) } }, { check: 'authn_instant' }],
   [
     'a session that is over',
     { assertion: { sessionNotOnOrAfter: inS(-61) } },
