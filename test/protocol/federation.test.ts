@@ -339,6 +339,24 @@ describe('Signing in at a source', function () {
     )
   })
 
+  it('takes no password of ours of people whose domain hides it', async () => {
+    await connect('only', { domains: ['only.example'], password: 'hidden' })
+    await connect('also', { domains: ['also.example'] })
+    for (const [domain, taken] of [
+      ['only.example', false],
+      ['also.example', true],
+    ] as const) {
+      const ada = await addPerson(world.server, { email: `${newSubject()}@${domain}` })
+      const mind = browser()
+      const { page } = await open(mind)
+      const sent = await mind.submit(page, { login: ada.email, password: ada.password })
+      const last = await mind.followAll(sent, (location) => location.startsWith(SOURCE_URI))
+      if (taken) expect(stepOf(last), domain).to.equal('consent')
+      else expect(last.location, domain).to.match(new RegExp(`^${SOURCE_URI}`))
+    }
+    expect(world.source.asked.start!.loginHint).to.match(/@only\.example$/)
+  })
+
   it('is told of where the server is looked after', async () => {
     const ready = async () => {
       const reply = await browser().get(`${world.server.issuer}/health/ready`)

@@ -39,6 +39,8 @@ export const definitionSchema = z.strictObject({
   button: z.boolean().default(true),
   /** People of these mail domains are sent there. */
   domains: z.array(domain).max(100).default([]),
+  /** `hidden`: no password of ours signs in people of these domains. */
+  password: z.enum(['offered', 'hidden']).default('offered'),
   /** A directory is asked for names that nobody has here. */
   fallback: z.boolean().default(false),
   /** What becomes of somebody who is nobody here yet: an account, or nothing. */

@@ -55,6 +55,15 @@ export async function connectionOfAddress(
   return found && isRedirect(deps, found) ? found : undefined
 }
 
+/** The same where no password of ours is taken of them, wherever it is typed. */
+export async function connectionInsteadOfPassword(
+  deps: Deps,
+  login: string,
+): Promise<Connection | undefined> {
+  const found = await connectionOfAddress(deps, login)
+  return found?.definition.password === 'hidden' ? found : undefined
+}
+
 export function isRedirect({ connections }: Deps, connection: Connection): boolean {
   return connections.kindOf(connection).signsInBy === 'redirect'
 }

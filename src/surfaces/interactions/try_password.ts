@@ -2,7 +2,9 @@ import type { Context } from 'koa'
 import { unreachable } from '../../core/errors.ts'
 import { signInWithPassword } from '../../domain/authentication/sign_in_with_password.ts'
 import { originOf } from '../../web/origin.ts'
+import { keepIdentifier } from './chosen_identifier.ts'
 import { sendFailed } from './connection_failed.ts'
+import { connectionInsteadOfPassword, connectionUri } from './connection_ways.ts'
 import { sendBarred } from './directory_barred.ts'
 import { goOn } from './dispatch.ts'
 import type { Interaction } from './interaction.ts'
@@ -19,6 +21,11 @@ export async function tryPassword(
   { login, password, remember }: { login: string; password: string; remember: boolean },
   again: (problem: Refusal, status: number) => Promise<void>,
 ): Promise<void> {
+  const instead = await connectionInsteadOfPassword(deps, login)
+  if (instead) {
+    keepIdentifier(deps, ctx, interaction.uid, { login, remember })
+    return goOn(deps, ctx, interaction, connectionUri(interaction, instead))
+  }
   const result = await signInWithPassword(deps, {
     identifier: login,
     password,
