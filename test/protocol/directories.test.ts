@@ -3,10 +3,14 @@ import { decodeJwt } from 'jose'
 import { PASSWORD_ACR } from '../../src/domain/authentication/assurance.ts'
 import type { AccountFault, PasswordCheck } from '../../src/domain/federation/connector.ts'
 import { listIdentitiesOfAccount } from '../../src/domain/federation/identity_store.ts'
-import { createConnection } from '../../src/domain/federation/manage_connections.ts'
 import { type AuthCore, addClient, addPerson, startAuthCore } from '../support/authcore.ts'
 import { type Browser, browser, type Reply } from '../support/http.ts'
-import { type MadeUpSource, madeUpSource, personOf } from '../support/made_up_source.ts'
+import {
+  addConnection,
+  type MadeUpSource,
+  madeUpSource,
+  personOf,
+} from '../support/made_up_source.ts'
 import {
   authorizationRequest,
   goThrough,
@@ -48,10 +52,7 @@ for (const page of ['one_page', 'identifier_first'] as const) {
     after(() => server?.stop())
 
     const connect = async (name: string, definition: object) =>
-      await createConnection(
-        { ...server.parts, kinds: source.kinds },
-        { content: { name, kind: 'made_up_directory', ...definition }, secrets: {} },
-      )
+      await addConnection(server, source, { name, kind: 'made_up_directory', ...definition })
     const ours = (location: string) => !location.startsWith(server.issuer)
     const signIn = async (mind: Browser, login: string, password = RIGHT, of = party) => {
       const { url, checks } = await authorizationRequest(of, {
@@ -239,7 +240,7 @@ describe('Another password at a directory', function () {
     server = await startAuthCore({ kinds: source.kinds })
     party = await relyingParty(server, await addClient(server))
     const content = { name: 'corp', kind: 'made_up_directory', domains: ['corp.example'] }
-    await createConnection({ ...server.parts, kinds: source.kinds }, { content, secrets: {} })
+    await addConnection(server, source, content)
   })
   after(() => server?.stop())
 

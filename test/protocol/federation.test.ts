@@ -4,7 +4,6 @@ import { disableAccount } from '../../src/domain/accounts/block_account.ts'
 import { MULTI_FACTOR_ACR, PASSWORD_ACR } from '../../src/domain/authentication/assurance.ts'
 import { listIdentitiesOfAccount } from '../../src/domain/federation/identity_store.ts'
 import {
-  createConnection,
   setConnectionStatus,
   updateConnection,
 } from '../../src/domain/federation/manage_connections.ts'
@@ -18,6 +17,7 @@ import {
 } from '../support/authcore.ts'
 import { type Browser, browser, type Reply } from '../support/http.ts'
 import {
+  addConnection,
   type MadeUpSource,
   madeUpSource,
   personOf,
@@ -60,13 +60,9 @@ describe('Signing in at a source', function () {
   })
   after(() => world?.server.stop())
 
-  async function connect(name: string, definition: Record<string, unknown>): Promise<void> {
+  const connect = async (name: string, definition: Record<string, unknown>): Promise<void> => {
     const content = { name, kind: 'made_up', title: `The ${name}`, ...definition }
-    const { parts } = world.server
-    await createConnection(
-      { ...parts, kinds: world.source.kinds },
-      { content, secrets: { client_secret: 'hush' } },
-    )
+    await addConnection(world.server, world.source, content, { client_secret: 'hush' })
   }
 
   const ours = (location: string) => !location.startsWith(world.server.issuer)
@@ -364,7 +360,6 @@ describe('Signing in at a source', function () {
       return reply.json<{ connections: Record<string, { state: string }> }>().connections
     }
     await connect('idle', { button: false })
-    await waitFor(async () => (await world.server.parts.connections.find('idle')) !== undefined)
     expect((await ready())['idle']!.state).to.equal('unused')
     await comeFrom(browser(), 'works', undefined)
     expect((await ready())['works']!.state).to.equal('down')

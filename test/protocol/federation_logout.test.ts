@@ -1,9 +1,14 @@
 import { expect } from 'chai'
-import { createConnection } from '../../src/domain/federation/manage_connections.ts'
 import { query } from '../../src/platform/persistence/db.ts'
 import { type AuthCore, addClient, startAuthCore } from '../support/authcore.ts'
 import { type Browser, browser } from '../support/http.ts'
-import { type MadeUpSource, madeUpSource, personOf, proven } from '../support/made_up_source.ts'
+import {
+  addConnection,
+  type MadeUpSource,
+  madeUpSource,
+  personOf,
+  proven,
+} from '../support/made_up_source.ts'
 import {
   authorizationRequest,
   goThrough,
@@ -32,8 +37,7 @@ describe('Signing out at a source', function () {
       ['other', true],
       ['alone', false],
     ] as const) {
-      const content = { name, kind: 'made_up', single_logout }
-      await createConnection({ ...server.parts, kinds: source.kinds }, { content, secrets: {} })
+      await addConnection(server, source, { name, kind: 'made_up', single_logout })
     }
   })
   after(() => server?.stop())

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type {
   ConnectorKind,
@@ -10,6 +11,8 @@ import type {
   UpstreamPerson,
 } from '../../src/domain/federation/connector.ts'
 import type { Kinds } from '../../src/domain/federation/kinds.ts'
+import { createConnection } from '../../src/domain/federation/manage_connections.ts'
+import type { AuthCore } from './authcore.ts'
 
 /**
  * Sources that say what a test wants said: what becomes of it here is the same whoever said it. The real
@@ -99,6 +102,21 @@ export function madeUpSource(): MadeUpSource {
     ['made_up_directory', async () => password as ConnectorKind],
   ])
   return { kinds, says, asked, directory, logout }
+}
+
+/** A connection to it, which the server has heard of when this is done. */
+export async function addConnection(
+  { parts }: AuthCore,
+  { kinds }: MadeUpSource,
+  content: { name: string; kind: string; [member: string]: unknown },
+  secrets: Record<string, string> = {},
+): Promise<void> {
+  await createConnection({ ...parts, kinds }, { content, secrets })
+  for (let i = 0; i < 250; i++) {
+    if (await parts.connections.find(content.name)) return
+    await sleep(20)
+  }
+  throw new Error(`nobody heard of ${content.name}`)
 }
 
 /** Somebody as a source tells of them. */

@@ -183,7 +183,11 @@ const WRONG: [title: string, answer: Answer, refusal: Refusal][] = [
     { assertion: { authnStatement: authnStatementXml(NOW) + authnStatementXml(NOW) } },
     { check: 'authn_statement' },
   ],
-  ['a sign-in of tomorrow', { assertion: { authnInstant: inS(3_600) } }, { check: 'authn_instant' }],
+  [
+    'a sign-in of tomorrow',
+    { assertion: { authnInstant: inS(3_600) } },
+    { check: 'authn_instant' },
+  ],
   [
     'a session that is over',
     { assertion: { sessionNotOnOrAfter: inS(-61) } },
