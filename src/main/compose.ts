@@ -18,6 +18,7 @@ import type { AttestationPolicy } from '../domain/credentials/webauthn/attestati
 import type { Metadata } from '../domain/credentials/webauthn/metadata_blob.ts'
 import { type Connections, createConnections } from '../domain/federation/connections.ts'
 import { KINDS, type Kinds } from '../domain/federation/kinds.ts'
+import { takeUpstreamToken } from '../domain/federation/token_vault.ts'
 import type { RenderMessage } from '../domain/messaging/render_message.ts'
 import type { Transports } from '../domain/messaging/transports/transports.ts'
 import { createRateLimits, type RateLimits } from '../domain/security/rate_limit.ts'
@@ -190,6 +191,7 @@ export async function compose(input: {
       refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
     }),
     fetch: outbound.fetch,
+    takeUpstreamToken: (input) => takeUpstreamToken({ db, clock, keyring, connections }, input),
     registrationEndpoint:
       config.protocols.dynamicRegistration === 'off'
         ? undefined

@@ -7,6 +7,7 @@ import type {
   PasswordConnector,
   RedirectResult,
   RedirectStart,
+  Refreshed,
   UpstreamAuthentication,
   UpstreamPerson,
 } from '../../src/domain/federation/connector.ts'
@@ -24,6 +25,7 @@ export type MadeUpSource = {
   says: { result: RedirectResult | undefined }
   /** What was asked for last. */
   asked: { start: RedirectStart | undefined }
+  tokens: { refresh(refreshToken: string): Promise<Refreshed> }
   logout: {
     received: LogoutReceived
     begins: boolean
@@ -40,6 +42,9 @@ export const SOURCE_URI = 'https://source.example.test/sign_in'
 export function madeUpSource(): MadeUpSource {
   const says: MadeUpSource['says'] = { result: undefined }
   const asked: MadeUpSource['asked'] = { start: undefined }
+  const tokens: MadeUpSource['tokens'] = {
+    refresh: async () => ({ kind: 'refused', detail: 'nobody refreshes' }),
+  }
   const logout: MadeUpSource['logout'] = {
     received: { kind: 'refused', detail: 'nobody said so' },
     begins: true,
@@ -79,6 +84,7 @@ export function madeUpSource(): MadeUpSource {
           return { kind: 'departs', departure: { method: 'GET', uri }, keep: 'kept' }
         },
       },
+      refreshTokens: async ({ refreshToken }) => await tokens.refresh(refreshToken),
       metadata: () => ({ type: 'application/samlmetadata+xml', body: '<made-up/>' }),
       probe: async () => ({ ok: true, detail: 'made up' }),
       close: async () => {},
@@ -101,7 +107,7 @@ export function madeUpSource(): MadeUpSource {
     ['made_up', async () => redirect as ConnectorKind],
     ['made_up_directory', async () => password as ConnectorKind],
   ])
-  return { kinds, says, asked, directory, logout }
+  return { kinds, says, asked, directory, logout, tokens }
 }
 
 /** A connection to it, which the server has heard of when this is done. */

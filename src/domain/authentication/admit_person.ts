@@ -13,7 +13,7 @@ import type { Profile } from '../accounts/profile/profile.ts'
 import { isReservedUsername } from '../accounts/reserved_usernames.ts'
 import type { Connection } from '../federation/connection.ts'
 import type { Connections } from '../federation/connections.ts'
-import type { UpstreamPerson } from '../federation/connector.ts'
+import type { UpstreamPerson, UpstreamTokens } from '../federation/connector.ts'
 import {
   findIdentity,
   type Identity,
@@ -22,6 +22,7 @@ import {
 } from '../federation/identity_store.ts'
 import { keepPendingIdentity } from '../federation/pending_identity.ts'
 import { applyRules, type Ruled } from '../federation/rules.ts'
+import { keepTokens } from '../federation/token_vault.ts'
 import { noteUpstreamSession, type UpstreamHint } from '../federation/upstream_session_store.ts'
 import type { Method } from './assurance.ts'
 import { type ProofDeps, recordProof } from './record_proof.ts'
@@ -45,6 +46,8 @@ export type Arrival = {
   method: Method
   /** The session there that they come by; absent where a password was asked for here. */
   session?: UpstreamHint | undefined
+  /** What the source gave for them, where the connection keeps it. */
+  tokens?: UpstreamTokens | undefined
   /** When they signed in there; now where the source does not say. */
   authenticatedAt?: Date | undefined
   interactionUid: string
@@ -130,6 +133,7 @@ async function prove(
 ): Promise<Admission> {
   const now = deps.clock.now()
   const { method, remember, authenticatedAt = now, session: hint, interactionUid } = arrival
+  if (arrival.tokens) await keepTokens(deps, tx, identityId, arrival.tokens)
   if (hint) {
     const { id: connectionId } = arrival.connection
     const session = { connectionId, identityId, interactionUid, hint, now }

@@ -116,6 +116,7 @@ export async function completeAtConnection(
     person,
     method: methodOf(returned.connection, authentication),
     session: { sessionId: authentication.sessionId, logoutHint: authentication.logoutHint },
+    tokens: authentication.tokens,
     authenticatedAt: whenOf(deps.clock.now(), authentication),
     remember: purpose.remember,
   })

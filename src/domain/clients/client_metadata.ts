@@ -122,6 +122,8 @@ const tokenExchange = z.strictObject({
     .union([z.enum(['own', 'any']), distinct(z.string().min(1).max(255), 50)])
     .default('own'),
   audiences: distinct(z.string().max(2_000), 50).optional(),
+  // Whose tokens it may have, of those that a source gave for the person.
+  connections: distinct(z.string().min(1).max(40), 20).optional(),
 })
 
 /** Of our own: whose assertions stand for people (RFC 7523 §2.1), and whom their `sub` names. */

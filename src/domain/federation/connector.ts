@@ -114,6 +114,12 @@ export type UpstreamTokens = {
   scope?: string | undefined
 }
 
+export type Refreshed =
+  | { kind: 'refreshed'; tokens: UpstreamTokens }
+  /** The source has ended what the token stood for; it is of no use any more. */
+  | { kind: 'refused'; detail: string }
+  | Unavailable
+
 /** A source that people sign in at themselves, and that sends them back. */
 export type RedirectConnector = {
   /**
@@ -198,6 +204,8 @@ export type Connector = {
   redirect?: RedirectConnector
   directory?: DirectoryConnector
   logout?: LogoutConnector
+  /** Other tokens for those that end. @param input `subject` of the identity that they are kept for */
+  refreshTokens?(input: { refreshToken: string; subject: string }): Promise<Refreshed>
   /** What the other side gets to know of us, where that is a document. */
   metadata?(): { type: string; body: string }
   /** Whether the source answers and takes our credentials, with what a person can do where not. */

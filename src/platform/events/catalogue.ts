@@ -469,6 +469,10 @@ export const federatedLogoutRefused = defineEvent<{ connection: string; reason: 
   'auth.connection.logout_refused',
   connection,
 )
+/** A client was given the token that a source gave for the person. */
+export const connectionTokenGiven = defineEvent<
+  { accountId: string; clientId: string; connection: string } & Origin
+>('auth.connection.token_given', ({ accountId }) => accountId)
 type IdentityFact = { accountId: string; connection: string; identityId: string } & Origin
 /** `by`: the address that both sides had proven (`verified_email`), the person (`sign_in`), or the first sign-in (`created`). */
 export const identityLinked = defineEvent<IdentityFact & { by: string }>(

@@ -15,6 +15,7 @@ import { useDurableReplayDetection, useHashedSecrets } from './client_authentica
 import { engineConfiguration } from './configuration.ts'
 import { blameClientForItsKeys } from './encryption.ts'
 import { includeSidForFrontchannel } from './frontchannel_logout.ts'
+import type { ConnectionTokenDeps } from './grants/connection_token.ts'
 import { registerOwnGrants } from './grants/own_grants.ts'
 import { installTokenRequests } from './grants/token_requests.ts'
 import { resizeClientCache } from './internals.ts'
@@ -55,6 +56,8 @@ export type ProviderDeps = {
   /** A Keygrip, shared with the web application. */
   cookieKeys: unknown
   fetch: (url: string | URL, options?: RequestInit) => Promise<Response>
+  /** What a source gave for a person, where a connection keeps it. */
+  takeUpstreamToken: ConnectionTokenDeps['takeUpstreamToken']
   logoutQueue: LogoutQueue
   /** Where clients register themselves; undefined where they do not. */
   registrationEndpoint: string | undefined

@@ -28,7 +28,7 @@ import { personOf, shortText } from './person.ts'
 import { probeProvider } from './probe.ts'
 import { createProvider, type Discovered, type Provider } from './provider.ts'
 import { createProviderFetch } from './provider_fetch.ts'
-import { refreshTokens, type TokenRefresher, tokensOf } from './upstream_tokens.ts'
+import { refreshTokens, tokensOf } from './upstream_tokens.ts'
 
 /**
  * A provider by OpenID Connect: the code flow with PKCE, `state`, `nonce` and the `iss` of RFC 9207.
@@ -38,7 +38,7 @@ import { refreshTokens, type TokenRefresher, tokensOf } from './upstream_tokens.
 
 /** What a connection by OpenID Connect can do besides; whoever needs it asks `isOidcConnector`. */
 export type OidcConnector = Connector &
-  TokenRefresher & {
+  Required<Pick<Connector, 'refreshTokens'>> & {
     redirect: RedirectConnector
     oidc: {
       /** @returns undefined where the provider has no end_session_endpoint. @throws as discovery does */

@@ -1,6 +1,6 @@
 import * as oidc from 'openid-client'
 import type { Clock } from '../../../core/clock.ts'
-import type { Connector, ConnectorDeps, Unavailable, UpstreamTokens } from '../connector.ts'
+import type { ConnectorDeps, Refreshed, UpstreamTokens } from '../connector.ts'
 import { verifySignature } from './id_token.ts'
 import type { OidcProfile } from './oidc_profile.ts'
 import { outcomeOfError } from './outcome_of_error.ts'
@@ -8,22 +8,6 @@ import { claimOf, subjectOf } from './person.ts'
 import type { Provider } from './provider.ts'
 
 /** A provider's own tokens, for the connections that keep them. */
-
-export type Refreshed =
-  | { kind: 'refreshed'; tokens: UpstreamTokens }
-  /** The provider has ended what the token stood for; it is of no use any more. */
-  | { kind: 'refused'; detail: string }
-  | Unavailable
-
-/** Of the connectors whose tokens can be had anew. */
-export type TokenRefresher = {
-  /** @param input.subject of the identity that the tokens are kept for */
-  refreshTokens(input: { refreshToken: string; subject: string }): Promise<Refreshed>
-}
-
-export function refreshesTokens(connector: Connector): connector is Connector & TokenRefresher {
-  return 'refreshTokens' in connector
-}
 
 type TokenResponse = {
   access_token: string

@@ -22,7 +22,7 @@ import {
   type ProviderFetch,
   type TokenErrorReader,
 } from '../oidc/provider_fetch.ts'
-import { refreshPlainTokens, type TokenRefresher, tokensOf } from '../oidc/upstream_tokens.ts'
+import { refreshPlainTokens, tokensOf } from '../oidc/upstream_tokens.ts'
 
 /**
  * Providers without ID token: an access token is exchanged, and the provider's own API asked whom it
@@ -230,7 +230,7 @@ function createOAuth2Connector<Own extends z.ZodRawShape>(
   preset: OAuth2Preset<Own>,
   input: Pick<Opened<Own>, 'name' | 'settings' | 'secrets'>,
   deps: ConnectorDeps,
-): Connector & TokenRefresher {
+): Connector {
   const { settings, secrets } = input
   const fetch = createProviderFetch(deps, preset.tokenError)
   const authentication = preset.authenticate(settings, secrets)

@@ -3,13 +3,13 @@ import type { Clock } from '../../../core/clock.ts'
 import { JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT } from '../../../domain/clients/client_metadata.ts'
 import type { Config } from '../../../platform/config/schema.ts'
 import { createAssertionVerifier } from './assertion.ts'
+import type { ConnectionTokenDeps } from './connection_token.ts'
 import { createJwtBearer, JWT_BEARER_PARAMETERS } from './jwt_bearer.ts'
-import type { PresentedDeps } from './presented_token.ts'
 import { createTokenExchange, EXCHANGE_PARAMETERS } from './token_exchange.ts'
 
 /** The grants that the engine does not have. Each gets what `token_requests.ts` gives to all. */
 
-type Deps = PresentedDeps & {
+type Deps = ConnectionTokenDeps & {
   config: Config
   clock: Clock
   fetch: (url: string | URL, options?: RequestInit) => Promise<Response>

@@ -4,6 +4,11 @@ import { type Clock, epochSeconds } from '../../../core/clock.ts'
 import { grantHelpers } from '../internals.ts'
 import type { Actor } from '../own_tokens.ts'
 import {
+  asksForConnectionToken,
+  type ConnectionTokenDeps,
+  giveConnectionToken,
+} from './connection_token.ts'
+import {
   actorsOf,
   assertAudienceAllowed,
   assertHoldsKey,
@@ -11,12 +16,7 @@ import {
   presentableBy,
 } from './exchange_policy.ts'
 import { answerWith, askedScopes, bindToken, type GrantContext, targetOf } from './issue_token.ts'
-import {
-  type PresentedDeps,
-  type PresentedToken,
-  readPresented,
-  TOKEN_TYPE,
-} from './presented_token.ts'
+import { type PresentedToken, readPresented, TOKEN_TYPE } from './presented_token.ts'
 import { setTokenClaims } from './token_claims.ts'
 
 /**
@@ -25,7 +25,7 @@ import { setTokenClaims } from './token_claims.ts'
  * with it.
  */
 
-export type ExchangeDeps = PresentedDeps & { clock: Clock }
+export type ExchangeDeps = ConnectionTokenDeps & { clock: Clock }
 
 export const EXCHANGE_PARAMETERS = [
   'subject_token',
@@ -36,11 +36,13 @@ export const EXCHANGE_PARAMETERS = [
   'audience',
   'resource',
   'scope',
+  'connection',
 ]
 
 export function createTokenExchange(provider: Provider, deps: ExchangeDeps) {
   const helpers = grantHelpers(provider)
   return async (ctx: GrantContext): Promise<void> => {
+    if (asksForConnectionToken(ctx)) return await giveConnectionToken(deps, ctx, subjectOf(ctx))
     nameAudienceAsResource(ctx)
     const target = await targetOf(helpers, ctx)
     assertAudienceAllowed(exchangePolicyOf(ctx.oidc.client), target.identifier())
@@ -64,8 +66,7 @@ type Parties = {
 
 async function partiesOf(deps: ExchangeDeps, ctx: GrantContext): Promise<Parties> {
   const { client } = ctx.oidc
-  const [given, givenActor] = [presentedAs(ctx, 'subject_token'), presentedAs(ctx, 'actor_token')]
-  if (!given) throw new errors.InvalidRequest('missing required parameter(s): subject_token')
+  const [given, givenActor] = [subjectOf(ctx), presentedAs(ctx, 'actor_token')]
   const subject = await readPresented(deps, ctx, 'subject_token', given)
   const account = presentableBy(client, subject)
   const actor = givenActor && (await readPresented(deps, ctx, 'actor_token', givenActor))
@@ -94,6 +95,12 @@ function tokenFor(
     ...(subject.mayAct ? { may_act: subject.mayAct } : {}),
   })
   return token
+}
+
+function subjectOf(ctx: GrantContext): Given {
+  const given = presentedAs(ctx, 'subject_token')
+  if (!given) throw new errors.InvalidRequest('missing required parameter(s): subject_token')
+  return given
 }
 
 type Given = { value: string; type: string }

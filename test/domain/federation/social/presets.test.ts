@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { expect } from 'chai'
 import type { ConnectorKind } from '../../../../src/domain/federation/connector.ts'
-import { refreshesTokens } from '../../../../src/domain/federation/oidc/upstream_tokens.ts'
 import { SOCIAL_KINDS } from '../../../../src/domain/federation/social/social_kinds.ts'
 import {
   depart,
@@ -251,19 +250,20 @@ describe('what is of one provider alone', () => {
 
   it('refreshes tokens, at those without ID token too', async () => {
     const { connector, idp } = await at('discord')
-    if (!refreshesTokens(connector)) throw new Error('does not refresh tokens')
+    if (!connector.refreshTokens) throw new Error('does not refresh tokens')
+    const { refreshTokens } = connector
     const renewed = { access_token: 'new', token_type: 'Bearer', refresh_token: 'next' }
     idp.override(IMITATIONS.discord.provider.tokenEndpoint, (form) =>
       form.get('refresh_token') === 'old'
         ? { body: renewed }
         : { status: 400, body: { error: 'invalid_grant' } },
     )
-    const right = await connector.refreshTokens({ refreshToken: 'old', subject: '1' })
+    const right = await refreshTokens({ refreshToken: 'old', subject: '1' })
     expect(right).to.deep.nested.include({
       'tokens.accessToken': 'new',
       'tokens.refreshToken': 'next',
     })
-    const over = await connector.refreshTokens({ refreshToken: 'over', subject: '1' })
+    const over = await refreshTokens({ refreshToken: 'over', subject: '1' })
     expect(over).to.have.property('kind', 'refused')
   })
 
