@@ -288,6 +288,16 @@ describe('Signing in at a source', function () {
     }
   })
 
+  it('asks the source for what vouches, where the application wants two factors', async () => {
+    const said = proven(personOf(newSubject()), { acr: 'urn:works:two' })
+    await comeFrom(browser(), 'vouches', said, { acr_values: MULTI_FACTOR_ACR })
+    expect(world.source.asked.start!.acrValues).to.deep.equal(['urn:works:two'])
+    await comeFrom(browser(), 'vouches', said)
+    expect(world.source.asked.start!.acrValues).to.deep.equal([])
+    await comeFrom(browser(), 'works', said, { acr_values: MULTI_FACTOR_ACR })
+    expect(world.source.asked.start!.acrValues).to.deep.equal([])
+  })
+
   it('says when somebody signed in there, and never a time to come', async () => {
     const hourAgo = new Date(Date.now() - 3_600_000)
     for (const [at, expected] of [

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { unreachable } from '../../core/errors.ts'
+import { MULTI_FACTOR_ACR, meetsAcr } from '../../domain/authentication/assurance.ts'
 import {
   beginAtConnection,
   completeAtConnection,
@@ -25,7 +26,10 @@ export async function startAtConnection(deps: InteractionDeps, ctx: Context): Pr
   const kept = keptIdentifier(deps, ctx, interaction.uid)
   const departed = await beginAtConnection(deps, {
     connection,
-    wanted: wantedBy(interaction, connection, { loginHint: kept?.login, ...localeOf(deps, ctx) }),
+    wanted: wantedBy(deps, interaction, connection, {
+      loginHint: kept?.login,
+      ...localeOf(deps, ctx),
+    }),
     purpose: {
       kind: 'sign_in',
       interactionUid: interaction.uid,
@@ -42,14 +46,15 @@ export async function startAtConnection(deps: InteractionDeps, ctx: Context): Pr
 
 /** What the application asked of this sign-in, in the words that every source has. */
 function wantedBy(
+  { neededAcr }: InteractionDeps,
   interaction: Interaction,
   { definition }: Connection,
   { loginHint: typed, uiLocales }: { loginHint: string | undefined; uiLocales: string },
 ): Wanted {
-  const { details, factors } = interaction
+  const { details, client } = interaction
   const maxAge = Number(details.params['max_age'] ?? Number.NaN)
   const { reasons } = details.prompt
-  const needsMore = factors?.neededAcr !== undefined
+  const needsMore = meetsAcr(neededAcr(details.params, client), [MULTI_FACTOR_ACR])
   return {
     loginHint: typed || loginHint(interaction) || undefined,
     forceAuthn: reasons.includes('login_prompt') || maxAge === 0,
