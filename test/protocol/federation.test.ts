@@ -14,6 +14,7 @@ import {
   addPerson,
   type Person,
   startAuthCore,
+  statementsOf,
 } from '../support/authcore.ts'
 import { type Browser, browser, type Reply } from '../support/http.ts'
 import {
@@ -361,6 +362,27 @@ describe('Signing in at a source', function () {
       else expect(last.location, domain).to.match(new RegExp(`^${SOURCE_URI}`))
     }
     expect(world.source.asked.start!.loginHint).to.match(/@only\.example$/)
+  })
+
+  it('costs as many statements as it needs', async () => {
+    const person = personOf(newSubject(), { claims: { name: 'Grace' } })
+    const first = browser()
+    const before = await comeFrom(first, 'works', proven(person))
+    await subOf(first, before.page, before.checks)
+    const mind = browser()
+    const { page } = await open(mind)
+    const interaction = page.url.replace(/\/[a-z_]+$/, '')
+    const away = await statementsOf(() => mind.get(`${interaction}/connections/works`))
+    const state = new URL(away.result.location!).searchParams.get('state')!
+    world.source.says.result = proven(person)
+    const query = new URLSearchParams({ state })
+    const back = await statementsOf(() =>
+      mind.get(`${world.server.issuer}/federation/works/callback?${query}`),
+    )
+    const returned = await statementsOf(() => mind.get(back.result.location!))
+    const counts = [away, back, returned].map(({ texts }) => texts.length)
+    // There, to the callback, and to the interaction, where everything is decided.
+    expect(counts).to.deep.equal([4, 1, 12])
   })
 
   it('is told of where the server is looked after', async () => {
