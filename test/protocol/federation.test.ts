@@ -389,18 +389,21 @@ describe('Signing in at a source', function () {
     const ready = async () => {
       const reply = await browser().get(`${world.server.issuer}/health/ready`)
       expect(reply.status, 'whatever the sources do').to.equal(200)
-      return reply.json<{ connections: Record<string, { state: string }> }>().connections
+      type Told = { state: string; ends_at?: string }
+      return reply.json<{ connections: Record<string, Told> }>().connections
     }
     await connect('idle', { button: false })
     expect((await ready())['idle']!.state).to.equal('unused')
     await comeFrom(browser(), 'works', undefined)
     expect((await ready())['works']!.state).to.equal('down')
+    expect((await ready())['works']!.ends_at).to.equal('2099-01-01T00:00:00.000Z')
     const scrape = async () => (await browser().get(`${world.server.issuer}/metrics`)).body
     expect(await scrape()).to.include('authcore_connection_up{connection="works"} 0')
     await comeFrom(browser(), 'works', proven(personOf(newSubject())))
     expect((await ready())['works']!.state).to.equal('up')
     expect(await scrape())
       .to.include('authcore_connection_up{connection="works"} 1')
+      .and.to.include('authcore_connection_end_timestamp_seconds{connection="works"} 4070908800')
       .and.to.match(
         /authcore_connection_call_duration_seconds_count\{connection="works",operation="sign_in",outcome="unavailable"\} \d/,
       )

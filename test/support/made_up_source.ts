@@ -86,6 +86,7 @@ export function madeUpSource(): MadeUpSource {
       },
       refreshTokens: async ({ refreshToken }) => await tokens.refresh(refreshToken),
       metadata: () => ({ type: 'application/samlmetadata+xml', body: '<made-up/>' }),
+      endsAt: () => new Date('2099-01-01T00:00:00Z'),
       probe: async () => ({ ok: true, detail: 'made up' }),
       close: async () => {},
     }),

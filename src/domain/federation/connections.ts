@@ -97,10 +97,15 @@ export function createConnections(
       if (before) void closeQuietly(before)
       return await connector
     },
-    health: async () =>
-      Object.fromEntries(
-        (await list()).map(({ name }) => [name, states.get(name) ?? { state: 'unused' }]),
-      ),
+    async health() {
+      const told = (await list()).map(async ({ id, name }) => {
+        const state: ConnectionState = states.get(name) ?? { state: 'unused' }
+        const connector = await opened.get(id)?.connector.catch(() => undefined)
+        const endsAt = connector?.endsAt?.()
+        return [name, { ...state, ...(endsAt ? { endsAt } : {}) }] as const
+      })
+      return Object.fromEntries(await Promise.all(told))
+    },
     async close() {
       unsubscribe()
       await Promise.all([...opened.values()].map(closeQuietly))

@@ -210,6 +210,8 @@ export type Connector = {
   metadata?(): { type: string; body: string }
   /** Whether the source answers and takes our credentials, with what a person can do where not. */
   probe(): Promise<{ ok: true; detail: string } | { ok: false; reason: string }>
+  /** When what is known of the source ends, if nobody renews it; undefined where nothing does. */
+  endsAt?(): Date | undefined
   close(): Promise<void>
 }
 

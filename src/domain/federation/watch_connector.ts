@@ -1,7 +1,12 @@
 import type { Connector } from './connector.ts'
 
 /** How a connection fares, as those who need it find: nobody is asked for the sake of asking. */
-export type ConnectionState = { state: 'unused' | 'up' | 'down'; since?: Date | undefined }
+export type ConnectionState = {
+  state: 'unused' | 'up' | 'down'
+  since?: Date | undefined
+  /** When what is known of the source ends, where it does. */
+  endsAt?: Date | undefined
+}
 
 export type ConnectorOperation = 'sign_in' | 'change_password' | 'list' | 'logout'
 

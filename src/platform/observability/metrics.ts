@@ -45,7 +45,7 @@ export function createMetrics() {
         .observe(call.durationMs / 1000)
     },
     /** How each connection fares is asked for at each scrape. */
-    observeConnections(states: () => Promise<Record<string, { state: string }>>) {
+    observeConnections(states: () => Promise<ConnectionStates>) {
       instruments.readConnections(states)
     },
     message: (kind: string, transport: string, outcome: string) =>
@@ -159,10 +159,12 @@ function registerMessages(registers: Registry[]) {
   }
 }
 
+type ConnectionStates = Record<string, { state: string; endsAt?: Date | undefined }>
+
 /** Connections are named by whoever runs the server: there are as many as they have made. */
 function registerConnections(registers: Registry[]) {
-  type States = Record<string, { state: string }>
-  let read: (() => Promise<States>) | undefined
+  let read: (() => Promise<ConnectionStates>) | undefined
+  const states = async () => (await read?.().catch((): ConnectionStates => ({}))) ?? {}
   new Gauge({
     name: 'authcore_connection_up',
     help: 'Whether a connection answered when it was last needed: 1, 0, or NaN where nobody has needed it.',
@@ -170,15 +172,26 @@ function registerConnections(registers: Registry[]) {
     registers,
     async collect() {
       this.reset()
-      const states = (await read?.().catch((): States => ({}))) ?? {}
-      for (const [name, { state }] of Object.entries(states)) {
+      for (const [name, { state }] of Object.entries(await states())) {
         this.labels(name).set(state === 'unused' ? Number.NaN : Number(state === 'up'))
       }
     },
   })
+  new Gauge({
+    name: 'authcore_connection_end_timestamp_seconds',
+    help: 'When what is known of a connection ends unless it is renewed: SAML metadata and its keys.',
+    labelNames: ['connection'],
+    registers,
+    async collect() {
+      this.reset()
+      for (const [name, { endsAt }] of Object.entries(await states())) {
+        if (endsAt) this.labels(name).set(Math.floor(endsAt.getTime() / 1000))
+      }
+    },
+  })
   return {
-    readConnections(states: () => Promise<Record<string, { state: string }>>) {
-      read = states
+    readConnections(asked: () => Promise<ConnectionStates>) {
+      read = asked
     },
     connectionCalls: new Histogram({
       name: 'authcore_connection_call_duration_seconds',

@@ -14,8 +14,10 @@ export type OperationsDeps = {
   metrics: Pick<Metrics, 'contentType' | 'scrape'>
   metricsAllow: readonly string[]
   /** How the sources fare that people sign in at; none of them is needed to be ready. */
-  connections?: { health(): Promise<Record<string, { state: string; since?: Date | undefined }>> }
+  connections?: { health(): Promise<Record<string, ConnectionState>> }
 }
+
+type ConnectionState = { state: string; since?: Date | undefined; endsAt?: Date | undefined }
 
 type Handler = (ctx: Context, deps: OperationsDeps, trusted: boolean) => void | Promise<void>
 
@@ -60,7 +62,9 @@ async function showReady(ctx: Context, { health, connections }: OperationsDeps, 
     status,
     phase,
     dependencies: present(dependencies),
-    ...(sources && Object.keys(sources).length > 0 ? { connections: sources } : {}),
+    ...(sources && Object.keys(sources).length > 0
+      ? { connections: presentConnections(sources) }
+      : {}),
   }
 }
 
@@ -69,6 +73,15 @@ function present(dependencies: Awaited<ReturnType<Health['ready']>>['dependencie
     Object.entries(dependencies).map(([name, { state, durationMs }]) => [
       name,
       { state, duration_ms: durationMs },
+    ]),
+  )
+}
+
+function presentConnections(states: Record<string, ConnectionState>) {
+  return Object.fromEntries(
+    Object.entries(states).map(([name, { state, since, endsAt }]) => [
+      name,
+      { state, since, ends_at: endsAt },
     ]),
   )
 }

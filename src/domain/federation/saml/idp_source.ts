@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { ConnectorDeps } from '../connector.ts'
 import { quoted, SamlFault } from './fault.ts'
@@ -18,6 +19,8 @@ export type IdpSource = {
   renewed(): Promise<IdpDescriptor | undefined>
   /** Why the last renewal failed, while an older one is in use. */
   problem(): string | undefined
+  /** When the metadata in use, or the last of its keys, ends; undefined where none has been read. */
+  endsAt(): Date | undefined
   close(): void
 }
 
@@ -97,6 +100,7 @@ export function openIdpSource(name: string, idp: IdpSettings, deps: IdpSourceDep
       return same ? undefined : last
     },
     problem: () => problem,
+    endsAt: () => last && endOf(last),
     close: () => clearInterval(timer),
   }
 }
@@ -120,6 +124,12 @@ function refuseExpired({ validUntil }: IdpDescriptor, { clock }: IdpSourceDeps):
   if (validUntil && validUntil <= clock.now()) {
     throw new SamlFault('metadata_expired', `it was valid until ${validUntil.toISOString()}`)
   }
+}
+
+function endOf({ validUntil, certificates }: IdpDescriptor): Date | undefined {
+  const keys = certificates.map((pem) => new X509Certificate(pem).validToDate.getTime())
+  const ends = [Math.max(...keys), ...(validUntil ? [validUntil.getTime()] : [])]
+  return keys.length > 0 ? new Date(Math.min(...ends)) : validUntil
 }
 
 function loader(idp: IdpSettings, { outbound }: IdpSourceDeps): () => Promise<IdpDescriptor> {

@@ -46,6 +46,7 @@ function openSaml(input: OpenInput, deps: ConnectorDeps): SamlConnector {
       body: spMetadata({ name: input.name, settings: input.settings, issuer: deps.issuer }),
     }),
     probe: () => probe(saml),
+    endsAt: () => saml.idp.endsAt(),
     close: async () => saml.idp.close(),
   }
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
@@ -195,9 +196,11 @@ describe('what is known of an identity provider at run time', () => {
       return { body: idpMetadata({ ...GOOD, attributes }) }
     })
     const { connector, wait } = openConnection({ idp: { metadata_url: url } }, { outbound, now })
+    expect(connector.endsAt!(), 'before anything was read').to.equal(undefined)
     expect(await connector.probe())
       .to.have.property('detail')
       .that.includes('2026-06-02T00:00')
+    expect(connector.endsAt!()).to.deep.equal(new Date('2026-06-02T00:00:00Z'))
     fails = true
     wait(7_200)
     await connector.redirect!.begin(startWith())
@@ -229,6 +232,15 @@ describe('what is known of an identity provider at run time', () => {
     wait(6)
     await connector.probe()
     expect(calls()).to.equal(2)
+    await connector.close()
+  })
+
+  it('ends with the last of its keys, where it says nothing of itself', async () => {
+    const { connector } = openConnection({ idp: { metadata: idpMetadata(GOOD) } })
+    await connector.probe()
+    expect(connector.endsAt!()).to.deep.equal(
+      new X509Certificate(Buffer.from(IDP.der, 'base64')).validToDate,
+    )
     await connector.close()
   })
 
