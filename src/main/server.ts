@@ -241,6 +241,11 @@ function offerAccount(app: Koa, parts: Parts): void {
     issuer: config.server.issuer,
     brandName: config.brand.name,
     relyingParty: relyingPartyOf(config.server.issuer),
+    ways: {
+      passkeys: relyingPartyOf(config.server.issuer) !== undefined,
+      emailSignIn: config.signIn.email !== 'off' && channels.has('email'),
+      smsSignIn: config.signIn.smsSignIn !== 'off' && channels.has('sms'),
+    },
     limits: createSignInLimits(parts.limits),
     endGrants: deleteRecordsOfParties,
     signedIn: (ctx) => findSignedIn({ db, provider: runtime.provider() }, ctx),

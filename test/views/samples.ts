@@ -1,6 +1,7 @@
 import { ACTIVITY_KINDS } from '../../src/domain/audit/account_activity.ts'
 import type {
   AddressFieldName,
+  ConnectionProblem,
   ProfileFieldView,
   ProfileProblem,
   StandardFieldName,
@@ -270,6 +271,22 @@ const enrolPasskey = {
   name: '',
   cancelAction: '/interaction/x/cancel',
   cancelCsrf: 'csrf-token-2',
+} as const
+
+const connections = {
+  page: 'security',
+  account: { name: 'Amira' },
+  csrf: 'csrf-token-1',
+  identities: [],
+  sources: [{ name: 'works', title: 'Example Works' }],
+} as const
+
+const joinIdentity = {
+  ...form,
+  page: 'security',
+  account: { name: 'Amira' },
+  source: 'Example Works',
+  whom: 'whom-token-1',
 } as const
 
 export const samples: Samples = {
@@ -1013,6 +1030,7 @@ export const samples: Samples = {
       removed: { ...security, done: 'authenticator_removed' },
       distrusted: { ...security, done: 'device' },
       none: { ...security, authenticators: [] },
+      connections: { ...security, connectionsUri: '/account/connections' },
       sms_none: { ...security, sms: { ...sms, phone: undefined } },
       sms_off: { ...security, sms },
       sms_on: { ...security, sms: { ...sms, on: true }, done: 'sms' },
@@ -1029,6 +1047,63 @@ export const samples: Samples = {
       known: { ...accountPasskey, error: 'known' },
       not_allowed: { ...accountPasskey, error: 'not_allowed' },
     },
+  },
+  'account/connections': {
+    minimal: connections,
+    states: {
+      full: {
+        ...connections,
+        account,
+        identities: [
+          {
+            id: 'i1',
+            source: 'Example Works',
+            shownAs: longEmail,
+            since: '2026-03-01T10:00:00.000Z',
+            usedAt: '2026-03-02T10:00:00.000Z',
+            removable: true,
+          },
+          { id: 'i2', source: longName, since: '2026-03-01T10:00:00.000Z', removable: false },
+          { id: 'i3', since: '2026-03-01T10:00:00.000Z', removable: false },
+        ],
+        sources: [
+          { name: 'works', title: 'Example Works' },
+          { name: 'b', title: longName.slice(0, 80) },
+        ],
+      },
+      joined: { ...connections, done: { kind: 'joined', source: 'Example Works' } },
+      removed: { ...connections, done: { kind: 'removed', source: 'Example Works' } },
+      none: { ...connections, sources: [] },
+      nameless: { ...connections, error: { kind: 'unavailable' } },
+      last_way_in: {
+        ...connections,
+        error: { kind: 'last_way_in', source: 'Example Works' },
+        waysOn: (['password', 'passkey', 'email', 'phone', 'identity'] as const).map((kind) => ({
+          kind,
+          uri: '/x',
+        })),
+      },
+      ...Object.fromEntries(
+        (
+          [
+            'denied',
+            'invalid',
+            'not_permitted',
+            'taken',
+            'joined',
+            'lost',
+            'owns_account',
+          ] satisfies ConnectionProblem[]
+        ).map((kind) => [
+          `refused_${kind}`,
+          { ...connections, error: { kind, source: 'Example Works' } },
+        ]),
+      ),
+    },
+  },
+  'account/join_identity': {
+    minimal: joinIdentity,
+    states: { named: { ...joinIdentity, account, shownAs: longEmail } },
   },
   'account/sessions': {
     minimal: {

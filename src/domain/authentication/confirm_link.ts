@@ -1,9 +1,8 @@
-import { identityUnlinked, type Origin } from '../../platform/events/catalogue.ts'
-import { appendEvent } from '../../platform/events/outbox.ts'
-import { type Db, inTransaction } from '../../platform/persistence/db.ts'
+import type { Origin } from '../../platform/events/catalogue.ts'
+import { inTransaction } from '../../platform/persistence/db.ts'
 import { lockActiveAccount } from '../accounts/account_store.ts'
 import type { Connection } from '../federation/connection.ts'
-import { deleteIdentity, findIdentity } from '../federation/identity_store.ts'
+import { findIdentity } from '../federation/identity_store.ts'
 import {
   findPendingIdentity,
   type PendingIdentity,
@@ -96,19 +95,6 @@ export async function createForWaiting(
     const authenticatedAt = deps.clock.now()
     const base = { accountId, methods: [], remember: false, authenticatedAt }
     await recordProof(deps, tx, { ...arrival, base, method: 'federated' })
-    return true
-  })
-}
-
-/** @returns false where the account has no such identity */
-export async function unlinkIdentity(
-  { db }: { db: Db },
-  input: { accountId: string; identityId: string; connection: string; origin: Origin },
-): Promise<boolean> {
-  const { accountId, identityId, connection, origin } = input
-  return await inTransaction(db, async (tx) => {
-    if (!(await deleteIdentity(tx, { id: identityId, accountId }))) return false
-    await appendEvent(tx, identityUnlinked({ accountId, connection, identityId, ...origin }))
     return true
   })
 }

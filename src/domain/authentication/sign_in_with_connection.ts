@@ -180,14 +180,26 @@ type Refused = Extract<WhoReturns, { kind: 'refused' }>
 
 async function refuse(
   deps: Pick<ConnectionDeps, 'db'>,
-  { clientId, origin }: { clientId: string; origin: Origin },
-  { reason, detail, connection }: Pick<Refused, 'reason' | 'detail' | 'connection'>,
+  asked: { clientId: string; origin: Origin },
+  refused: Pick<Refused, 'reason' | 'detail' | 'connection'>,
 ): Promise<Returned> {
+  await recordRefusal(deps, asked, refused)
+  const { reason, connection } = refused
+  return { kind: 'refused', reason, connection }
+}
+
+/** @param asked `accountId` where somebody is signed in already */
+export async function recordRefusal(
+  deps: Pick<ConnectionDeps, 'db'>,
+  asked: { clientId: string; accountId?: string; origin: Origin },
+  refused: { reason: string; detail?: string | undefined; connection: Connection | undefined },
+): Promise<void> {
+  const { clientId, accountId, origin } = asked
+  const { reason, detail, connection } = refused
   if (reason === 'unavailable' && connection) {
     await tellUnavailable(deps, { connection, reason: detail ?? '', clientId, origin })
   } else {
-    const fact = { connection: connection?.name ?? '', clientId, reason, detail }
+    const fact = { connection: connection?.name ?? '', clientId, accountId, reason, detail }
     await appendEvent(deps.db, federatedSignInRefused({ ...fact, ...origin }))
   }
-  return { kind: 'refused', reason, connection }
 }

@@ -15,6 +15,8 @@ import { type ConnectionState, type ConnectorCall, watchConnector } from './watc
 export type Connections = {
   /** Those that people may use now, by name. */
   list(): Promise<readonly Connection[]>
+  /** Those that are disabled too: what was joined by them is still joined. */
+  all(): Promise<readonly Connection[]>
   find(name: string): Promise<Connection | undefined>
   /** The one that people of this mail domain are sent to. */
   ofDomain(domain: string): Promise<Connection | undefined>
@@ -72,17 +74,17 @@ export function createConnections(
     if (topic === 'everything' || topic === 'connection') known.forget()
   })
   /** A newer program may have made one that this one cannot speak to: to us it is not there. */
-  const list = async () => {
-    const all = (await known.read()).filter(
-      ({ status, kind }) => status === 'active' && kinds.has(kind),
-    )
-    for (const { kind } of all) {
+  const all = async () => {
+    const read = (await known.read()).filter(({ kind }) => kinds.has(kind))
+    for (const { kind } of read) {
       if (!loaded.has(kind)) loaded.set(kind, await kinds.get(kind)!())
     }
-    return all
+    return read
   }
+  const list = async () => (await all()).filter(({ status }) => status === 'active')
   return {
     list,
+    all,
     find: async (name) => (await list()).find((each) => each.name === name),
     ofDomain: async (domain) =>
       (await list()).find(({ definition }) => definition.domains.includes(domain.toLowerCase())),
@@ -111,6 +113,18 @@ export function createConnections(
       await Promise.all([...opened.values()].map(closeQuietly))
     },
   }
+}
+
+/** What people know it by. */
+export function titleOf(connections: Pick<Connections, 'kindOf'>, connection: Connection): string {
+  return connection.definition.title ?? connections.kindOf(connection).title
+}
+
+export function isRedirect(
+  connections: Pick<Connections, 'kindOf'>,
+  connection: Connection,
+): boolean {
+  return connections.kindOf(connection).signsInBy === 'redirect'
 }
 
 async function closeQuietly({ connector }: Opened): Promise<void> {

@@ -6,8 +6,9 @@ import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 import type { UpstreamPerson } from './connector.ts'
 
 /**
- * Somebody who has signed in at a source and is nobody here yet, while they show within the same
- * interaction which account is theirs, or that they want a new one.
+ * Somebody who has signed in at a source and is nobody here yet, while they show which account is theirs,
+ * or that they want a new one. They wait within one thing of one browser, by its name: the interaction,
+ * or the session on whose account pages they are about to be joined.
  */
 export type PendingIdentity = { connectionId: string; person: UpstreamPerson }
 
@@ -29,7 +30,7 @@ type Deps = { db: Db; clock: Clock; keyring: Keyring }
 /** Takes the place of whoever came before in this interaction. */
 export async function keepPendingIdentity(
   { db, clock, keyring }: Deps,
-  interactionUid: string,
+  within: string,
   { connectionId, person }: PendingIdentity,
 ): Promise<void> {
   await query(
@@ -40,9 +41,9 @@ export async function keepPendingIdentity(
        SET connection_id = excluded.connection_id, person_sealed = excluded.person_sealed,
            expires_at = excluded.expires_at`,
     [
-      hashOf(keyring, interactionUid),
+      hashOf(keyring, within),
       connectionId,
-      keyring.seal(JSON.stringify(person), placeOf(interactionUid)),
+      keyring.seal(JSON.stringify(person), placeOf(within)),
       new Date(clock.now().getTime() + TTL_MS),
     ],
   )
@@ -52,29 +53,29 @@ type PendingRow = { connection_id: string; person_sealed: Buffer }
 
 export async function findPendingIdentity(
   { db, clock, keyring }: Deps,
-  interactionUid: string,
+  within: string,
 ): Promise<PendingIdentity | undefined> {
   const row = await queryOne<PendingRow>(
     db,
     `SELECT connection_id, person_sealed FROM pending_identity
       WHERE interaction_hash = $1 AND expires_at > $2`,
-    [hashOf(keyring, interactionUid), clock.now()],
+    [hashOf(keyring, within), clock.now()],
   )
-  return row && pendingFromRow(keyring, interactionUid, row)
+  return row && pendingFromRow(keyring, within, row)
 }
 
 /** Consumes it: of several that ask at once, one goes on. */
 export async function takePendingIdentity(
   { db, clock, keyring }: Deps,
-  interactionUid: string,
+  within: string,
 ): Promise<PendingIdentity | undefined> {
   const row = await queryOne<PendingRow>(
     db,
     `DELETE FROM pending_identity WHERE interaction_hash = $1 AND expires_at > $2
      RETURNING connection_id, person_sealed`,
-    [hashOf(keyring, interactionUid), clock.now()],
+    [hashOf(keyring, within), clock.now()],
   )
-  return row && pendingFromRow(keyring, interactionUid, row)
+  return row && pendingFromRow(keyring, within, row)
 }
 
 /** Removes up to `limit`, passing over rows that another node is removing. @returns how many */
@@ -91,17 +92,17 @@ export async function deleteExpiredPendingIdentities(
 
 function pendingFromRow(
   keyring: Keyring,
-  interactionUid: string,
+  within: string,
   { connection_id: connectionId, person_sealed: sealed }: PendingRow,
 ): PendingIdentity {
-  const text = keyring.open(sealed, placeOf(interactionUid)).toString('utf8')
+  const text = keyring.open(sealed, placeOf(within)).toString('utf8')
   return { connectionId, person: personSchema.parse(JSON.parse(text)) as UpstreamPerson }
 }
 
-function hashOf(keyring: Keyring, interactionUid: string): Buffer {
-  return keyring.hash('interaction', interactionUid)
+function hashOf(keyring: Keyring, within: string): Buffer {
+  return keyring.hash('interaction', within)
 }
 
-function placeOf(interactionUid: string): string {
-  return `pending_identity:person_sealed:${interactionUid}`
+function placeOf(within: string): string {
+  return `pending_identity:person_sealed:${within}`
 }

@@ -20,7 +20,8 @@ export type RedirectRequest = {
 
 export type Purpose =
   | { kind: 'sign_in'; interactionUid: string; remember: boolean }
-  | { kind: 'link'; accountId: string }
+  /** Of this session: whoever is signed in to the account elsewhere did not ask for it. */
+  | { kind: 'link'; accountId: string; sessionUid: string }
   /** Signed out here, and about to be there; `continueUri` is where the browser was going. */
   | {
       kind: 'logout'
@@ -44,7 +45,7 @@ const requestSchema = z.object({
   keep: z.unknown(),
   purpose: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('sign_in'), interactionUid: z.string(), remember: z.boolean() }),
-    z.object({ kind: z.literal('link'), accountId: z.string() }),
+    z.object({ kind: z.literal('link'), accountId: z.string(), sessionUid: z.string() }),
     z.object({
       kind: z.literal('logout'),
       continueUri: z.string(),

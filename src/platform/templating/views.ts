@@ -57,6 +57,8 @@ export type Views = {
   'account/security': SecurityLocals
   'account/totp': TotpLocals
   'account/passkey': PasskeyLocals
+  'account/connections': ConnectionsLocals
+  'account/join_identity': JoinIdentityLocals
   'account/sessions': SessionsLocals
   'account/activity': ActivityLocals
   'account/inbox': NoticesLocals
@@ -796,6 +798,8 @@ export type SecurityLocals = AccountPage &
       system?: string | undefined
       since: string
     }[]
+    /** What is joined to the account, and what else could be; absent where there is neither. */
+    connectionsUri?: string | undefined
     /** Absent where browsers make none for this deployment. */
     passkeys?: readonly PasskeyRow[] | undefined
     passkeyError?: 'last_way_in' | undefined
@@ -836,6 +840,51 @@ export type PasskeyLocals = AccountPage &
     options: string
     name: string
     error?: EnrolPasskeyLocals['error']
+  }
+
+/** Posts `identity`, the id of the one that is to go, or `connection`, the name of where to join another. */
+export type ConnectionsLocals = AccountPage & {
+  csrf: string
+  identities: readonly {
+    id: string
+    /** Absent where the source is not known here any more. */
+    source?: string | undefined
+    /** The name or address that its owner has there. */
+    shownAs?: string | undefined
+    /** ISO 8601. */
+    since: string
+    usedAt?: string | undefined
+    /** Whether its owner may take it away. */
+    removable: boolean
+  }[]
+  /** Where another one can be joined. */
+  sources: readonly { name: string; title: string }[]
+  done?: { kind: 'joined' | 'removed'; source: string } | undefined
+  error?: { kind: ConnectionProblem; source?: string | undefined } | undefined
+  /** What to set up first, where the last way to sign in was to be taken away. */
+  waysOn?: readonly { kind: WayOn; uri: string }[] | undefined
+}
+
+export type ConnectionProblem =
+  | 'denied'
+  | 'invalid'
+  | 'not_permitted'
+  | 'unavailable'
+  | 'taken'
+  | 'joined'
+  | 'lost'
+  | 'last_way_in'
+  | 'owns_account'
+
+export type WayOn = 'password' | 'passkey' | 'email' | 'phone' | 'identity'
+
+/** Posts `whom`, a proof of who is shown. */
+export type JoinIdentityLocals = AccountPage &
+  Form & {
+    source: string
+    /** The name or address that the person has there. */
+    shownAs?: string | undefined
+    whom: string
   }
 
 /** Posts `session`, the id of the one that is to end. */

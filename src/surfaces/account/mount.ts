@@ -4,6 +4,7 @@ import type { Context, Middleware } from 'koa'
 import type { Clock } from '../../core/clock.ts'
 import type { Profile } from '../../domain/accounts/profile/profile.ts'
 import type { SignInLimits } from '../../domain/authentication/sign_in_with_password.ts'
+import type { WaysIn } from '../../domain/authentication/unlink_identity.ts'
 import type { Client } from '../../domain/clients/client.ts'
 import type { ResourceServer } from '../../domain/clients/resource_server.ts'
 import type { SmsFactorPolicy } from '../../domain/credentials/factor_store.ts'
@@ -11,6 +12,7 @@ import type { PasswordHasher } from '../../domain/credentials/password/password_
 import type { PasswordPolicy } from '../../domain/credentials/password/password_policy.ts'
 import type { AttestationPolicy } from '../../domain/credentials/webauthn/attestation_policy.ts'
 import type { RelyingParty } from '../../domain/credentials/webauthn/webauthn.ts'
+import type { Connections } from '../../domain/federation/connections.ts'
 import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { JobQueue } from '../../platform/jobs/queue.ts'
@@ -23,10 +25,12 @@ import type { Pages } from '../../web/pages.ts'
 import { recordForbidden } from '../../web/refusals.ts'
 import { showActivity } from './activity.ts'
 import { revokeApplication, showApplications } from './applications.ts'
+import { beginAtSource, showConnections, takeIdentityAway } from './connections.ts'
 import { handOutData, showData } from './data.ts'
 import { deleteOwnAccount, keepAccount, showDeletion } from './deletion.ts'
 import { askForEmail, confirmEmail, showEmail } from './email.ts'
 import { markInboxRead, showInbox } from './inbox.ts'
+import { joinIdentity, returnFromSource, showJoining } from './join_identity.ts'
 import { showNotifications, turnNotificationsOff, turnNotificationsOn } from './notifications.ts'
 import { showOverview } from './overview.ts'
 import { addPasskey, removePasskey, renamePasskey, showPasskey } from './passkeys.ts'
@@ -79,6 +83,9 @@ export type AccountDeps = {
   recorder: EventRecorder
   /** The name under which an authenticator lists its codes. */
   brandName: string
+  connections: Connections
+  /** What people can sign in with, beside a password. */
+  ways: WaysIn
   /** Absent where browsers make no passkeys for this deployment. */
   relyingParty: RelyingParty | undefined
   /** Which authenticators may be enrolled; absent where any may. */
@@ -164,6 +171,12 @@ export function mountAccount(app: Koa, deps: AccountDeps): void {
   router.post('account_recovery_codes', at('/security/recovery_codes'), form(makeRecoveryCodes))
   router.post('account_sms_factor', at('/security/sms'), form(changeSmsFactor))
   router.post('account_device_distrust', at('/security/devices'), form(distrustDevice))
+  router.get('account_connections', at('/connections'), page(showConnections))
+  router.post('account_connection_begin', at('/connections'), form(beginAtSource))
+  router.get('account_connection_return', at('/connections/return'), page(returnFromSource))
+  router.get('account_connection_confirm', at('/connections/confirm'), page(showJoining))
+  router.post('account_identity_join', at('/connections/confirm'), form(joinIdentity))
+  router.post('account_identity_remove', at('/connections/remove'), form(takeIdentityAway))
   router.get('account_sessions', at('/sessions'), page(showSessions))
   router.post('account_session_end', at('/sessions'), form(endSession))
   router.get('account_activity', at('/activity'), page(showActivity))

@@ -25,6 +25,7 @@ import type { PasskeyRow, Views } from '../../platform/templating/views.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import { allowOwnScripts } from '../../web/security_headers.ts'
+import { connectionsUriFor } from './connections.ts'
 import type { AccountDeps } from './mount.ts'
 import { checkCsrfOf, csrfOf, type Person, requireFresh, sendTo } from './person.ts'
 
@@ -51,13 +52,14 @@ export async function sendSecurity(
 ): Promise<void> {
   const { db, clock } = deps
   const { accountId } = person
-  const [account, password, keys, totps, codes, devices] = await Promise.all([
+  const [account, password, keys, totps, codes, devices, connectionsUri] = await Promise.all([
     getAccountById(db, accountId),
     findPassword(db, accountId),
     listWebAuthnCredentials(db, accountId),
     listConfirmedTotps(db, accountId),
     findRecoveryCodeSet(db, accountId),
     listTrustedDevices(db, { accountId, now: clock.now() }),
+    connectionsUriFor(deps, person),
   ])
   const locals: SecurityLocals = {
     page: 'security',
@@ -71,6 +73,7 @@ export async function sendSecurity(
       addedAt: createdAt.toISOString(),
       usedAt: lastUsedAt?.toISOString(),
     })),
+    connectionsUri,
     passkeys: deps.relyingParty && keys.map(passkeyRowOf),
     sms: smsOf(deps, account, keys.length + totps.length > 0),
     recoveryCodesLeft: codes?.unused ?? 0,

@@ -1,9 +1,10 @@
 import type { Context } from 'koa'
 import type { RefusalReason } from '../../domain/authentication/sign_in_with_connection.ts'
 import type { Connection } from '../../domain/federation/connection.ts'
+import { isRedirect, titleOf } from '../../domain/federation/connections.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
-import { connectionUri, isRedirect, titleOf } from './connection_ways.ts'
+import { connectionUri } from './connection_ways.ts'
 import { csrfKey } from './form_token.ts'
 import type { Interaction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -25,11 +26,11 @@ export function sendFailed(
   { reason, connection }: { reason: RefusalReason; connection?: Connection | undefined },
 ): void {
   const path = `/interaction/${interaction.uid}`
-  const again = connection && isRedirect(deps, connection)
+  const again = connection && isRedirect(deps.connections, connection)
   const locals = {
     client: clientViewOf(interaction.client),
     reason,
-    source: connection ? titleOf(deps, connection) : undefined,
+    source: connection ? titleOf(deps.connections, connection) : undefined,
     againUri: again ? connectionUri(interaction, connection) : undefined,
     otherUri: `${path}/login`,
     cancelAction: `${path}/cancel`,

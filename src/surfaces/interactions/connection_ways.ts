@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { canonicalEmail } from '../../domain/accounts/identifier.ts'
 import type { Connection } from '../../domain/federation/connection.ts'
+import { isRedirect, titleOf } from '../../domain/federation/connections.ts'
 import type { SourceView } from '../../platform/templating/views.ts'
 import type { Interaction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -21,11 +22,11 @@ export async function connectionWays(
 ): Promise<SourceView[] | undefined> {
   const last = ctx.cookies.get(COOKIE, { signed: false })
   const offered = (await deps.connections.list()).filter(
-    (each) => each.definition.button && isRedirect(deps, each),
+    (each) => each.definition.button && isRedirect(deps.connections, each),
   )
   const views = offered.map((each) => ({
     name: each.name,
-    title: titleOf(deps, each),
+    title: titleOf(deps.connections, each),
     uri: connectionUri(interaction, each),
     usedLast: each.name === last || undefined,
   }))
@@ -42,7 +43,7 @@ export async function chosenConnection(
   const name = client['connection'] ?? connection ?? hint
   if (typeof name !== 'string') return undefined
   const found = await deps.connections.find(name)
-  return found && isRedirect(deps, found) ? found : undefined
+  return found && isRedirect(deps.connections, found) ? found : undefined
 }
 
 /** The one that people of this address are sent to; the text alone decides, whoever has it. */
@@ -52,7 +53,7 @@ export async function connectionOfAddress(
 ): Promise<Connection | undefined> {
   const domain = canonicalEmail(login)?.split('@')[1]
   const found = domain === undefined ? undefined : await deps.connections.ofDomain(domain)
-  return found && isRedirect(deps, found) ? found : undefined
+  return found && isRedirect(deps.connections, found) ? found : undefined
 }
 
 /** The same where no password of ours is taken of them, wherever it is typed. */
@@ -64,16 +65,8 @@ export async function connectionInsteadOfPassword(
   return found?.definition.password === 'hidden' ? found : undefined
 }
 
-export function isRedirect({ connections }: Deps, connection: Connection): boolean {
-  return connections.kindOf(connection).signsInBy === 'redirect'
-}
-
 export function connectionUri({ uid }: Pick<Asked, 'uid'>, { name }: Connection): string {
   return `/interaction/${uid}/connections/${name}`
-}
-
-export function titleOf({ connections }: Deps, connection: Connection): string {
-  return connection.definition.title ?? connections.kindOf(connection).title
 }
 
 /** For the next time; it says no more than a name that every sign-in page says. */

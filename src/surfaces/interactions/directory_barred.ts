@@ -1,11 +1,11 @@
 import type { Context } from 'koa'
 import type { Connection } from '../../domain/federation/connection.ts'
+import { titleOf } from '../../domain/federation/connections.ts'
 import type { AccountFault } from '../../domain/federation/connector.ts'
 import type { Views } from '../../platform/templating/views.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { keepIdentifier } from './chosen_identifier.ts'
-import { titleOf } from './connection_ways.ts'
 import { csrfKey } from './form_token.ts'
 import type { Interaction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -44,7 +44,7 @@ export function sendDirectoryPage(
   const source = connection.name
   const locals = {
     client: clientViewOf(interaction.client),
-    source: titleOf(deps, connection),
+    source: titleOf(deps.connections, connection),
     fault,
     change: mayChange
       ? {

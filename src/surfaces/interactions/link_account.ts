@@ -7,11 +7,11 @@ import {
   createForWaiting,
   dropWaitingPerson,
 } from '../../domain/authentication/confirm_link.ts'
+import { titleOf } from '../../domain/federation/connections.ts'
 import { clientViewOf } from '../../web/client_view.ts'
 import { issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
-import { titleOf } from './connection_ways.ts'
 import { goOn, seeOther } from './dispatch.ts'
 import { checkForm, csrfKey } from './form_token.ts'
 import { type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
@@ -37,7 +37,7 @@ export async function showLink(deps: InteractionDeps, ctx: Context): Promise<voi
   const csrf = issueCsrf(csrfKey(deps), bindingsOf(interaction))
   const common = {
     client: clientViewOf(client),
-    source: titleOf(deps, connection),
+    source: titleOf(deps.connections, connection),
     shownAs: person.email ?? person.username,
     cancelAction: `${path}/cancel`,
   }

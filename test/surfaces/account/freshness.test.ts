@@ -24,6 +24,9 @@ const WANT_A_FRESH_SIGN_IN: [path: string, fields: Record<string, string>][] = [
   ['/security/passkey/remove', { passkey: 'x' }],
   ['/security/recovery_codes', {}],
   ['/security/sms', { on: 'yes' }],
+  ['/connections', { connection: 'works' }],
+  ['/connections/confirm', { whom: 'x' }],
+  ['/connections/remove', { identity: 'x' }],
   ['/data', {}],
   ['/delete', {}],
 ]
