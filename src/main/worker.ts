@@ -13,6 +13,7 @@ import {
 } from '../domain/clients/registration/unused_registrations.ts'
 import { deleteExpiredOneTimeCodes } from '../domain/credentials/one_time_code/one_time_code_store.ts'
 import { deleteExpiredChallenges } from '../domain/credentials/webauthn/challenge.ts'
+import { titleOfName } from '../domain/federation/connections.ts'
 import { deleteExpiredPendingIdentities } from '../domain/federation/pending_identity.ts'
 import { deleteExpiredRedirectRequests } from '../domain/federation/redirect_request.ts'
 import { deleteExpiredUpstreamSessions } from '../domain/federation/upstream_session_store.ts'
@@ -187,6 +188,7 @@ function securityNoticesOf(parts: Parts): EventSink {
     sessionsUri: `${parts.config.server.issuer}/account/sessions`,
     tellsOfNewDevices: parts.config.risk.newDevice !== 'off',
     deviceName: deviceWordsOf,
+    titleOf: (name) => titleOfName(parts.connections, name),
     placeOf: (ip, locale) => placeWords(parts.places.locate(ip), locale),
     keepsNotices: parts.config.messaging.inboxDays > 0,
   })

@@ -1167,6 +1167,7 @@ export const samples: Samples = {
           address: '2001:db8:1234:5678:9abc:def0:1234:5678',
           ...(kind === 'signed_in' ? { place: 'Llanfairpwllgwyngyll, United Kingdom' } : {}),
           application: longName,
+          ...(kind === 'identity_linked' ? { source: longName } : {}),
         })),
         olderUri: '/account/activity?before=019abc',
         newestUri: '/account/activity',

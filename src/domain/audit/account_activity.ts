@@ -11,6 +11,8 @@ import {
   emailChangeRequested,
   factorAdded,
   factorRemoved,
+  identityLinked,
+  identityUnlinked,
   type Origin,
   passwordChanged,
   phoneChanged,
@@ -40,6 +42,8 @@ export type Activity = {
   at: Date
   /** The application that had part in it. */
   clientId: string | undefined
+  /** The connection that it is about, by its name. */
+  connection: string | undefined
 } & Pick<Origin, 'ip' | 'userAgent'>
 
 export const ACTIVITY_KINDS = [
@@ -61,6 +65,8 @@ export const ACTIVITY_KINDS = [
   'totp_removed',
   'passkey_added',
   'passkey_removed',
+  'identity_linked',
+  'identity_unlinked',
   'recovery_codes_made',
   'recovery_code_used',
   'signed_out',
@@ -96,6 +102,8 @@ const KIND_OF: Record<string, (data: Data) => ActivityKind | undefined> = {
   [phoneChanged.type]: () => 'phone_changed',
   [factorAdded.type]: ({ factor }) => ADDED.get(factor),
   [factorRemoved.type]: ({ factor }) => REMOVED.get(factor),
+  [identityLinked.type]: () => 'identity_linked',
+  [identityUnlinked.type]: () => 'identity_unlinked',
   [recoveryCodeUsed.type]: () => 'recovery_code_used',
   [sessionEnded.type]: ({ by }) => (by === undefined ? 'signed_out' : 'session_ended'),
   [accountAccessEnded.type]: () => 'access_ended',
@@ -149,13 +157,14 @@ export async function listActivity(
 function activityOf({ eventId, type, occurredAt, data }: EntryOfSubject): Activity[] {
   const kind = KIND_OF[type]?.(data)
   if (!kind) return []
-  const { clientId, ip, userAgent } = data
+  const { clientId, connection, ip, userAgent } = data
   return [
     {
       id: eventId,
       kind,
       at: occurredAt,
       clientId: textOf(clientId),
+      connection: textOf(connection),
       ip: textOf(ip),
       userAgent: textOf(userAgent),
     },

@@ -120,6 +120,15 @@ export function titleOf(connections: Pick<Connections, 'kindOf'>, connection: Co
   return connection.definition.title ?? connections.kindOf(connection).title
 }
 
+/** The same of a name that something of long ago has: itself, where nobody is called so any more. */
+export async function titleOfName(
+  connections: Pick<Connections, 'all' | 'kindOf'>,
+  name: string,
+): Promise<string> {
+  const found = (await connections.all()).find((each) => each.name === name)
+  return found ? titleOf(connections, found) : name
+}
+
 export function isRedirect(
   connections: Pick<Connections, 'kindOf'>,
   connection: Connection,

@@ -161,6 +161,17 @@ export const KINDS = {
     channels: ['email', 'sms', 'push'],
     notes: ['not_you'],
   }),
+  /** Something that its owner has elsewhere signs in to the account now. */
+  identity_linked: kind('owner', {
+    fields: z.strictObject({ source: words }),
+    channels: ['email', 'sms', 'push'],
+    notes: ['not_you'],
+  }),
+  identity_unlinked: kind('owner', {
+    fields: z.strictObject({ source: words }),
+    channels: ['email', 'sms', 'push'],
+    notes: ['not_you'],
+  }),
   /** To the old address; the link undoes it, so it is worth as much as a password. */
   email_changed: kind('owner', {
     fields: z.strictObject({ newEmailMasked: words, link: link.optional() }),

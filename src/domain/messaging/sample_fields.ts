@@ -28,6 +28,8 @@ const SAMPLES: { readonly [K in MessageKind]: FieldsOf<K> } = {
   password_changed: {},
   factor_added: { factor: 'passkey', name: 'Laptop' },
   factor_removed: { factor: 'totp' },
+  identity_linked: { source: 'Example Works' },
+  identity_unlinked: { source: 'Example Works' },
   email_changed: { newEmailMasked: 'a…a@example.com', link },
   phone_changed: { newPhoneMasked: '+49…67' },
   recovery_code_used: { left: 9 },

@@ -7,6 +7,8 @@ import {
   approvalRequested,
   factorAdded,
   factorRemoved,
+  identityLinked,
+  identityUnlinked,
   passwordChanged,
   phoneChanged,
   recoveryCodeUsed,
@@ -43,6 +45,8 @@ type Deps = QueueDeps & {
   deviceName(userAgent: string | undefined): string
   /** Where an address is, in words. */
   placeOf(ip: string | undefined, locale: string): string | undefined
+  /** What people know a connection by; its name where it is gone. */
+  titleOf(connection: string): Promise<string>
   /** Whether notices are kept for people to read on the account pages. */
   keepsNotices: boolean
 }
@@ -77,7 +81,7 @@ const NOTICES: Readonly<
     (
       fact: Fact,
       context: { client: string; deps: Deps; at: Date; day: string; locale: string },
-    ) => Notice | undefined
+    ) => Notice | undefined | Promise<Notice | undefined>
   >
 > = {
   [tokenReuseDetected.type]: (_, { client }) => ({ kind: 'token_reuse', fields: { client } }),
@@ -98,6 +102,8 @@ const NOTICES: Readonly<
   [passwordChanged.type]: () => ({ kind: 'password_changed', fields: {} }),
   [factorAdded.type]: (fact) => aboutFactor('factor_added', fact),
   [factorRemoved.type]: (fact) => aboutFactor('factor_removed', fact),
+  [identityLinked.type]: (fact, { deps }) => aboutIdentity('identity_linked', fact, deps),
+  [identityUnlinked.type]: (fact, { deps }) => aboutIdentity('identity_unlinked', fact, deps),
   [recoveryCodeUsed.type]: ({ left }) => ({
     kind: 'recovery_code_used',
     fields: { left: Number(left) },
@@ -150,6 +156,17 @@ function aboutFactor(
   return known && { kind, fields: { factor: known } }
 }
 
+/** Whoever gets an account by coming from somewhere knows where they come from. */
+async function aboutIdentity(
+  kind: 'identity_linked' | 'identity_unlinked',
+  { connection, by }: Fact,
+  { titleOf }: Deps,
+): Promise<Notice | undefined> {
+  const name = textOf(connection)
+  if (by === 'created' || name === undefined) return undefined
+  return { kind, fields: { source: await titleOf(name) } }
+}
+
 async function tell(deps: Deps, tx: Transaction, event: StoredEvent): Promise<void> {
   const noticeOf = NOTICES[event.type]
   const fact = event.data as Fact
@@ -161,7 +178,7 @@ async function tell(deps: Deps, tx: Transaction, event: StoredEvent): Promise<vo
   const at = event.occurredAt
   const day = at.toISOString().slice(0, 10)
   const { locale } = addressee
-  const told = noticeOf(fact, { client, deps, at, day, locale: locale ?? 'en' })
+  const told = await noticeOf(fact, { client, deps, at, day, locale: locale ?? 'en' })
   if (!told) return
   const { once, ...notice } = told
   const key = once ?? `event:${event.id}`
@@ -208,7 +225,12 @@ function goesBy(kind: MessageKind, channel: Channel): boolean {
 }
 
 /** Of these every address hears: whoever took one of them over should not be the only one to know. */
-const TOLD_EVERYWHERE: ReadonlySet<MessageKind> = new Set(['factor_added', 'factor_removed'])
+const TOLD_EVERYWHERE: ReadonlySet<MessageKind> = new Set([
+  'factor_added',
+  'factor_removed',
+  'identity_linked',
+  'identity_unlinked',
+])
 
 function waysTo({ channels }: Deps, { email, phone }: Addressee, kind: MessageKind): Way[] {
   const can = (channel: Channel) => channels.has(channel) && goesBy(kind, channel)

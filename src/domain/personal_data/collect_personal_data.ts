@@ -180,6 +180,7 @@ function pushPart({ userAgent, createdAt }: PushDevice) {
   return { user_agent: userAgent ?? null, created_at: createdAt }
 }
 
-function fieldsPart({ device, place, at, factor, name, client, left }: Notice['fields']) {
-  return { device, place, at, factor, name, client, left }
+function fieldsPart(fields: Notice['fields']) {
+  const { device, place, at, factor, name, client, source, left } = fields
+  return { device, place, at, factor, name, client, source, left }
 }

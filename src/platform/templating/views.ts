@@ -919,6 +919,8 @@ export type ActivityLocals = AccountPage & {
     /** About where that is, in words. */
     place?: string | undefined
     application?: string | undefined
+    /** What of elsewhere it is about. */
+    source?: string | undefined
   }[]
   olderUri?: string | undefined
   /** Where these are not the newest. */
@@ -984,6 +986,8 @@ export type ActivityName =
   | 'totp_removed'
   | 'passkey_added'
   | 'passkey_removed'
+  | 'identity_linked'
+  | 'identity_unlinked'
   | 'recovery_codes_made'
   | 'recovery_code_used'
   | 'signed_out'

@@ -88,7 +88,7 @@ const WAYS_ON = {
   passkey: '/account/security/passkey',
   email: '/account/profile/email',
   phone: '/account/profile/phone',
-  identity: '#join',
+  identity: '/account/connections#join',
 } as const satisfies Record<WayOn, string>
 
 /** What would let its owner sign in without the identity, as far as the deployment has it. */

@@ -40,6 +40,8 @@ const SAMPLES: { [K in MessageKind]: FieldsOf<K>[] } = {
   password_changed: [{}],
   factor_added: FACTORS.flatMap((factor) => [{ factor }, { factor, name: NASTY }]),
   factor_removed: FACTORS.flatMap((factor) => [{ factor }, { factor, name: NASTY }]),
+  identity_linked: [{ source: NASTY }],
+  identity_unlinked: [{ source: NASTY }],
   email_changed: [{ newEmailMasked: 'a…a@example.test', link }],
   phone_changed: [{}, { newPhoneMasked: '+49…67' }],
   recovery_code_used: [{ left: 0 }, { left: 9 }],

@@ -54,6 +54,7 @@ describe('notices about what happened to an account', function () {
       sessionsUri: 'https://id.example.com/account/sessions',
       deviceName: deviceWordsOf,
       placeOf: () => undefined,
+      titleOf: async (name) => (name === 'works' ? 'The works' : name),
       tellsOfNewDevices: true,
       keepsNotices: true,
       ...options,
@@ -93,6 +94,24 @@ describe('notices about what happened to an account', function () {
       'factor_added',
       { factor: 'recovery_codes' },
     ],
+    [
+      'auth.identity.linked',
+      { connection: 'works', by: 'sign_in' },
+      'identity_linked',
+      { source: 'The works' },
+    ],
+    [
+      'auth.identity.linked',
+      { connection: 'gone', by: 'verified_email' },
+      'identity_linked',
+      { source: 'gone' },
+    ],
+    [
+      'auth.identity.unlinked',
+      { connection: 'works' },
+      'identity_unlinked',
+      { source: 'The works' },
+    ],
     ['auth.recovery_code.used', { left: 9 }, 'recovery_code_used', { left: 9 }],
     [
       'auth.login.success',
@@ -124,6 +143,18 @@ describe('notices about what happened to an account', function () {
       expect(await deliver(fact), 'delivered again').to.deep.equal([])
     })
   }
+
+  it('tells mailbox and telephone of what was joined, and nobody of what an account was made with', async () => {
+    const input = { email: 'both@example.test', emailVerified: true, phone: '+4930123499' }
+    const deps = { db: database.db, clock }
+    const { id: accountId } = await createAccount(deps, { ...input, phoneVerified: true })
+    for (const type of ['auth.identity.linked', 'auth.identity.unlinked']) {
+      const sent = await deliver(event(type, { accountId, connection: 'works', by: 'sign_in' }))
+      expect(sent.map(({ recipient }) => recipient)).to.have.members([input.email, input.phone])
+    }
+    const made = event('auth.identity.linked', { accountId, connection: 'works', by: 'created' })
+    expect(await deliver(made)).to.deep.equal([])
+  })
 
   it('tells of an unusual sign-in once, by what was gravest, and not of the device besides', async () => {
     const signals = ['new_country', 'velocity', 'new_device']

@@ -1,11 +1,13 @@
 import { expect } from 'chai'
 import { createAccount } from '../../../src/domain/accounts/create_account.ts'
+import { createAuditSink } from '../../../src/domain/audit/audit_trail.ts'
 import { linkIdentity } from '../../../src/domain/authentication/admit_person.ts'
 import { listIdentitiesOfAccount } from '../../../src/domain/federation/identity_store.ts'
 import {
   createConnection,
   setConnectionStatus,
 } from '../../../src/domain/federation/manage_connections.ts'
+import { relayBatch } from '../../../src/platform/events/relay.ts'
 import { inTransaction } from '../../../src/platform/persistence/db.ts'
 import { eventsEver, rows } from '../../protocol/driver.ts'
 import {
@@ -78,6 +80,12 @@ describe('What an account is joined to elsewhere', function () {
     source.says.result = result
     return await visit(mind, back)
   }
+  const relay = async () => {
+    const { recorder, db, keyring } = server.parts
+    await recorder.flush()
+    const sink = createAuditSink(keyring)
+    while ((await relayBatch(db, [sink])) > 0);
+  }
   const identitiesOf = (person: { id: string }) =>
     listIdentitiesOfAccount(server.parts.db, person.id)
   const told = async (type: string, { id }: { id: string }) =>
@@ -112,6 +120,9 @@ describe('What an account is joined to elsewhere', function () {
     expect(identity).to.include({ subject: person.subject, ownsAccount: false })
     const [event] = await told('auth.identity.linked', ada)
     expect(event).to.include({ connection: 'works', by: 'sign_in', ip: '127.0.0.1' })
+    await relay()
+    const activity = await visit(mind, `${server.issuer}/account/activity`)
+    expect(activity.text()).to.match(/was joined to this one .* At: \W*The works/)
     const again = await press(mind, confirm, '/confirm')
     expect(again.status, 'a second time').to.equal(400)
     expect(again.text()).to.include('Nothing was joined')
@@ -385,12 +396,11 @@ describe('What an account is joined to elsewhere', function () {
     const passwordHash = await parts.passwords.hash(PASSWORD)
     const email = 'of.directory@example.test'
     const { id } = await createAccount(parts, { email, emailVerified: true, passwordHash })
-    await join({ id }, { name: 'directory', by: 'created' })
+    const kept = await join({ id }, { name: 'directory', by: 'created' })
     await join({ id }, { name: 'works' })
     const { mind, page } = await arrive({ id, email, password: PASSWORD })
     expect(page.body.match(/id="remove-identity-form/g)).to.have.length(1)
-    const [kept] = await identitiesOf({ id })
-    const refused = await press(mind, page, '/remove', { identity: kept!.id })
+    const refused = await press(mind, page, '/remove', { identity: kept.id })
     expect(refused.status).to.equal(422)
     expect(refused.text()).to.match(/Your account was made for \W*The directory/)
     expect(await identitiesOf({ id })).to.have.length(2)

@@ -45,6 +45,7 @@ describe('The development inbox', function () {
       sessionsUri: `${server.issuer}/account/sessions`,
       deviceName: deviceWordsOf,
       placeOf: () => undefined,
+      titleOf: async (name) => name,
       tellsOfNewDevices: true,
       keepsNotices: true,
     })
