@@ -49,7 +49,15 @@ const RULES: Rules = {
         'messaging',
       ],
       // It puts together what the others keep about a person.
-      personal_data: ['accounts', 'audit', 'clients', 'credentials', 'messaging', 'sessions'],
+      personal_data: [
+        'accounts',
+        'audit',
+        'clients',
+        'credentials',
+        'federation',
+        'messaging',
+        'sessions',
+      ],
       // access, plans, security, messaging and streams know no neighbour.
     },
     // Surfaces meet in main/ only.

@@ -46,8 +46,8 @@ describe('Tokens of a connection (RFC 8693)', function () {
       },
     })
     party = await relyingParty(server, app)
-    await addConnection(server, source, { name: 'works', kind: 'made_up' })
-    await addConnection(server, source, { name: 'other', kind: 'made_up' })
+    await addConnection(server, source, 'works')
+    await addConnection(server, source, 'other')
   })
   after(() => server?.stop())
 

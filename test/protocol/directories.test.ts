@@ -52,7 +52,7 @@ for (const page of ['one_page', 'identifier_first'] as const) {
     after(() => server?.stop())
 
     const connect = async (name: string, definition: object) =>
-      await addConnection(server, source, { name, kind: 'made_up_directory', ...definition })
+      await addConnection(server, source, name, { kind: 'made_up_directory', ...definition })
     const ours = (location: string) => !location.startsWith(server.issuer)
     const signIn = async (mind: Browser, login: string, password = RIGHT, of = party) => {
       const { url, checks } = await authorizationRequest(of, {
@@ -159,7 +159,7 @@ for (const page of ['one_page', 'identifier_first'] as const) {
         answer = () => ({ kind: 'barred', fault })
         const { page: barred } = await signIn(browser(), `${fault}@corp.example`)
         expect(barred.status).to.equal(403)
-        expect(barred.text()).to.include(words).and.to.include('Directory')
+        expect(barred.text()).to.include(words).and.to.include('The corp')
         expect(barred.body).to.include('id="other-way"').and.to.include('id="cancel"')
         const failed = await eventsOf(server, 'auth.login.failed')
         expect((failed.at(-1)!.data as { reason: string }).reason).to.equal(`directory_${fault}`)
@@ -239,8 +239,8 @@ describe('Another password at a directory', function () {
     }
     server = await startAuthCore({ kinds: source.kinds })
     party = await relyingParty(server, await addClient(server))
-    const content = { name: 'corp', kind: 'made_up_directory', domains: ['corp.example'] }
-    await addConnection(server, source, content)
+    const definition = { kind: 'made_up_directory', domains: ['corp.example'] }
+    await addConnection(server, source, 'corp', definition)
   })
   after(() => server?.stop())
 

@@ -62,8 +62,8 @@ describe('Signing in at a source', function () {
   after(() => world?.server.stop())
 
   const connect = async (name: string, definition: Record<string, unknown>): Promise<void> => {
-    const content = { name, kind: 'made_up', title: `The ${name}`, ...definition }
-    await addConnection(world.server, world.source, content, { client_secret: 'hush' })
+    const secrets = { client_secret: 'hush' }
+    await addConnection(world.server, world.source, name, definition, secrets)
   }
 
   const ours = (location: string) => !location.startsWith(world.server.issuer)

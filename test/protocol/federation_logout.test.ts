@@ -37,7 +37,7 @@ describe('Signing out at a source', function () {
       ['other', true],
       ['alone', false],
     ] as const) {
-      await addConnection(server, source, { name, kind: 'made_up', single_logout })
+      await addConnection(server, source, name, { single_logout })
     }
   })
   after(() => server?.stop())

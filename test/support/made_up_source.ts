@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { linkIdentity } from '../../src/domain/authentication/admit_person.ts'
 import type {
   ConnectorKind,
   LogoutReceived,
@@ -11,8 +12,10 @@ import type {
   UpstreamAuthentication,
   UpstreamPerson,
 } from '../../src/domain/federation/connector.ts'
+import type { Identity } from '../../src/domain/federation/identity_store.ts'
 import type { Kinds } from '../../src/domain/federation/kinds.ts'
 import { createConnection } from '../../src/domain/federation/manage_connections.ts'
+import { inTransaction } from '../../src/platform/persistence/db.ts'
 import type { AuthCore } from './authcore.ts'
 
 /**
@@ -111,21 +114,6 @@ export function madeUpSource(): MadeUpSource {
   return { kinds, says, asked, directory, logout, tokens }
 }
 
-/** A connection to it, which the server has heard of when this is done. */
-export async function addConnection(
-  { parts }: AuthCore,
-  { kinds }: MadeUpSource,
-  content: { name: string; kind: string; [member: string]: unknown },
-  secrets: Record<string, string> = {},
-): Promise<void> {
-  await createConnection({ ...parts, kinds }, { content, secrets })
-  for (let i = 0; i < 250; i++) {
-    if (await parts.connections.find(content.name)) return
-    await sleep(20)
-  }
-  throw new Error(`nobody heard of ${content.name}`)
-}
-
 /** Somebody as a source tells of them. */
 export function personOf(subject: string, more: Partial<UpstreamPerson> = {}): UpstreamPerson {
   return { subject, emailVerified: false, claims: {}, groups: [], raw: {}, ...more }
@@ -136,4 +124,39 @@ export function proven(
   authentication: Partial<UpstreamAuthentication> = {},
 ): RedirectResult {
   return { kind: 'proven', person, authentication: { amr: [], ...authentication } }
+}
+
+/** A connection to it, which the server has heard of when this is done. */
+export async function addConnection(
+  { parts }: AuthCore,
+  { kinds }: MadeUpSource,
+  name: string,
+  definition: Record<string, unknown> = {},
+  secrets: Record<string, string> = {},
+): Promise<void> {
+  const content = { name, kind: 'made_up', title: `The ${name}`, ...definition }
+  await createConnection({ ...parts, kinds }, { content, secrets })
+  for (let i = 0; i < 250; i++) {
+    if (await parts.connections.find(name)) return
+    await sleep(20)
+  }
+  throw new Error(`nobody heard of ${name}`)
+}
+
+/** Joins the account to somebody of the connection; `created` where it was made for them. */
+export async function addIdentity(
+  { parts }: AuthCore,
+  account: { id: string },
+  { connection: name, person, by = 'sign_in' }: IdentityToAdd,
+): Promise<Identity> {
+  const connection = await parts.connections.find(name)
+  if (!connection) throw new Error(`there is no connection ${name}`)
+  const input = { connection, person, account, by, origin: {} }
+  return await inTransaction(parts.db, (tx) => linkIdentity(parts, tx, input))
+}
+
+type IdentityToAdd = {
+  connection: string
+  person: UpstreamPerson
+  by?: 'created' | 'sign_in'
 }

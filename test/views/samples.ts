@@ -124,6 +124,7 @@ const completeProfile = {
 const counts = {
   passkeys: 1,
   authenticators: 0,
+  identities: 2,
   recovery_codes: 9,
   trusted_browsers: 2,
   sessions: 3,
@@ -1214,6 +1215,7 @@ export const samples: Samples = {
             'password',
             'passkeys',
             'authenticators',
+            'identities',
             'recovery_codes',
             'trusted_browsers',
             'sessions',

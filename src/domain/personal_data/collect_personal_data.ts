@@ -15,6 +15,8 @@ import type { TotpCredential } from '../credentials/totp/totp.ts'
 import { listConfirmedTotps } from '../credentials/totp/totp_store.ts'
 import { passkeySortOf, type WebAuthnCredential } from '../credentials/webauthn/webauthn.ts'
 import { listWebAuthnCredentials } from '../credentials/webauthn/webauthn_store.ts'
+import { listConnections } from '../federation/connection_store.ts'
+import { type Identity, listIdentitiesOfAccount } from '../federation/identity_store.ts'
 import { listMessagesOfAccount, type MessageOfAccount } from '../messaging/message_store.ts'
 import type { Notice } from '../messaging/notices/notice.ts'
 import { listNotices } from '../messaging/notices/notice_store.ts'
@@ -67,6 +69,7 @@ export async function collectPersonalData(
     password: password ? { changed_at: password.changedAt } : null,
     passkeys: (await listWebAuthnCredentials(tx, accountId)).map(passkeyPart),
     authenticators: (await listConfirmedTotps(tx, accountId)).map(authenticatorPart),
+    identities: await identityParts(tx, await listIdentitiesOfAccount(tx, accountId)),
     recovery_codes: codes ? { left: codes.unused, created_at: codes.createdAt } : null,
     trusted_browsers: (await listTrustedDevices(tx, { accountId, now })).map(browserPart),
     sessions: (await listSessions(tx, { accountId, now })).map(sessionPart),
@@ -121,6 +124,23 @@ function passkeyPart(key: WebAuthnCredential) {
 
 function authenticatorPart({ name, createdAt, lastUsedAt }: TotpCredential) {
   return { name, created_at: createdAt, last_used_at: lastUsedAt ?? null }
+}
+
+/** `title` where the deployment has given it one; the name stands in the events. */
+async function identityParts(tx: Transaction, identities: readonly Identity[]) {
+  const connections = identities.length > 0 ? await listConnections(tx) : []
+  return identities.map(({ connectionId, ...identity }) => {
+    const connection = connections.find(({ id }) => id === connectionId)
+    return {
+      connection: connection?.name ?? null,
+      title: connection?.definition.title ?? null,
+      subject: identity.subject,
+      shown_as: identity.shownAs ?? null,
+      account_was_made_for_it: identity.ownsAccount,
+      created_at: identity.createdAt,
+      last_used_at: identity.lastUsedAt ?? null,
+    }
+  })
 }
 
 function browserPart({ userAgent, createdAt, expiresAt }: TrustedDevice) {

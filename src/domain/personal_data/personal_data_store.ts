@@ -4,6 +4,7 @@ import { type Db, queryOne } from '../../platform/persistence/db.ts'
 export type PersonalDataCounts = {
   passkeys: number
   authenticators: number
+  identities: number
   recovery_codes: number
   trusted_browsers: number
   sessions: number
@@ -24,6 +25,7 @@ export async function countPersonalData(
        (SELECT count(*)::int FROM webauthn_credential WHERE account_id = $1) AS passkeys,
        (SELECT count(*)::int FROM totp_credential
          WHERE account_id = $1 AND confirmed_at IS NOT NULL) AS authenticators,
+       (SELECT count(*)::int FROM identity WHERE account_id = $1) AS identities,
        (SELECT count(*)::int FROM recovery_code
          WHERE account_id = $1 AND used_at IS NULL) AS recovery_codes,
        (SELECT count(*)::int FROM trusted_device

@@ -635,6 +635,7 @@ export type DataLocals = AccountPage &
     counts: {
       passkeys: number
       authenticators: number
+      identities: number
       recovery_codes: number
       trusted_browsers: number
       sessions: number

@@ -19,6 +19,7 @@ const PARTS = [
   'password',
   'passkeys',
   'authenticators',
+  'identities',
   'recovery_codes',
   'trusted_browsers',
   'sessions',

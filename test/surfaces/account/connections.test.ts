@@ -1,14 +1,9 @@
 import { expect } from 'chai'
 import { createAccount } from '../../../src/domain/accounts/create_account.ts'
 import { createAuditSink } from '../../../src/domain/audit/audit_trail.ts'
-import { linkIdentity } from '../../../src/domain/authentication/admit_person.ts'
 import { listIdentitiesOfAccount } from '../../../src/domain/federation/identity_store.ts'
-import {
-  createConnection,
-  setConnectionStatus,
-} from '../../../src/domain/federation/manage_connections.ts'
+import { setConnectionStatus } from '../../../src/domain/federation/manage_connections.ts'
 import { relayBatch } from '../../../src/platform/events/relay.ts'
-import { inTransaction } from '../../../src/platform/persistence/db.ts'
 import { eventsEver, rows } from '../../protocol/driver.ts'
 import {
   type AuthCore,
@@ -19,6 +14,8 @@ import {
 } from '../../support/authcore.ts'
 import { atOnce, type Browser, browser, type Reply } from '../../support/http.ts'
 import {
+  addConnection,
+  addIdentity,
   type MadeUpSource,
   madeUpSource,
   personOf,
@@ -43,11 +40,8 @@ describe('What an account is joined to elsewhere', function () {
   })
   after(() => server?.stop())
 
-  async function connect(name: string, definition: Record<string, unknown>): Promise<void> {
-    const content = { name, kind: 'made_up', title: `The ${name}`, ...definition }
-    await createConnection({ ...server.parts, kinds: source.kinds }, { content, secrets: {} })
-  }
-
+  const connect = (name: string, definition: Record<string, unknown>) =>
+    addConnection(server, source, name, definition)
   const ours = (location: string) => !location.startsWith(server.issuer)
   const at = (path = '') => `${server.issuer}/account/connections${path}`
   const visit = async (mind: Browser, uri = at()) => await mind.followAll(await mind.get(uri), ours)
@@ -90,16 +84,8 @@ describe('What an account is joined to elsewhere', function () {
     listIdentitiesOfAccount(server.parts.db, person.id)
   const told = async (type: string, { id }: { id: string }) =>
     (await eventsEver(server, type)).filter(({ subject }) => subject === id).map(({ data }) => data)
-  const join = async (
-    person: { id: string },
-    { name = 'works', by = 'sign_in' as 'sign_in' | 'created' } = {},
-  ) => {
-    const { connections, db } = server.parts
-    const connection = (await connections.find(name))!
-    const found = personOf(newSubject())
-    const input = { connection, person: found, account: person, by, origin: {} }
-    return await inTransaction(db, (tx) => linkIdentity(server.parts, tx, input))
-  }
+  const join = (person: { id: string }, connection = 'works') =>
+    addIdentity(server, person, { connection, person: personOf(newSubject()) })
   const withoutPassword = async ({ id }: Person) =>
     await rows(server.parts.db, 'DELETE FROM password_credential WHERE account_id = $1', [id])
 
@@ -343,7 +329,7 @@ describe('What an account is joined to elsewhere', function () {
     it('is kept beside one whose connection is disabled, and goes beside one that works', async () => {
       await connect('fleeting', {})
       const ada = await addPerson(server)
-      const [one, other] = [await join(ada), await join(ada, { name: 'fleeting' })]
+      const [one, other] = [await join(ada), await join(ada, 'fleeting')]
       const { mind, page } = await arrive(ada)
       await withoutPassword(ada)
       await setConnectionStatus(server.parts, { name: 'fleeting', status: 'disabled' })
@@ -396,8 +382,13 @@ describe('What an account is joined to elsewhere', function () {
     const passwordHash = await parts.passwords.hash(PASSWORD)
     const email = 'of.directory@example.test'
     const { id } = await createAccount(parts, { email, emailVerified: true, passwordHash })
-    const kept = await join({ id }, { name: 'directory', by: 'created' })
-    await join({ id }, { name: 'works' })
+    const person = personOf(newSubject())
+    const kept = await addIdentity(
+      server,
+      { id },
+      { connection: 'directory', person, by: 'created' },
+    )
+    await join({ id })
     const { mind, page } = await arrive({ id, email, password: PASSWORD })
     expect(page.body.match(/id="remove-identity-form/g)).to.have.length(1)
     const refused = await press(mind, page, '/remove', { identity: kept.id })
@@ -416,31 +407,24 @@ describe('What an account is joined to elsewhere', function () {
 
   /** Somebody without a password takes away the one identity that they have. */
   async function removeAt(other: AuthCore, proves: boolean): Promise<number> {
-    const { parts, issuer } = other
+    const { issuer } = other
     const name = proves ? 'one' : 'two'
-    const content = { name, kind: 'made_up' }
-    await createConnection({ ...parts, kinds: source.kinds }, { content, secrets: {} })
-    await parts.connections.find(name)
+    await addConnection(other, source, name)
     const ada = await addPerson(other)
     const mind = browser()
     const local = (location: string) => !location.startsWith(issuer)
     const login = await mind.followAll(await mind.get(`${issuer}/account/connections`), local)
     const { email, password } = ada
     const page = await mind.followAll(await mind.submit(login, { login: email, password }), local)
-    const { db, connections } = parts
-    const connection = (await connections.find(name))!
-    const input = {
-      connection,
+    const identity = await addIdentity(other, ada, {
+      connection: name,
       person: personOf(newSubject()),
-      account: ada,
-      by: 'sign_in' as const,
-      origin: {},
-    }
-    const { id: identity } = await inTransaction(db, (tx) => linkIdentity(parts, tx, input))
+    })
+    const { db } = other.parts
     await rows(db, 'DELETE FROM password_credential WHERE account_id = $1', [ada.id])
     await rows(db, 'UPDATE account SET email_verified = $2 WHERE id = $1', [ada.id, proves])
     const csrf = page.forms()[0]!.fields.get('csrf')!
-    const fields = { csrf, identity }
+    const fields = { csrf, identity: identity.id }
     const options = { headers: { origin: issuer } }
     return (await mind.post(`${issuer}/account/connections/remove`, fields, options)).status
   }

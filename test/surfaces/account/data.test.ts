@@ -22,6 +22,7 @@ import {
   startAuthCore,
 } from '../../support/authcore.ts'
 import { type Browser, browser, type Reply } from '../../support/http.ts'
+import { addConnection, addIdentity, madeUpSource, personOf } from '../../support/made_up_source.ts'
 import { type RelyingParty, relyingParty, signIn } from '../../support/relying_party.ts'
 import { createSoftKey, optionsOn } from '../../support/webauthn.ts'
 
@@ -34,7 +35,9 @@ describe('The data of an account', function () {
   let party: RelyingParty
 
   before(async () => {
-    server = await startAuthCore()
+    const source = madeUpSource()
+    server = await startAuthCore({ kinds: source.kinds })
+    await addConnection(server, source, 'works')
     client = await addClient(server, { name: 'Lantern Books' })
     party = await relyingParty(server, client)
   })
@@ -125,6 +128,10 @@ describe('The data of an account', function () {
         idempotencyKey: `factor:${ada.id}`,
       }),
     )
+    await addIdentity(server, ada, {
+      connection: 'works',
+      person: personOf('ada-there', { username: 'ada.works', raw: { badge: 'not for the file' } }),
+    })
     await relay()
     const reply = await download(mind, page)
     expect(reply.status).to.equal(200)
@@ -156,6 +163,16 @@ describe('The data of an account', function () {
     expect(data.passkeys).to.have.length(1)
     expect(data.passkeys[0]).to.include({ name: 'Laptop', sort: 'synced', last_used_at: null })
     expect(data.authenticators[0]).to.include({ name: 'Phone' })
+    expect(data.identities).to.have.length(1)
+    expect(data.identities[0]).to.deep.include({
+      connection: 'works',
+      title: 'The works',
+      subject: 'ada-there',
+      shown_as: 'ada.works',
+      account_was_made_for_it: false,
+    })
+    expect(data.identities[0].created_at).to.match(/^2\d{3}-\d\d-\d\dT/)
+    expect((await visit(mind)).body).to.match(/<dd id="identities">1<\/dd>/)
     expect(data.recovery_codes.left).to.equal(10)
     expect(data.trusted_browsers[0]).to.include({ user_agent: FIREFOX })
     expect(data.sessions[0]).to.deep.include({ ip: '127.0.0.1', user_agent: FIREFOX })
@@ -242,6 +259,7 @@ describe('The data of an account', function () {
   it('is a page to read as well, with everything that the file has', async () => {
     const ada = await addPerson(server, { claims: { locale: 'de', nickname: '<b>A</b>' } })
     const mind = browser({ headers: { 'user-agent': 'Lantern/1.0 (X11)' } })
+    await addIdentity(server, ada, { connection: 'works', person: personOf('ada-to-read') })
     await arrive(ada, mind)
     const page = await visit(mind)
     const button = 'read'
@@ -249,10 +267,11 @@ describe('The data of an account', function () {
     expect(read.headers['content-type']).to.match(/^text\/html/)
     expect(read.headers['cache-control']).to.equal('no-store')
     expect(read.body).to.include('&lt;b&gt;A&lt;/b&gt;').and.not.to.include('<b>A</b>')
-    for (const part of ['account', 'password', 'sessions']) {
+    for (const part of ['account', 'password', 'identities', 'sessions']) {
       expect(read.body, part).to.include(`id="part-${part}"`)
     }
     expect(read.body).not.to.include('id="part-passkeys"')
+    expect(read.text()).to.include('ada-to-read')
     expect(read.text()).to.include(ada.email).and.to.include('claims.nickname')
     expect(read.text()).to.include('Lantern/1.0 (X11)')
     expect(read.body).not.to.include('$argon2')

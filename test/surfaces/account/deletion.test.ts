@@ -5,6 +5,7 @@ import {
   deleteDueAccounts,
   scheduleDeletion,
 } from '../../../src/domain/accounts/schedule_deletion.ts'
+import { listIdentitiesOfAccount } from '../../../src/domain/federation/identity_store.ts'
 import { eventsOf, refresh, rows, type TestClient } from '../../protocol/driver.ts'
 import {
   type AuthCore,
@@ -14,6 +15,13 @@ import {
   startAuthCore,
 } from '../../support/authcore.ts'
 import { type Browser, browser } from '../../support/http.ts'
+import {
+  addConnection,
+  addIdentity,
+  type MadeUpSource,
+  madeUpSource,
+  personOf,
+} from '../../support/made_up_source.ts'
 import { type RelyingParty, relyingParty, signIn } from '../../support/relying_party.ts'
 
 const DAY_MS = 86_400_000
@@ -23,8 +31,14 @@ describe('Deleting an account', function () {
   let server: AuthCore
   let client: TestClient
   let party: RelyingParty
+  let source: MadeUpSource
   before(async () => {
-    server = await startAuthCore({ env: { AUTHCORE_DELETION_GRACE_DAYS: '7' } })
+    source = madeUpSource()
+    server = await startAuthCore({
+      kinds: source.kinds,
+      env: { AUTHCORE_DELETION_GRACE_DAYS: '7' },
+    })
+    await addConnection(server, source, 'works')
     client = await addClient(server)
     party = await relyingParty(server, client)
   })
@@ -38,6 +52,7 @@ describe('Deleting an account', function () {
     await mind.followAll(await mind.submit(await visit(mind, path), { login, password }), ours)
   const exists = async ({ id }: Person) =>
     (await findAccountById(server.parts.db, id)) !== undefined
+  const identitiesOf = async ({ id }: Person) => await listIdentitiesOfAccount(server.parts.db, id)
   /** What the worker does when its time has come. */
   const sweep = async (days: number) => {
     const now = new Date(server.parts.clock.now().getTime() + days * DAY_MS)
@@ -52,6 +67,8 @@ describe('Deleting an account', function () {
     const { tokens } = await signIn(server, party, ada, {
       parameters: { scope: 'openid offline_access', prompt: 'consent' },
     })
+    await addIdentity(server, ada, { connection: 'works', person: personOf('ada') })
+    expect(await identitiesOf(ada)).to.have.length(1)
     const mind = browser()
     const page = await arrive(ada, '/delete', mind)
     expect(page.text()).to.include('You have 7 days')
@@ -71,6 +88,7 @@ describe('Deleting an account', function () {
       server.parts.db,
       `SELECT (SELECT count(*)::int FROM oidc_record WHERE account_id = $1)
             + (SELECT count(*)::int FROM password_credential WHERE account_id = $1)
+            + (SELECT count(*)::int FROM identity WHERE account_id = $1)
             + (SELECT count(*)::int FROM consent WHERE account_id = $1) AS left`,
       [ada.id],
     )
