@@ -16,6 +16,13 @@ import {
 } from '../support/authcore.ts'
 import { type Browser, browser, type Reply } from '../support/http.ts'
 import {
+  addConnection,
+  addIdentity,
+  keepPasswordAt,
+  madeUpSource,
+  personOf,
+} from '../support/made_up_source.ts'
+import {
   authorizationRequest,
   goThrough,
   type RelyingParty,
@@ -46,7 +53,14 @@ describe('Recovering a password', function () {
 
   before(async () => {
     mail = await startSmtp()
-    server = await startAuthCore({ worker: true, env: { ...mail.env(), AUTHCORE_SIGN_UP: 'open' } })
+    const source = madeUpSource()
+    server = await startAuthCore({
+      kinds: source.kinds,
+      worker: true,
+      env: { ...mail.env(), AUTHCORE_SIGN_UP: 'open' },
+    })
+    await addConnection(server, source, 'works')
+    await addConnection(server, source, 'directory', { kind: 'made_up_directory' })
     client = await addClient(server)
     party = await relyingParty(server, client)
   })
@@ -72,6 +86,10 @@ describe('Recovering a password', function () {
       password: person.password,
     })
     return reply.status !== 422
+  }
+  const passwordsOf = async ({ id }: Person) => {
+    const sql = 'SELECT 1 FROM password_credential WHERE account_id = $1'
+    return (await rows(server.parts.db, sql, [id])).length
   }
   /** Past the notices of what happened to the account before. */
   const nextCode = async (email: string): Promise<string> => {
@@ -122,12 +140,15 @@ describe('Recovering a password', function () {
     const ada = await addPerson(server)
     const disabled = await addPerson(server)
     await disableAccount(server.parts, disabled.id)
+    const kept = await addPerson(server)
+    await keepPasswordAt(server, kept, 'directory')
     await createAccount(server.parts, { email: 'unverified@example.test' })
     const seen = new Set<string>()
     const work = new Set<string>()
     await server.parts.recorder.flush()
     for (const login of [
       ada.email,
+      kept.email,
       disabled.email,
       'unverified@example.test',
       'nobody@example.test',
@@ -149,12 +170,13 @@ describe('Recovering a password', function () {
     expect([...seen]).to.have.length(1)
     expect([...work]).to.have.length(1)
     await mail.next(ada.email)
+    await mail.next(kept.email)
     const sent = await rows<{ recipient: string }>(
       server.parts.db,
       `SELECT recipient FROM message WHERE recipient = ANY($1)`,
-      [[ada.email, disabled.email, 'unverified@example.test', 'nobody@example.test']],
+      [[ada.email, kept.email, disabled.email, 'unverified@example.test', 'nobody@example.test']],
     )
-    expect(sent.map(({ recipient }) => recipient)).to.deep.equal([ada.email])
+    expect(sent.map(({ recipient }) => recipient)).to.have.members([ada.email, kept.email])
   })
 
   it('ends every other session and token by choice', async () => {
@@ -229,6 +251,50 @@ describe('Recovering a password', function () {
       expect(page.text()).to.include(words)
     }
     expect((await mind.submit(page, { code: code!, password: NEW_PASSWORD })).status).to.equal(200)
+  })
+
+  it('tells whose password a directory keeps where that is, and sends no code', async () => {
+    const ada = await addPerson(server)
+    await keepPasswordAt(server, ada, 'directory')
+    const mind = browser()
+    const page = await ask(mind, ada.email)
+    const told = await mail.next(ada.email)
+    expect(told.subject).to.match(/^Where your password for AuthCore is kept/)
+    expect(told.text).to.include('kept by The directory')
+    expect(told.code).to.equal(undefined)
+    expect(told.link).to.equal(undefined)
+    const tried = await mind.submit(page, { code: '12345678', password: NEW_PASSWORD })
+    expect(tried.status).to.equal(422)
+    expect(await passwordsOf(ada)).to.equal(0)
+  })
+
+  it('sets none where a directory keeps it by the time a code is used', async () => {
+    for (const how of ['code', 'link'] as const) {
+      const ada = await addPerson(server)
+      const mind = browser()
+      const page = await ask(mind, ada.email)
+      const { code, link } = await mail.next(ada.email)
+      await keepPasswordAt(server, ada, 'directory')
+      const fields = { password: NEW_PASSWORD }
+      const reply =
+        how === 'code'
+          ? await mind.submit(page, { ...fields, code: code! })
+          : await mind.submit(await mind.get(link!), fields)
+      expect(reply.status, how).to.equal(422)
+      expect(await passwordsOf(ada), how).to.equal(0)
+    }
+  })
+
+  it('is for everybody else who comes from elsewhere', async () => {
+    const [made, joined] = [await addPerson(server), await addPerson(server)]
+    const person = personOf('made-at-works')
+    await addIdentity(server, made, { connection: 'works', person, by: 'created' })
+    await addIdentity(server, joined, { connection: 'directory', person: personOf('joined') })
+    for (const ada of [made, joined]) {
+      await rows(server.parts.db, 'DELETE FROM password_credential WHERE account_id = $1', [ada.id])
+      expect((await recovered(ada)).status).to.equal(200)
+      expect(await passwordsOf(ada)).to.equal(1)
+    }
   })
 
   it('is refused for an account that was disabled meanwhile', async () => {

@@ -15,7 +15,7 @@ import type {
 import type { Identity } from '../../src/domain/federation/identity_store.ts'
 import type { Kinds } from '../../src/domain/federation/kinds.ts'
 import { createConnection } from '../../src/domain/federation/manage_connections.ts'
-import { inTransaction } from '../../src/platform/persistence/db.ts'
+import { inTransaction, query } from '../../src/platform/persistence/db.ts'
 import type { AuthCore } from './authcore.ts'
 
 /**
@@ -159,4 +159,17 @@ type IdentityToAdd = {
   connection: string
   person: UpstreamPerson
   by?: 'created' | 'sign_in'
+}
+
+/** From now on a directory keeps the password of the account, which was made for it. */
+export async function keepPasswordAt(
+  server: AuthCore,
+  account: { id: string },
+  connection: string,
+): Promise<void> {
+  const person = personOf(`kept-${account.id}`)
+  await addIdentity(server, account, { connection, person, by: 'created' })
+  await query(server.parts.db, 'DELETE FROM password_credential WHERE account_id = $1', [
+    account.id,
+  ])
 }

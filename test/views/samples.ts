@@ -692,7 +692,10 @@ export const samples: Samples = {
   },
   'interactions/revert_email': {
     minimal: { ...form, link: 'abc' },
-    states: { ended: { ...form, link: 'abc', error: 'ended' } },
+    states: {
+      ended: { ...form, link: 'abc', error: 'ended' },
+      kept: { ...form, link: 'abc', keeper: 'Example Works' },
+    },
   },
   'interactions/reset_factors': {
     minimal: { ...form, link: 'abc' },
@@ -1031,6 +1034,7 @@ export const samples: Samples = {
       removed: { ...security, done: 'authenticator_removed' },
       distrusted: { ...security, done: 'device' },
       none: { ...security, authenticators: [] },
+      kept: { ...security, passwordKeeper: 'Example Works' },
       connections: { ...security, connectionsUri: '/account/connections' },
       sms_none: { ...security, sms: { ...sms, phone: undefined } },
       sms_off: { ...security, sms },

@@ -30,8 +30,11 @@ import {
   deleteOtherCodesOfAccount,
   type StoredCode,
 } from '../credentials/one_time_code/one_time_code_store.ts'
+import type { Connection } from '../federation/connection.ts'
+import type { Connections } from '../federation/connections.ts'
 import { type QueueDeps, queueMessage } from '../messaging/queue_message.ts'
 import { askForChange, findPendingChange, takeChange } from './change_by_code.ts'
+import { findPasswordKeeper } from './kept_password.ts'
 
 /**
  * Another e-mail address for an account. It is the account's when somebody has read a mail there and
@@ -191,14 +194,20 @@ async function tellByPhone(
 
 export type EmailReverted =
   /** `resetLink` is good for a new password, as if it had come by mail. */
-  { kind: 'reverted'; resetLink: string } | { kind: 'refused' }
+  | { kind: 'reverted'; resetLink: string }
+  /** The same, where a directory keeps the password. */
+  | { kind: 'reverted'; keeper: Connection }
+  | { kind: 'refused' }
 
 /**
  * Gives the account its old address back: whoever reads mail there says that the change was not
  * theirs. Every session and token ends, and a new password can be chosen at once.
  */
 export async function revertEmailChange(
-  deps: ChangeEmailDeps & { endAccess: EndAccess },
+  deps: ChangeEmailDeps & {
+    endAccess: EndAccess
+    connections: Pick<Connections, 'all' | 'kindOf'>
+  },
   { link, origin }: { link: string; origin: Origin },
 ): Promise<EmailReverted> {
   const { db, keyring, clock } = deps
@@ -215,6 +224,8 @@ export async function revertEmailChange(
       await deps.endAccess(tx, accountId)
       await appendEvent(tx, emailChanged({ accountId, by: 'revert', ...origin }))
       await notifyChange(tx, 'account', accountId)
+      const keeper = await findPasswordKeeper({ ...deps, db: tx }, accountId)
+      if (keeper) return { kind: 'reverted', keeper }
       const payload = { identifier: email, locale: '', interactionUid: '' }
       const asked = { purpose: 'reset_password', boundTo: link, payload } as const
       const { id } = await requestCode(deps, tx, asked)

@@ -8,10 +8,12 @@ import {
   lockOneTimeCode,
   type StoredCode,
 } from '../credentials/one_time_code/one_time_code_store.ts'
+import { type Connections, titleOf } from '../federation/connections.ts'
 import type { Channel } from '../messaging/kinds.ts'
 import { type QueueDeps, queueMessage } from '../messaging/queue_message.ts'
 import { emailChangeOf } from './change_email.ts'
 import { phoneChangeOf } from './change_phone.ts'
+import { findPasswordKeeper } from './kept_password.ts'
 import { recoveryOf } from './recover_password.ts'
 import { confirmationOf } from './risk/confirm_by_mail.ts'
 import { emailSignInOf } from './sign_in_by_email.ts'
@@ -24,6 +26,7 @@ import { signUpAddress, signUpOf } from './sign_up.ts'
 export type DeliverCodeDeps = QueueDeps & {
   db: Db
   issuer: string
+  connections: Connections
   /** The ways by which messages leave. */
   channels: ReadonlySet<Channel>
   /** What a mail to sign in by carries; `off` where mails sign nobody in. */
@@ -191,14 +194,17 @@ async function deliverReset(
   // By SMS only where there is no mailbox: whoever takes a number over should not get the account.
   const way = account && (mailWay(deps, account) ?? smsWay(deps, account))
   if (!account || !way || !(await deps.mayIssue(account.id))) return
-  const { channel, recipient } = way
+  const to = { ...way, accountId: account.id, locale: localeOf(account, asked.locale) }
+  const keeper = await findPasswordKeeper({ ...deps, db: tx }, account.id)
+  if (keeper) {
+    const fields = { source: titleOf(deps.connections, keeper) }
+    return await queueMessage(deps, tx, { kind: 'password_kept', ...to, fields })
+  }
+  const { channel } = way
   const { code, link } = await makeCode(deps, tx, { id: stored.id, accountId: account.id, channel })
   await queueMessage(deps, tx, {
     kind: 'reset_password',
-    channel,
-    recipient,
-    accountId: account.id,
-    locale: localeOf(account, asked.locale),
+    ...to,
     fields: {
       code: groupedCode(code),
       link: `${issuer}/reset_password?${new URLSearchParams({ link })}`,

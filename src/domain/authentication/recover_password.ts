@@ -23,7 +23,9 @@ import type { StoredCode } from '../credentials/one_time_code/one_time_code_stor
 import type { PasswordHasher } from '../credentials/password/password_hash.ts'
 import type { PasswordPolicy, PasswordRefusal } from '../credentials/password/password_policy.ts'
 import { upsertPassword } from '../credentials/password/password_store.ts'
+import type { Connections } from '../federation/connections.ts'
 import { endProofs } from './end_proofs.ts'
+import { findPasswordKeeper } from './kept_password.ts'
 import type { SignInLimits } from './sign_in_with_password.ts'
 
 /**
@@ -35,6 +37,7 @@ export type RecoverDeps = {
   db: Db
   clock: Clock
   keyring: Keyring
+  connections: Pick<Connections, 'all' | 'kindOf'>
   jobs: JobQueue
   passwords: Pick<PasswordHasher, 'hash'>
   passwordPolicy: PasswordPolicy
@@ -101,7 +104,9 @@ export async function recoverPassword(
 ): Promise<RecoverResult> {
   const stored = await match(deps, input)
   const account = stored?.accountId && (await findAccountById(deps.db, stored.accountId))
-  if (!stored || !account) return await refused(deps, input)
+  if (!stored || !account || (await findPasswordKeeper(deps, account.id))) {
+    return await refused(deps, input)
+  }
   const { username = '', email = '', phone = '' } = account
   const context = [username, email, phone, ...input.context]
   const verdict = await deps.passwordPolicy.check(input.password, context)

@@ -93,6 +93,12 @@ export const KINDS = {
     notes: ['secret', 'unasked'],
     lifetimeS: hour,
   }),
+  /** In place of a code for a new password, where a directory keeps the one of the account. */
+  password_kept: kind('stranger', {
+    fields: z.strictObject({ source: words }),
+    channels: ['email', 'sms'],
+    lifetimeS: hour,
+  }),
   sign_in_code: kind('stranger', {
     fields: z.strictObject({ code }),
     channels: ['email', 'sms'],

@@ -11,6 +11,7 @@ const SAMPLES: { readonly [K in MessageKind]: FieldsOf<K> } = {
   verify_phone: { code },
   already_registered: { link },
   reset_password: { code, link },
+  password_kept: { source: 'Example Works' },
   sign_in_code: { code },
   second_factor_code: { code },
   magic_link: { link },

@@ -391,7 +391,12 @@ export type ResetByLinkLocals = Form &
   }
 
 /** Posts `link`. */
-export type RevertEmailLocals = Form & { link: string; error?: 'ended' | undefined }
+/** Posts `link`; with `keeper`, the directory that has the password, it is done. */
+export type RevertEmailLocals = Form & {
+  link: string
+  error?: 'ended' | undefined
+  keeper?: string | undefined
+}
 
 /** Posts `link`; with `signInUri` it is done. */
 export type ResetFactorsLocals = Form & {
@@ -784,6 +789,8 @@ export type SecurityLocals = AccountPage &
     csrf: string
     /** ISO 8601; undefined where there is no password. */
     passwordChangedAt?: string | undefined
+    /** The directory that has the password, where none is chosen here. */
+    passwordKeeper?: string | undefined
     passwordError?: 'missing' | 'wrong' | 'too_many' | undefined
     endOthers: boolean
     authenticators: readonly {

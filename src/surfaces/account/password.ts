@@ -1,15 +1,19 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { endProofs } from '../../domain/authentication/end_proofs.ts'
+import { findPasswordKeeper } from '../../domain/authentication/kept_password.ts'
 import { findPassword } from '../../domain/credentials/password/password_store.ts'
 import { choosePassword } from '../../domain/credentials/password/set_password.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
 import type { AccountDeps } from './mount.ts'
-import { checkCsrfOf, type Person, requireFresh } from './person.ts'
+import { checkCsrfOf, type Person, requireFresh, sendTo } from './person.ts'
 import { sendSecurity } from './security.ts'
 
-/** Another password: the one before is asked for, whoever sits at the browser (ASVS 6.2.3). */
+/**
+ * Another password: the one before is asked for, whoever sits at the browser (ASVS 6.2.3). There is none
+ * to choose here where a directory keeps it.
+ */
 
 const passwordForm = z.object({
   csrf: z.string().max(200),
@@ -26,6 +30,9 @@ export async function changePassword(
   const form = parseForm(passwordForm, await readForm(ctx))
   checkCsrfOf(deps, person, form.csrf)
   if (!(await requireFresh(deps, ctx, person, 'security'))) return
+  if (await findPasswordKeeper(deps, person.accountId)) {
+    return sendTo(deps, ctx, '/account/security')
+  }
   const endOthers = form.end_others === 'yes'
   if (form.password === '') {
     return await sendSecurity(deps, ctx, person, { endOthers, passwordError: 'missing' }, 422)

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Account } from '../../domain/accounts/account.ts'
 import { getAccountById } from '../../domain/accounts/account_store.ts'
 import { accountViewOf } from '../../domain/accounts/account_view.ts'
+import { findPasswordKeeper } from '../../domain/authentication/kept_password.ts'
 import { findPassword } from '../../domain/credentials/password/password_store.ts'
 import { generateRecoveryCodes } from '../../domain/credentials/recovery_codes/generate_recovery_codes.ts'
 import { findRecoveryCodeSet } from '../../domain/credentials/recovery_codes/recovery_code_store.ts'
@@ -12,6 +13,7 @@ import {
   type WebAuthnCredential,
 } from '../../domain/credentials/webauthn/webauthn.ts'
 import { listWebAuthnCredentials } from '../../domain/credentials/webauthn/webauthn_store.ts'
+import { titleOf } from '../../domain/federation/connections.ts'
 import { deviceNameOf } from '../../domain/sessions/device_name.ts'
 import {
   deleteTrustedDevice,
@@ -52,15 +54,17 @@ export async function sendSecurity(
 ): Promise<void> {
   const { db, clock } = deps
   const { accountId } = person
-  const [account, password, keys, totps, codes, devices, connectionsUri] = await Promise.all([
-    getAccountById(db, accountId),
-    findPassword(db, accountId),
-    listWebAuthnCredentials(db, accountId),
-    listConfirmedTotps(db, accountId),
-    findRecoveryCodeSet(db, accountId),
-    listTrustedDevices(db, { accountId, now: clock.now() }),
-    connectionsUriFor(deps, person),
-  ])
+  const [account, password, keys, totps, codes, devices, connectionsUri, keeper] =
+    await Promise.all([
+      getAccountById(db, accountId),
+      findPassword(db, accountId),
+      listWebAuthnCredentials(db, accountId),
+      listConfirmedTotps(db, accountId),
+      findRecoveryCodeSet(db, accountId),
+      listTrustedDevices(db, { accountId, now: clock.now() }),
+      connectionsUriFor(deps, person),
+      findPasswordKeeper(deps, accountId),
+    ])
   const locals: SecurityLocals = {
     page: 'security',
     account: accountViewOf(account),
@@ -74,6 +78,7 @@ export async function sendSecurity(
       usedAt: lastUsedAt?.toISOString(),
     })),
     connectionsUri,
+    passwordKeeper: keeper && titleOf(deps.connections, keeper),
     passkeys: deps.relyingParty && keys.map(passkeyRowOf),
     sms: smsOf(deps, account, keys.length + totps.length > 0),
     recoveryCodesLeft: codes?.unused ?? 0,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { revertEmailChange } from '../../domain/authentication/change_email.ts'
 import { recoverPassword } from '../../domain/authentication/recover_password.ts'
 import { resetFactors } from '../../domain/authentication/reset_factors.ts'
+import { titleOf } from '../../domain/federation/connections.ts'
 import type { PasswordProblem, Views } from '../../platform/templating/views.ts'
 import { checkCsrf, issueCsrf } from '../../web/csrf.ts'
 import { parseForm, readForm } from '../../web/forms.ts'
@@ -79,7 +80,7 @@ const linkForm = z.object({
 })
 
 export async function openRevertLink(deps: InteractionDeps, ctx: Context): Promise<void> {
-  sendRevert(deps, ctx, linkOf(ctx))
+  sendRevert(deps, ctx, { link: linkOf(ctx) })
 }
 
 /** Goes on to a new password: whoever changed the address may know the old one. */
@@ -88,19 +89,21 @@ export async function submitRevertLink(deps: InteractionDeps, ctx: Context): Pro
   checkCsrf(csrfKey(deps), ['revert_link', link], csrf)
   await assertMayTryCode(deps, ctx)
   const result = await revertEmailChange(deps, { link, origin: originOf(ctx) })
-  if (result.kind === 'refused') return sendRevert(deps, ctx, link, 'ended', 422)
+  if (result.kind === 'refused') return sendRevert(deps, ctx, { link, error: 'ended' }, 422)
+  if ('keeper' in result) {
+    return sendRevert(deps, ctx, { link, keeper: titleOf(deps.connections, result.keeper) })
+  }
   send(deps, ctx, { link: result.resetLink, endOthers: true, reverted: true })
 }
 
 function sendRevert(
   deps: InteractionDeps,
   ctx: Context,
-  link: string,
-  error?: 'ended',
+  filled: Pick<Views['interactions/revert_email'], 'link' | 'error' | 'keeper'>,
   status = 200,
 ): void {
-  const csrf = issueCsrf(csrfKey(deps), ['revert_link', link])
-  const locals = { action: '/revert_email', csrf, link, error }
+  const csrf = issueCsrf(csrfKey(deps), ['revert_link', filled.link])
+  const locals = { action: '/revert_email', csrf, ...filled }
   deps.pages.send(ctx, 'interactions/revert_email', locals, status)
 }
 

@@ -19,6 +19,7 @@ const SAMPLES: { [K in MessageKind]: FieldsOf<K>[] } = {
   verify_phone: [{ code: '123456' }],
   already_registered: [{ link }],
   reset_password: [{ code: '123456', link }],
+  password_kept: [{ source: NASTY }],
   sign_in_code: [{ code: '123456' }],
   second_factor_code: [{ code: '123456' }],
   magic_link: [{ link }],

@@ -16,6 +16,7 @@ import { atOnce, type Browser, browser, type Reply } from '../../support/http.ts
 import {
   addConnection,
   addIdentity,
+  keepPasswordAt,
   type MadeUpSource,
   madeUpSource,
   personOf,
@@ -395,6 +396,26 @@ describe('What an account is joined to elsewhere', function () {
     expect(refused.status).to.equal(422)
     expect(refused.text()).to.match(/Your account was made for \W*The directory/)
     expect(await identitiesOf({ id })).to.have.length(2)
+  })
+
+  it('may be what keeps the password: the page says so in place of a form', async () => {
+    const ada = await addPerson(server)
+    const { mind } = await arrive(ada)
+    const security = `${server.issuer}/account/security`
+    const before = await visit(mind, security)
+    const csrf = before.forms()[0]!.fields.get('csrf')!
+    expect(before.body).to.include('id="password-form"')
+    await keepPasswordAt(server, ada, 'directory')
+    const page = await visit(mind, security)
+    expect(page.text()).to.match(/Your password is kept by \W*The directory/)
+    expect(page.body).not.to.include('id="password-form"')
+    const fields = { csrf, password: 'nine patient harbours' }
+    const reply = await mind.post(`${security}/password`, fields, {
+      headers: { origin: server.issuer },
+    })
+    expect(reply.body).to.include('href="/account/security"')
+    const sql = 'SELECT 1 FROM password_credential WHERE account_id = $1'
+    expect(await rows(server.parts.db, sql, [ada.id])).to.deep.equal([])
   })
 
   async function gone(name: string): Promise<void> {

@@ -9,6 +9,7 @@ import {
   startAuthCore,
 } from '../../support/authcore.ts'
 import { type Browser, browser, type Reply } from '../../support/http.ts'
+import { addConnection, keepPasswordAt, madeUpSource } from '../../support/made_up_source.ts'
 import { relyingParty, signIn } from '../../support/relying_party.ts'
 import { type SmtpSink, startSmtp } from '../../support/smtp.ts'
 
@@ -22,7 +23,9 @@ describe('Changing the e-mail address', function () {
 
   before(async () => {
     mail = await startSmtp()
-    server = await startAuthCore({ worker: true, env: { ...mail.env() } })
+    const source = madeUpSource()
+    server = await startAuthCore({ kinds: source.kinds, worker: true, env: { ...mail.env() } })
+    await addConnection(server, source, 'directory', { kind: 'made_up_directory' })
   })
   after(async () => {
     await server?.stop()
@@ -178,6 +181,17 @@ describe('Changing the e-mail address', function () {
       const done = await owner.submit(reset, { password })
       expect(done.body).to.include('id="password-changed"')
       await arrive({ ...ada, password })
+    })
+
+    it('where a directory keeps the password, and then names it', async () => {
+      const { ada, link } = await changed()
+      await keepPasswordAt(server, ada, 'directory')
+      const owner = browser()
+      const done = await owner.submit(await owner.get(link))
+      expect(done.status).to.equal(200)
+      expect(done.text()).to.match(/Your old address is back.* kept by \W*The directory/)
+      expect(done.body).not.to.include('name="password"')
+      expect(await addressOf(ada)).to.equal(ada.email)
     })
 
     it('also after a second change, and not with a link that was made up', async () => {
