@@ -5,6 +5,7 @@ import { newId } from '../../src/core/ids.ts'
 import { changeProfile } from '../../src/domain/accounts/change_profile.ts'
 import { MULTI_FACTOR_ACR } from '../../src/domain/authentication/assurance.ts'
 import { createResourceServer } from '../../src/domain/clients/create_resource_server.ts'
+import { upsertPassword } from '../../src/domain/credentials/password/password_store.ts'
 import { removeTotp } from '../../src/domain/credentials/totp/remove_totp.ts'
 import { totpCodeAt } from '../../src/domain/credentials/totp/totp.ts'
 import { listConfirmedTotps } from '../../src/domain/credentials/totp/totp_store.ts'
@@ -25,9 +26,18 @@ import {
   type Person,
   startAuthCore,
 } from '../support/authcore.ts'
+import {
+  addConnection,
+  addIdentity,
+  type MadeUpSource,
+  madeUpSource,
+  personOf,
+  proven,
+} from '../support/made_up_source.ts'
 import { relyingParty } from '../support/relying_party.ts'
 import { addAuthenticator } from './authenticator.ts'
 import { type ClientSite, startClientSite } from './client_site.ts'
+import { openSource } from './source_site.ts'
 import { fillInLogin } from './visitor.ts'
 
 /** One walk through every page a person can meet, for whoever looks at all of them. */
@@ -37,6 +47,8 @@ export type World = {
   /** Another deployment, which has terms and asks more of people, and a site of its own. */
   strict: AuthCore
   siteWithTerms: ClientSite
+  /** Where people of the first deployment may sign in. */
+  source: MadeUpSource
   stop(): Promise<void>
   userCode(): Promise<string>
   /** An application asks this person for approval of a payment. */
@@ -55,7 +67,9 @@ const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
 <path d="M16 10.5v13" stroke="#d9822b" stroke-width="1.5"/></svg>`
 
 export async function startWorld(): Promise<World> {
+  const source = madeUpSource()
   const server = await startAuthCore({
+    kinds: source.kinds,
     worker: true,
     env: {
       AUTHCORE_FRONTCHANNEL_LOGOUT: 'true',
@@ -66,6 +80,11 @@ export async function startWorld(): Promise<World> {
       AUTHCORE_WEB_PUSH_SERVICES: 'push.example.test',
       AUTHCORE_EMAIL_SIGN_IN: 'code',
     },
+  })
+  await addConnection(server, source, 'works', { title: 'Example Works' })
+  await addConnection(server, source, 'directory', {
+    kind: 'made_up_directory',
+    title: 'Example Directory',
   })
   const strict = await startAuthCore({
     env: {
@@ -102,6 +121,7 @@ export async function startWorld(): Promise<World> {
     site,
     strict,
     siteWithTerms,
+    source,
     askForApproval,
     async userCode() {
       const begun = await oidc.initiateDeviceAuthorization(television.configuration, {
@@ -184,6 +204,7 @@ export async function visitEveryPage(world: World, page: Page, atEach: Look): Pr
   await page.locator('#sign-in-again').waitFor()
   await accountPages(world, page, person, look)
   await ownPages(world, page, person, look)
+  await connectionPages(world, page, person, look)
   await devicePages(world, page, look)
   await approvalPages(world, page, person, look)
   await logoutPages(world, page, look)
@@ -621,6 +642,53 @@ async function ownPages({ server }: World, page: Page, person: Person, look: Loo
   const [passkey] = await listWebAuthnCredentials(parts.db, person.id)
   await removeWebAuthn(parts, { accountId: person.id, id: passkey!.id })
   await authenticator.remove()
+}
+
+/** Joins somebody of a source, and takes them away again. */
+async function connectionPages(
+  { server, source }: World,
+  page: Page,
+  person: Person,
+  look: Look,
+): Promise<void> {
+  const { issuer, parts } = server
+  const account = { id: person.id }
+  await openSource(page, { issuer, connection: 'works' })
+  source.says.result = proven(personOf('amira', { email: 'amira.haddad@works.example' }))
+  await page.goto(`${issuer}/account/connections`)
+  await look(page, 'account_connections_none')
+  await page.locator('#join-works').click()
+  await page.locator('#back-there').click()
+  await page.locator('#link').waitFor()
+  await look(page, 'account_join_identity')
+  await page.locator('#link').click()
+  await page.locator('#done').waitFor()
+  await look(page, 'account_connections')
+  await page.goto(`${issuer}/account/connections/return?state=${'x'.repeat(43)}`)
+  await page.locator('#problem').waitFor()
+  await look(page, 'account_connections_lost')
+  const [password] = await query<{ phc: string }>(
+    parts.db,
+    'DELETE FROM password_credential WHERE account_id = $1 RETURNING phc',
+    [person.id],
+  )
+  await query(parts.db, 'UPDATE account SET email_verified = false WHERE id = $1', [person.id])
+  await page.locator('#remove-identity-0').click()
+  await page.locator('#ways-on').waitFor()
+  await look(page, 'account_connections_last')
+  const kept = personOf('amira-kept', { username: 'amira' })
+  const identity = await addIdentity(server, account, {
+    connection: 'directory',
+    person: kept,
+    by: 'created',
+  })
+  await page.goto(`${issuer}/account/security`)
+  await page.locator('#password-kept').waitFor()
+  await look(page, 'account_security_kept')
+  await query(parts.db, 'DELETE FROM identity WHERE id = $1', [identity.id])
+  await query(parts.db, 'UPDATE account SET email_verified = true WHERE id = $1', [person.id])
+  const { phc } = password!
+  await upsertPassword(parts.db, person.id, { phc, changedAt: parts.clock.now() })
 }
 
 async function devicePages({ server, userCode }: World, page: Page, look: Look): Promise<void> {
