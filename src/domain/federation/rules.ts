@@ -71,9 +71,11 @@ export type Ruled = {
   allowed: boolean
   claims: Record<string, unknown>
   attributes: Record<string, unknown>
+  /** Claims that the rules speak of: undefined among the claims where they say nothing of this person. */
+  ruledClaims: readonly string[]
 }
 
-/** What the rules say of this person; what cannot be said of them is left out. */
+/** What the rules say of this person; what cannot be said of them is undefined. */
 export function applyRules(rules: Rules | undefined, person: UpstreamPerson): Ruled {
   const context = contextOf(person)
   const { allow, claims = {}, attributes = {} } = rules ?? {}
@@ -81,6 +83,7 @@ export function applyRules(rules: Rules | undefined, person: UpstreamPerson): Ru
     allowed: allow === undefined || evaluate(allow, context) === true,
     claims: { ...person.claims, ...evaluateAll(claims, context) },
     attributes: evaluateAll(attributes, context),
+    ruledClaims: Object.keys(claims),
   }
 }
 
@@ -102,7 +105,7 @@ function contextOf(person: UpstreamPerson): Context {
 
 function evaluateAll(record: Readonly<Record<string, string>>, context: Context): Context {
   const pairs = Object.entries(record).map(([name, text]) => [name, evaluate(text, context)])
-  return Object.fromEntries(pairs.filter(([, value]) => value !== undefined && value !== ''))
+  return Object.fromEntries(pairs.map(([name, value]) => [name, value === '' ? undefined : value]))
 }
 
 /** Undefined where it cannot be said: a member that this person does not have, a list that is empty. */

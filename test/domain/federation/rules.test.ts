@@ -29,15 +29,16 @@ describe('domain/federation/rules', () => {
     }
   })
 
-  it('makes claims and attributes of what the source tells, and leaves out what it does not', () => {
+  it('makes claims and attributes of what the source tells, and nothing of what it does not', () => {
     const rules = rulesOf({
       claims: { nickname: 'username', website: '"https://" + raw.missing[0]', gender: '""' },
       attributes: { department: 'raw.department[0]', level: 'raw.level', all: 'groups' },
     })
     expect(applyRules(rules, person)).to.deep.equal({
       allowed: true,
-      claims: { name: 'Grace', nickname: 'grace' },
+      claims: { name: 'Grace', nickname: 'grace', website: undefined, gender: undefined },
       attributes: { department: 'Press', level: 3, all: ['staff', 'admins'] },
+      ruledClaims: ['nickname', 'website', 'gender'],
     })
   })
 
