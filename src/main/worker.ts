@@ -14,6 +14,8 @@ import {
 import { deleteExpiredOneTimeCodes } from '../domain/credentials/one_time_code/one_time_code_store.ts'
 import { deleteExpiredChallenges } from '../domain/credentials/webauthn/challenge.ts'
 import { titleOfName } from '../domain/federation/connections.ts'
+import { syncDueDirectories } from '../domain/directory_sync/sync_due.ts'
+import { longestUnsyncedS } from '../domain/directory_sync/sync_run_store.ts'
 import { deleteExpiredPendingIdentities } from '../domain/federation/pending_identity.ts'
 import { deleteExpiredRedirectRequests } from '../domain/federation/redirect_request.ts'
 import { deleteExpiredUpstreamSessions } from '../domain/federation/upstream_session_store.ts'
@@ -60,6 +62,7 @@ const invitedBefore = (now: Date) => new Date(now.getTime() - INVITATION_RETENTI
 export async function startWorker(parts: Parts): Promise<Worker> {
   const { db, keyring, clock, log, recorder, jobs, runtime, config, metrics } = parts
   metrics.observeOutbox(() => countWaitingEvents(db))
+  metrics.observeDirectories(() => longestUnsyncedS(db, { now: clock.now() }))
   metrics.observeMessages(() => oldestWaitingS(db, { now: clock.now() }))
   const channels = channelsOf(config)
   const sinks = [
@@ -158,6 +161,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       },
     ],
   })
+  const directories = startDirectories(parts)
   jobs.work('deliver_code', ({ data: { codeId } }) => deliverCode(codeDeps(parts), codeId))
   jobs.work('backchannel_logout', (job) =>
     deliverLogout({ provider: () => runtime.provider(), recorder, clock }, job.data, job),
@@ -169,7 +173,30 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   jobs.work('deliver_message', (job) => sendMessage(sending, job.data, job))
   return {
     async stop() {
-      await Promise.all([relay.stop(), housekeeping.stop()])
+      await Promise.all([relay.stop(), housekeeping.stop(), directories.stop()])
+    },
+  }
+}
+
+/** On a timer of its own: what takes minutes keeps no other task waiting. */
+function startDirectories(parts: Parts): { stop(): Promise<void> } {
+  const stopping = new AbortController()
+  const { config, metrics, log } = parts
+  const deps = {
+    ...parts,
+    phoneCountry: config.signIn.phoneCountry,
+    endAccess: endAccessOf(parts),
+  }
+  const run = async () => {
+    const onEnd = (outcome: string) => metrics.directorySynced(outcome)
+    await syncDueDirectories(deps, { signal: stopping.signal, onEnd })
+    return 0
+  }
+  const timer = startHousekeeping({ log, tasks: [{ name: 'directory_sync', run }] })
+  return {
+    async stop() {
+      stopping.abort()
+      await timer.stop()
     },
   }
 }

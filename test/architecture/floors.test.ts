@@ -48,6 +48,8 @@ const RULES: Rules = {
         // A code that proves an address is only half of it without the message that carries it.
         'messaging',
       ],
+      // Who is listed becomes an account as in an import, by the rules of a first sign-in.
+      directory_sync: ['accounts', 'account_import', 'authentication', 'federation'],
       // It puts together what the others keep about a person.
       personal_data: [
         'accounts',

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { linkIdentity } from '../../src/domain/authentication/admit_person.ts'
 import type {
   ConnectorKind,
+  DirectoryEntry,
   LogoutReceived,
   PasswordCheck,
   PasswordConnector,
@@ -37,6 +38,10 @@ export type MadeUpSource = {
   directory: {
     check(input: { login: string; password: string }): PasswordCheck
     change?: PasswordConnector['change']
+    /** Who there is, in the order in which they are listed. */
+    people: DirectoryEntry[]
+    /** Called before each page is told, with how many entries were told before. */
+    beforePage?: (told: number) => void | Promise<void>
   }
 }
 
@@ -55,6 +60,7 @@ export function madeUpSource(): MadeUpSource {
   }
   const directory: MadeUpSource['directory'] = {
     check: () => ({ kind: 'unavailable', reason: 'nobody is there' }),
+    people: [],
   }
   const settings = z.strictObject({ url: z.string().optional() })
   const redirect: ConnectorKind<z.output<typeof settings>> = {
@@ -98,7 +104,20 @@ export function madeUpSource(): MadeUpSource {
     ...redirect,
     title: 'Directory',
     signsInBy: 'password',
+    listingLacks: ({ url }) =>
+      url === 'nobody' ? 'needs somebody who may list people' : undefined,
     open: () => ({
+      directory: {
+        async *list({ pageSize, signal }) {
+          for (let told = 0; told < directory.people.length || told === 0; told += pageSize) {
+            await directory.beforePage?.(told)
+            signal.throwIfAborted()
+            yield directory.people.slice(told, told + pageSize)
+          }
+        },
+        find: async (subject) => directory.people.find(({ person }) => person.subject === subject),
+        lookUp: async (login) => directory.people.find(({ person }) => person.username === login),
+      },
       password: {
         check: async (input) => directory.check(input),
         ...(directory.change ? { change: directory.change } : {}),

@@ -273,10 +273,76 @@ export async function lockActiveAccount(tx: Transaction, id: string): Promise<bo
 
 /** Absence counts from now on: somebody wants the account to be used again. */
 export async function restartAbsence(tx: Transaction, id: string, now: Date): Promise<void> {
-  await query(tx, 'UPDATE account SET idle_from = $2, inactive_disabled_at = NULL WHERE id = $1', [
-    id,
-    now,
-  ])
+  await query(
+    tx,
+    `UPDATE account
+        SET idle_from = $2, inactive_disabled_at = NULL, disabled_by_connection = NULL
+      WHERE id = $1`,
+    [id, now],
+  )
+}
+
+/** Its source may give it its access back; whoever else disables it takes that away. */
+export async function noteDisabledByConnection(
+  tx: Transaction,
+  id: string,
+  connectionId: string | undefined,
+): Promise<void> {
+  await query(
+    tx,
+    `UPDATE account SET disabled_by_connection = $2
+      WHERE id = $1 AND disabled_by_connection IS DISTINCT FROM $2`,
+    [id, connectionId ?? null],
+  )
+}
+
+/** Whether it is disabled, and was by this connection and nobody since. */
+export async function isDisabledByConnection(
+  tx: Transaction,
+  id: string,
+  connectionId: string,
+): Promise<boolean> {
+  const rows = await query(
+    tx,
+    `SELECT id FROM account
+      WHERE id = $1 AND status = 'disabled' AND disabled_by_connection = $2`,
+    [id, connectionId],
+  )
+  return rows.length > 0
+}
+
+export type AccountProfile = {
+  id: string
+  claims: Record<string, unknown>
+  attributes: Record<string, unknown>
+}
+
+/** Claims and attributes of these, held until the transaction ends. */
+export async function listProfilesForUpdate(
+  tx: Transaction,
+  ids: readonly string[],
+): Promise<AccountProfile[]> {
+  return await query<AccountProfile>(
+    tx,
+    `SELECT id, claims, attributes FROM account WHERE id = ANY($1::uuid[])
+      ORDER BY id FOR UPDATE`,
+    [ids],
+  )
+}
+
+/** Replaces claims and attributes of each as a whole. */
+export async function updateAccountProfiles(
+  tx: Transaction,
+  profiles: readonly AccountProfile[],
+  now: Date,
+): Promise<void> {
+  await query(
+    tx,
+    `UPDATE account SET claims = given.claims, attributes = given.attributes, updated_at = $2
+       FROM json_to_recordset($1::json) AS given (id uuid, claims jsonb, attributes jsonb)
+      WHERE account.id = given.id`,
+    [JSON.stringify(profiles), now],
+  )
 }
 
 /** Credentials, consents and sign-in attempts go with it. */

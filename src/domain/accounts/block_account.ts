@@ -4,7 +4,12 @@ import { appendEvent } from '../../platform/events/outbox.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import type { Account, EndAccess } from './account.ts'
-import { getAccountById, restartAbsence, updateAccountStatus } from './account_store.ts'
+import {
+  getAccountById,
+  noteDisabledByConnection,
+  restartAbsence,
+  updateAccountStatus,
+} from './account_store.ts'
 
 type Deps = { db: Db; clock: Clock }
 
@@ -27,6 +32,8 @@ export async function disableAccount(
     }
     // Also where it was disabled before: whatever was left of its access ends now.
     const result = account ?? (await getAccountById(tx, id))
+    // Who disabled it because its source has it no longer is overruled: coming back there is not enough.
+    if (!account) await noteDisabledByConnection(tx, id, undefined)
     await endAccess?.(tx, id)
     return result
   })

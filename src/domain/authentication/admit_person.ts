@@ -1,5 +1,4 @@
 import { newId } from '../../core/ids.ts'
-import { readableSecret } from '../../core/secrets.ts'
 import { identityLinked, type Origin } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
@@ -7,10 +6,9 @@ import type { Account } from '../accounts/account.ts'
 import { findAccountByIdentifier, lockActiveAccount } from '../accounts/account_store.ts'
 import { changeProfile } from '../accounts/change_profile.ts'
 import { conflictingIdentifier, createAccount } from '../accounts/create_account.ts'
-import { canonicalEmail, canonicalUsername, classifyIdentifier } from '../accounts/identifier.ts'
+import { canonicalEmail } from '../accounts/identifier.ts'
 import { acceptableOf } from '../accounts/profile/acceptable.ts'
 import type { Profile } from '../accounts/profile/profile.ts'
-import { isReservedUsername } from '../accounts/reserved_usernames.ts'
 import type { Connection } from '../federation/connection.ts'
 import type { Connections } from '../federation/connections.ts'
 import type { UpstreamPerson, UpstreamTokens } from '../federation/connector.ts'
@@ -25,6 +23,7 @@ import { applyRules, type Ruled } from '../federation/rules.ts'
 import { keepTokens } from '../federation/token_vault.ts'
 import { noteUpstreamSession, type UpstreamHint } from '../federation/upstream_session_store.ts'
 import type { Method } from './assurance.ts'
+import { byOf, isProven, madeUpName, shownAs, usableUsername } from './person_here.ts'
 import { type ProofDeps, recordProof } from './record_proof.ts'
 
 /**
@@ -110,6 +109,10 @@ async function signInKnown(
   { identity, ruled }: { identity: Identity; ruled: Ruled },
 ): Promise<Admission> {
   const { connection, person, origin } = arrival
+  // Until the directory is gone through again; without that, what was found then tells nothing.
+  if (identity.barredAt && connection.definition.sync) {
+    return { kind: 'refused', reason: 'not_permitted' }
+  }
   return await inTransaction(deps.db, async (tx) => {
     if (!(await lockActiveAccount(tx, identity.accountId))) {
       return { kind: 'refused', reason: 'account_disabled' }
@@ -175,16 +178,6 @@ export async function planFor(
     : { kind: 'pending' }
 }
 
-/** Whether the address is theirs, as far as the deployment believes the source. */
-export function isProven(
-  connections: Pick<Connections, 'kindOf'>,
-  connection: Connection,
-  person: UpstreamPerson,
-): boolean {
-  const trusts = connection.definition.trust_email ?? connections.kindOf(connection).trustsEmail
-  return trusts && person.emailVerified
-}
-
 /**
  * An account for somebody who is nobody here.
  *
@@ -227,18 +220,10 @@ async function freeUsername(
   tx: Transaction,
   username: string | undefined,
 ): Promise<string | undefined> {
-  const canonical = username === undefined ? undefined : canonicalUsername(username)
-  if (username === undefined || canonical === undefined || isReservedUsername(canonical)) {
-    return undefined
-  }
-  if (classifyIdentifier(username, phoneCountry)?.kind !== 'username') return undefined
-  const taken = await findAccountByIdentifier(tx, { kind: 'username', canonical })
+  const usable = usableUsername(username, phoneCountry)
+  if (!usable) return undefined
+  const taken = await findAccountByIdentifier(tx, usable)
   return taken ? undefined : username
-}
-
-/** Nobody is without a name to sign in with, should the link ever go. */
-function madeUpName(connection: Connection, email: string | undefined): string | undefined {
-  return email === undefined ? `${connection.name}-${readableSecret(2, 4)}` : undefined
 }
 
 /** @throws DomainError `conflict` where the subject is somebody's already */
@@ -269,14 +254,4 @@ export async function linkIdentity(
   const fact = { accountId: account.id, connection: connection.name, identityId: identity.id, by }
   await appendEvent(tx, identityLinked({ ...fact, ...origin }))
   return identity
-}
-
-function shownAs({ email, username, claims }: UpstreamPerson): string | undefined {
-  const name = claims['name']
-  const shown = email ?? username ?? (typeof name === 'string' ? name : undefined)
-  return shown?.slice(0, 320)
-}
-
-function byOf({ name }: Connection): string {
-  return `connection:${name}`
 }

@@ -9,13 +9,8 @@ import {
   takePendingIdentity,
 } from '../federation/pending_identity.ts'
 import { applyRules } from '../federation/rules.ts'
-import {
-  type AdmitDeps,
-  type Arrival,
-  createLinked,
-  isProven,
-  linkIdentity,
-} from './admit_person.ts'
+import { type AdmitDeps, type Arrival, createLinked, linkIdentity } from './admit_person.ts'
+import { isProven } from './person_here.ts'
 import { recordProof } from './record_proof.ts'
 
 /** What becomes of somebody who came from a source and is nobody here yet: the person says so. */

@@ -32,6 +32,9 @@ export async function previewAdmission(
   if (!ruled.allowed) return { outcome: 'is_not_let_in', ...told }
   const asked = { connectionId: connection.id, subject: person.subject }
   const identity = await findIdentity(deps.db, asked)
+  if (identity?.barredAt && connection.definition.sync) {
+    return { outcome: 'is_not_let_in', accountId: identity.accountId, ...told }
+  }
   if (identity) return { outcome: 'signs_in', accountId: identity.accountId, ...told }
   const plan = await planFor(deps, connection, person)
   switch (plan.kind) {

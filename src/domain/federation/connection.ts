@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { rulesSchema } from './rules.ts'
+import { syncSchema } from './sync_settings.ts'
 
 /** A source of identities, as the deployment has set it up. */
 export type Connection = {
@@ -68,6 +69,8 @@ export const definitionSchema = z.strictObject({
   single_logout: z.boolean().default(false),
   /** Who of there is let in, and what their attributes are called here. */
   rules: rulesSchema.optional(),
+  /** A directory is gone through from time to time; only at sign-ins where nothing is said. */
+  sync: syncSchema.optional(),
   /** As the kind wants them, without secrets. */
   settings: z.record(z.string(), z.unknown()).default({}),
 })

@@ -240,6 +240,12 @@ export type ConnectorKind<Settings = unknown> = {
   secrets: Readonly<Record<string, 'required' | 'optional'>>
   /** Whether an address that the source calls verified is, unless the connection says otherwise. */
   trustsEmail: boolean
+  /**
+   * Whether it tells who there is, with these settings; a kind without it never does.
+   *
+   * @returns what is missing for it; undefined where nothing is
+   */
+  listingLacks?(settings: Settings): string | undefined
   open(
     input: {
       name: string

@@ -13,6 +13,8 @@ export type Identity = {
   ownsAccount: boolean
   createdAt: Date
   lastUsedAt?: Date | undefined
+  /** Since when the source, gone through as a whole, has this person no longer, or does not let them in. */
+  barredAt?: Date | undefined
 }
 
 type IdentityRow = {
@@ -24,10 +26,12 @@ type IdentityRow = {
   owns_account: boolean
   created_at: Date
   last_used_at: Date | null
+  barred_at: Date | null
 }
 
-const COLUMNS =
+const WRITTEN =
   'id, connection_id, subject, account_id, shown_as, owns_account, created_at, last_used_at'
+const COLUMNS = `${WRITTEN}, barred_at`
 
 function identityFromRow(row: IdentityRow): Identity {
   return {
@@ -39,6 +43,7 @@ function identityFromRow(row: IdentityRow): Identity {
     ownsAccount: row.owns_account,
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at ?? undefined,
+    barredAt: row.barred_at ?? undefined,
   }
 }
 
@@ -66,7 +71,7 @@ export async function listIdentitiesOfAccount(db: Db, accountId: string): Promis
 
 /** @throws DomainError `conflict` where the subject is somebody's already */
 export async function insertIdentity(tx: Transaction, identity: Identity): Promise<void> {
-  await query(tx, `INSERT INTO identity (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, [
+  await query(tx, `INSERT INTO identity (${WRITTEN}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, [
     identity.id,
     identity.connectionId,
     identity.subject,

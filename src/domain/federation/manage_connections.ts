@@ -14,7 +14,7 @@ import type { Keyring } from '../../platform/keys/keyring.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
 import { uniqueViolation } from '../../platform/persistence/sql_errors.ts'
-import { type Connection, connectionName, definitionSchema } from './connection.ts'
+import { type Connection, connectionName, type Definition, definitionSchema } from './connection.ts'
 import { sealSecrets } from './connection_secrets.ts'
 import {
   deleteConnectionRow,
@@ -24,6 +24,7 @@ import {
   updateConnectionRow,
   updateConnectionStatus,
 } from './connection_store.ts'
+import type { ConnectorKind } from './connector.ts'
 import type { Kinds } from './kinds.ts'
 
 /** Setting connections up, changing them and taking them away. A running server knows at once. */
@@ -147,7 +148,8 @@ export async function parseConnection(
     })
   }
   const definition = parsed(definitionSchema, rest, [])
-  parsed(kind.settings, definition.settings, ['settings'])
+  const settings = parsed(kind.settings, definition.settings, ['settings'])
+  assertSyncPossible(kindName, kind, { ...definition, settings })
   const missing = Object.entries(kind.secrets)
     .filter(([secret, need]) => need === 'required' && !secrets[secret])
     .map(([secret]) => secret)
@@ -159,13 +161,36 @@ export async function parseConnection(
   return { name, kind: kindName, definition }
 }
 
+/** @throws DomainError `invalid_input` where nothing could be gone through, or nobody made */
+function assertSyncPossible(
+  kindName: string,
+  kind: ConnectorKind,
+  { sync, provisioning, settings }: Omit<Definition, 'settings'> & { settings: unknown },
+): void {
+  if (!sync) return
+  const fault = kind.listingLacks
+    ? kind.listingLacks(settings)
+    : `is for directories; a connection of the kind ${kindName} does not tell who there is`
+  const faults = [
+    ...(fault === undefined ? [] : [`sync: ${fault}`]),
+    ...(sync.create && provisioning === 'none'
+      ? ['sync.create: contradicts provisioning, which is none']
+      : []),
+  ]
+  if (faults.length > 0) throw faulty(faults)
+}
+
 function parsed<T>(schema: z.ZodType<T>, value: unknown, at: readonly string[]): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const faults = result.error.issues.map(
     ({ path, message }) => `${[...at, ...path].join('.') || 'the file'}: ${message}`,
   )
-  throw new DomainError('invalid_input', `The connection has faults. ${faults.join('; ')}.`, {
+  throw faulty(faults)
+}
+
+function faulty(faults: readonly string[]): DomainError {
+  return new DomainError('invalid_input', `The connection has faults. ${faults.join('; ')}.`, {
     hint: 'See docs/federation.',
   })
 }

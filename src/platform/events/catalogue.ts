@@ -450,6 +450,28 @@ export const connectionUnavailable = defineEvent<
   { connection: string; reason: string; clientId?: string } & Origin
 >('auth.connection.unavailable', connection)
 
+type SyncCounts = {
+  seen: number
+  created: number
+  changed: number
+  disabled: number
+  enabled: number
+  /** How many, by the reason. */
+  leftAlone: Record<string, number>
+}
+/** A directory was gone through to its end, and what it tells is so here. */
+export const connectionSynced = defineEvent<{ connection: string; runId: string } & SyncCounts>(
+  'auth.connection.synced',
+  connection,
+)
+/**
+ * It was not, and nobody has lost anything by it. `reason` is one word, `detail` the source's own,
+ * without secrets, or how many are missing of how many.
+ */
+export const connectionSyncFailed = defineEvent<
+  { connection: string; runId: string; reason: string; detail?: string | undefined } & SyncCounts
+>('auth.connection.sync_failed', connection)
+
 /** Somebody who came back from a source was not let in. `detail` names the check that failed. */
 export const federatedSignInRefused = defineEvent<
   {

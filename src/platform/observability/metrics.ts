@@ -50,6 +50,11 @@ export function createMetrics() {
     },
     message: (kind: string, transport: string, outcome: string) =>
       instruments.messages.labels(kind, transport, outcome).inc(),
+    directorySynced: (outcome: string) => instruments.directorySyncs.labels(outcome).inc(),
+    /** For how many seconds a directory was not gone through to its end is asked for at each scrape. */
+    observeDirectories(unsyncedS: () => Promise<number>) {
+      instruments.readDirectories(unsyncedS)
+    },
     /** How many seconds the oldest message has waited is asked for at each scrape. */
     observeMessages(waitingS: () => Promise<number>) {
       instruments.readMessages(waitingS)
@@ -90,6 +95,7 @@ function registerInstruments(registry: Registry) {
     ...registerHttp(registers),
     ...registerMessages(registers),
     ...registerConnections(registers),
+    ...registerDirectories(registers),
     statements: new Histogram({
       name: 'authcore_db_statement_duration_seconds',
       help: 'Time from asking for a connection to the rows of one statement.',
@@ -198,6 +204,29 @@ function registerConnections(registers: Registry[]) {
       help: 'Time that a connection took to answer, or not to.',
       labelNames: ['connection', 'operation', 'outcome'],
       buckets: SECONDS,
+      registers,
+    }),
+  }
+}
+
+function registerDirectories(registers: Registry[]) {
+  let unsyncedS: (() => Promise<number>) | undefined
+  new Gauge({
+    name: 'authcore_directory_unsynced_seconds',
+    help: 'How long ago the last good run through a directory began, of the one that has waited longest; 0 where none is to be gone through.',
+    registers,
+    async collect() {
+      this.set((await unsyncedS?.().catch(() => Number.NaN)) ?? 0)
+    },
+  })
+  return {
+    readDirectories(read: () => Promise<number>) {
+      unsyncedS = read
+    },
+    directorySyncs: new Counter({
+      name: 'authcore_directory_syncs_total',
+      help: 'Runs through a directory: synced, or why one came to nothing.',
+      labelNames: ['outcome'],
       registers,
     }),
   }

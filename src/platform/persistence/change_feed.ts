@@ -21,6 +21,18 @@ export async function notifyChange(db: Db, topic: ChangeTopic, id = ''): Promise
   await query(db, `SELECT pg_notify('${CHANNEL}', $1)`, [`${topic}:${id}`])
 }
 
+/** One statement for all of them. */
+export async function notifyChanges(
+  db: Db,
+  topic: ChangeTopic,
+  ids: readonly string[],
+): Promise<void> {
+  await query(db, `SELECT pg_notify('${CHANNEL}', $1 || ':' || id) FROM unnest($2::text[]) AS id`, [
+    topic,
+    ids,
+  ])
+}
+
 export type ChangeFeed = {
   subscribe(listener: ChangeListener): () => void
   /** True while changes are heard. */

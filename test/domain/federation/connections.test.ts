@@ -58,6 +58,41 @@ describe('domain/federation/manage_connections', function () {
     expect(await faultOf(null)).to.include('the file')
   })
 
+  it('goes through directories only, as often as is sensible', async () => {
+    const faultIn = (sync: unknown, more: object = {}) =>
+      faultOf({ name: 'aa', kind: 'made_up_directory', sync, ...more })
+    expect(await faultOf({ name: 'aa', kind: 'made_up', sync: {} })).to.include(
+      'sync: is for directories; a connection of the kind made_up does not tell who there is',
+    )
+    expect(await faultIn({}, { settings: { url: 'nobody' } })).to.include(
+      'sync: needs somebody who may list people',
+    )
+    expect(await faultIn({ create: true }, { provisioning: 'none' })).to.include(
+      'sync.create: contradicts provisioning',
+    )
+    for (const [sync, words] of [
+      [{ every: '14m' }, 'sync.every: must be a duration from 15m to 7d'],
+      [{ every: '8d' }, 'sync.every: must be'],
+      [{ every: 'often' }, 'sync.every: must be'],
+      [{ max_absent: '101%' }, 'sync.max_absent: must be a share'],
+      [{ max_absent: 0.2 }, 'sync.max_absent'],
+      [{ absent: 'delete' }, 'sync.absent'],
+      [{ page_size: 5000 }, 'sync.page_size'],
+      [{ whenever: true }, 'whenever'],
+      [true, 'sync'],
+    ] as const) {
+      expect(await faultIn(sync), JSON.stringify(sync)).to.include(words)
+    }
+    const { definition } = await create({
+      name: 'gone-through',
+      kind: 'made_up_directory',
+      sync: {},
+    })
+    expect(definition.sync).to.deep.equal({
+      ...{ every: '1h', create: false, absent: 'disable', max_absent: '20%', page_size: 500 },
+    })
+  })
+
   it('keeps secrets sealed, and out of what can be read', async () => {
     const { id } = await create({ name: 'sealed', kind: 'made_up' }, { client_secret: 'hush-hush' })
     const [row] = await query<{ text: string; secrets_sealed: Buffer }>(

@@ -23,6 +23,8 @@ export const ldapKind: ConnectorKind<LdapSettings> = {
   secrets: { bind_password: 'optional' },
   // Only what `email_verified` vouches for is called verified at all.
   trustsEmail: true,
+  listingLacks: ({ bind_dn }) =>
+    bind_dn === undefined ? 'needs settings.bind_dn, an account that may list people' : undefined,
   open({ name, settings, secrets }, { clock, log }) {
     const bindPassword = secrets['bind_password']
     assertPassword(name, settings, bindPassword)
