@@ -1,4 +1,3 @@
-import type { EndAccess } from '../domain/accounts/account.ts'
 import { canonicalEmail } from '../domain/accounts/identifier.ts'
 import { handleInactiveAccounts } from '../domain/accounts/inactive_accounts.ts'
 import { deleteOldInvitations } from '../domain/accounts/invitation_store.ts'
@@ -13,9 +12,8 @@ import {
 } from '../domain/clients/registration/unused_registrations.ts'
 import { deleteExpiredOneTimeCodes } from '../domain/credentials/one_time_code/one_time_code_store.ts'
 import { deleteExpiredChallenges } from '../domain/credentials/webauthn/challenge.ts'
-import { titleOfName } from '../domain/federation/connections.ts'
-import { syncDueDirectories } from '../domain/directory_sync/sync_due.ts'
 import { longestUnsyncedS } from '../domain/directory_sync/sync_run_store.ts'
+import { titleOfName } from '../domain/federation/connections.ts'
 import { deleteExpiredPendingIdentities } from '../domain/federation/pending_identity.ts'
 import { deleteExpiredRedirectRequests } from '../domain/federation/redirect_request.ts'
 import { deleteExpiredUpstreamSessions } from '../domain/federation/upstream_session_store.ts'
@@ -43,10 +41,11 @@ import { placeWords } from '../platform/places/place.ts'
 import { deleteExpiredRecords } from '../surfaces/oidc/adapters/housekeeping.ts'
 import { deleteRecordsOfClient } from '../surfaces/oidc/adapters/postgres_records.ts'
 import { deliverPing } from '../surfaces/oidc/ciba/ping_delivery.ts'
-import { createSessionEnder } from '../surfaces/oidc/end_session.ts'
 import { deliverLogout } from '../surfaces/oidc/logout_delivery.ts'
 import { APPROVALS_PATH } from '../surfaces/oidc/paths.ts'
 import { type Parts, rotationPolicy } from './compose.ts'
+import { startDirectories } from './directories.ts'
+import { endAccessOf } from './end_access.ts'
 import { mayTextOf } from './texting.ts'
 
 /** The part of a process that nobody waits for: events, jobs, housekeeping, key rotation. */
@@ -176,33 +175,6 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       await Promise.all([relay.stop(), housekeeping.stop(), directories.stop()])
     },
   }
-}
-
-/** On a timer of its own: what takes minutes keeps no other task waiting. */
-function startDirectories(parts: Parts): { stop(): Promise<void> } {
-  const stopping = new AbortController()
-  const { config, metrics, log } = parts
-  const deps = {
-    ...parts,
-    phoneCountry: config.signIn.phoneCountry,
-    endAccess: endAccessOf(parts),
-  }
-  const run = async () => {
-    const onEnd = (outcome: string) => metrics.directorySynced(outcome)
-    await syncDueDirectories(deps, { signal: stopping.signal, onEnd })
-    return 0
-  }
-  const timer = startHousekeeping({ log, tasks: [{ name: 'directory_sync', run }] })
-  return {
-    async stop() {
-      stopping.abort()
-      await timer.stop()
-    },
-  }
-}
-
-function endAccessOf({ stores, codec, runtime }: Parts): EndAccess {
-  return createSessionEnder({ stores, codec, provider: () => runtime.provider() }).endAccess
 }
 
 function securityNoticesOf(parts: Parts): EventSink {

@@ -1,5 +1,6 @@
 import type { Connection } from '../federation/connection.ts'
 import { maxAbsent } from '../federation/sync_settings.ts'
+import { failureOf } from './failure.ts'
 import { planPage } from './plan_page.ts'
 import { addCounts } from './store_page.ts'
 import {
@@ -11,7 +12,7 @@ import {
 } from './sync_directory.ts'
 import { listStandings } from './sync_person_store.ts'
 import type { SyncCounts } from './sync_run_store.ts'
-import { assertNotTooMany, TooManyAbsent } from './too_many_absent.ts'
+import { assertNotTooMany } from './too_many_absent.ts'
 
 /**
  * What a run would do, by reading alone. Who was seen is remembered here and not in the database: 16
@@ -21,19 +22,39 @@ import { assertNotTooMany, TooManyAbsent } from './too_many_absent.ts'
 const NO_RUN = '00000000-0000-0000-0000-000000000000'
 const AT_ONCE = 1_000
 
-/** @throws DomainError and OutboundError, as the directory cannot be gone through */
+/** @throws what is no fault of the directory */
 export async function previewSync(
   deps: Omit<SyncDeps, 'endAccess'>,
   connection: Connection,
   options: SyncOptions = {},
 ): Promise<Omit<SyncResult, 'runId'>> {
+  let counts: SyncCounts = { ...NOTHING, leftAlone: {} }
+  const note = (next: SyncCounts) => {
+    counts = next
+    options.onProgress?.(next)
+  }
+  try {
+    await lookThrough(deps, connection, { ...options, counts, note })
+    return { outcome: 'synced', counts }
+  } catch (error) {
+    const failure = failureOf(error)
+    if (!failure) throw error
+    return { outcome: 'failed', ...failure, counts }
+  }
+}
+
+async function lookThrough(
+  deps: Omit<SyncDeps, 'endAccess'>,
+  connection: Connection,
+  options: SyncOptions & { counts: SyncCounts; note(counts: SyncCounts): void },
+): Promise<void> {
   const settings = settingsOf(connection)
   const signal = options.signal ?? new AbortController().signal
   const startedAt = deps.clock.now()
   const { list } = await directoryOf(deps, connection)
   /** By the id of the identity: whether something was found against them. */
   const seen = new Map<string, boolean>()
-  let counts: SyncCounts = { ...NOTHING, leftAlone: {} }
+  let { counts } = options
   for await (const entries of list({ pageSize: settings.page_size, signal })) {
     const page = { connection, runId: NO_RUN, now: startedAt, entries }
     const plan = await planPage(deps, deps.db, page)
@@ -44,19 +65,13 @@ export async function previewSync(
       changed: plan.changes.size,
       left: plan.leftAlone,
     })
-    options.onProgress?.(counts)
+    options.note(counts)
   }
   const absentEnds = settings.absent === 'disable'
   const { known, ...settled } = await reckon(deps, connection, { seen, startedAt, absentEnds })
-  counts = { ...counts, ...settled }
-  try {
-    const share = maxAbsent({ max_absent: options.maxAbsent ?? settings.max_absent })
-    assertNotTooMany({ lost: settled.disabled, known, seen: counts.seen }, share)
-    return { outcome: 'synced', counts }
-  } catch (error) {
-    if (!(error instanceof TooManyAbsent)) throw error
-    return { outcome: 'failed', reason: error.reason, detail: error.message, counts }
-  }
+  options.note({ ...counts, ...settled })
+  const share = maxAbsent({ max_absent: options.maxAbsent ?? settings.max_absent })
+  assertNotTooMany({ lost: settled.disabled, known, seen: counts.seen }, share)
 }
 
 const NOTHING = { seen: 0, created: 0, changed: 0, disabled: 0, enabled: 0 }

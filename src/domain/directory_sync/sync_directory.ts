@@ -1,20 +1,20 @@
 import { DomainError } from '../../core/errors.ts'
 import { connectionSynced, connectionSyncFailed } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
-import { OutboundError } from '../../platform/outbound/outbound_error.ts'
 import { inTransaction } from '../../platform/persistence/db.ts'
 import { uniqueViolation } from '../../platform/persistence/sql_errors.ts'
 import type { Connection } from '../federation/connection.ts'
 import type { Connections } from '../federation/connections.ts'
 import type { DirectoryConnector, DirectoryEntry } from '../federation/connector.ts'
 import { maxAbsent, type SyncSettings, syncSchema } from '../federation/sync_settings.ts'
+import { failureOf } from './failure.ts'
 import { beginRun, type HeldRun } from './hold.ts'
 import { type PlanDeps, planPage } from './plan_page.ts'
 import { endLost, readmitReturned, type SettleDeps } from './settle.ts'
 import { storePage } from './store_page.ts'
 import { countLost, type Reckoning } from './sync_person_store.ts'
 import type { SyncCounts } from './sync_run_store.ts'
-import { assertNotTooMany, TooManyAbsent } from './too_many_absent.ts'
+import { assertNotTooMany } from './too_many_absent.ts'
 
 /**
  * Directories that are gone through as a whole, from time to time, so that who leaves there leaves here
@@ -179,7 +179,7 @@ async function failed(
   { error, counts }: { error: unknown; counts: SyncCounts },
 ): Promise<SyncResult> {
   const runId = held.run.id
-  const why = reasonOf(error)
+  const why = failureOf(error)
   const { reason, detail } = why ?? { reason: 'internal', detail: undefined }
   try {
     await inTransaction(db, async (tx) => {
@@ -192,18 +192,4 @@ async function failed(
   }
   if (!why) throw error
   return { runId, outcome: 'failed', reason, detail, counts }
-}
-
-const DETAIL_MAX = 500
-
-/** Undefined where it is a fault of ours. */
-function reasonOf(error: unknown): { reason: string; detail: string | undefined } | undefined {
-  if (error instanceof TooManyAbsent) return { reason: error.reason, detail: error.message }
-  if (error instanceof OutboundError) {
-    return { reason: 'unavailable', detail: error.message.slice(0, DETAIL_MAX) }
-  }
-  if (error instanceof DomainError && ['unsupported', 'invalid_input'].includes(error.code)) {
-    return { reason: error.code, detail: error.message.slice(0, DETAIL_MAX) }
-  }
-  return undefined
 }

@@ -69,6 +69,15 @@ export async function listIdentitiesOfAccount(db: Db, accountId: string): Promis
   return rows.map(identityFromRow)
 }
 
+export async function countIdentities(db: Db, connectionId: string): Promise<number> {
+  const row = await queryOne<{ count: number }>(
+    db,
+    'SELECT count(*)::int AS count FROM identity WHERE connection_id = $1',
+    [connectionId],
+  )
+  return row!.count
+}
+
 /** @throws DomainError `conflict` where the subject is somebody's already */
 export async function insertIdentity(tx: Transaction, identity: Identity): Promise<void> {
   await query(tx, `INSERT INTO identity (${WRITTEN}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, [

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs'
 import { DomainError } from '../../core/errors.ts'
 import { loadProfile } from '../../domain/accounts/profile/load_profile.ts'
 import { previewAdmission } from '../../domain/authentication/preview_admission.ts'
+import { findLastRun, type SyncRun } from '../../domain/directory_sync/sync_run_store.ts'
 import type { Connection } from '../../domain/federation/connection.ts'
-import { openSecrets, resolveSecrets } from '../../domain/federation/connection_secrets.ts'
-import { connectionNotFound, listConnections } from '../../domain/federation/connection_store.ts'
-import type { Connector, ConnectorKind } from '../../domain/federation/connector.ts'
+import { resolveSecrets } from '../../domain/federation/connection_secrets.ts'
+import { listConnections } from '../../domain/federation/connection_store.ts'
+import type { Connector } from '../../domain/federation/connector.ts'
 import { KINDS } from '../../domain/federation/kinds.ts'
 import {
   createConnection,
@@ -15,8 +16,10 @@ import {
 } from '../../domain/federation/manage_connections.ts'
 import { environmentVariable } from '../../platform/config/load_config.ts'
 import type { CliCommand } from './cli_command.ts'
-import { BY, SILENT, type Workplace, withDatabase } from './command_database.ts'
+import { BY, type Workplace, withDatabase } from './command_database.ts'
 import { confirm } from './confirm.ts'
+import { defineSync, runData, runRows } from './connection_sync.ts'
+import { getConnection, kindOf, withConnector } from './open_connection.ts'
 import { readYamlFile, withoutLineBreak } from './option_values.ts'
 import type { Answer } from './output.ts'
 import { fields, table } from './text.ts'
@@ -49,8 +52,10 @@ export function defineConnectionCommands(group: CliCommand): void {
   group
     .command('show <name>')
     .summary('show one connection')
-    .description('Shows one connection as its file says it, without secrets.')
-    .answers(([name]) => withDatabase(async (place) => connectionAnswer(await get(place, name!))))
+    .description(
+      'Shows one connection as its file says it, without secrets, and when its directory was last gone through.',
+    )
+    .answers(([name]) => show(name!))
   group
     .command('test <name>')
     .summary('see whether a connection works')
@@ -60,6 +65,7 @@ export function defineConnectionCommands(group: CliCommand): void {
     .option('--user <login>', 'the name that somebody would sign in with')
     .examples('authcore connection test works', 'authcore connection test works --user ada')
     .answers(([name], options: { user?: string }) => test(name!, options))
+  defineSync(group)
   group
     .command('disable <name>')
     .summary('let nobody sign in there')
@@ -94,6 +100,13 @@ async function update(file: string): Promise<Answer> {
   )
 }
 
+async function show(name: string): Promise<Answer> {
+  return await withDatabase(async (place) => {
+    const connection = await getConnection(place, name)
+    return connectionAnswer(connection, await findLastRun(place.db, connection.id))
+  })
+}
+
 function managing(place: Workplace) {
   return { ...place, keyring: place.keyring(), kinds: KINDS }
 }
@@ -112,41 +125,16 @@ function secretIn(path: string): string | undefined {
   }
 }
 
-async function get({ db }: Pick<Workplace, 'db'>, name: string): Promise<Connection> {
-  const found = (await listConnections(db)).find((each) => each.name === name)
-  if (!found) throw connectionNotFound()
-  return found
-}
-
 async function test(name: string, { user }: { user?: string }): Promise<Answer> {
   return await withDatabase(async (place) => {
-    const connection = await get(place, name)
-    const kind = await kindOf(connection)
-    const secrets = await openSecrets({ db: place.db, keyring: place.keyring() }, connection.id)
-    const connector = kind.open(
-      { name, settings: kind.settings.parse(connection.definition.settings), secrets },
-      {
-        clock: place.clock,
-        log: SILENT,
-        outbound: place.outbound,
-        issuer: place.config.server.issuer,
-      },
-    )
-    try {
+    const connection = await getConnection(place, name)
+    return await withConnector(place, connection, async (connector) => {
       await assertAnswers(connector)
       return user === undefined
         ? answers(name)
         : await lookUp(place, { connection, connector, user })
-    } finally {
-      await connector.close()
-    }
+    })
   })
-}
-
-async function kindOf({ kind }: Connection): Promise<ConnectorKind> {
-  const found = await KINDS.get(kind)?.()
-  if (found) return found
-  throw new DomainError('unsupported', `This program knows no connections of the kind ${kind}.`)
 }
 
 async function assertAnswers(connector: Connector): Promise<void> {
@@ -213,7 +201,7 @@ async function remove(name: string, yes: boolean | undefined): Promise<Answer> {
   })
 }
 
-function connectionAnswer(connection: Connection): Answer {
+function connectionAnswer(connection: Connection, lastRun?: SyncRun): Answer {
   const { definition } = connection
   const text = fields([
     ['name', connection.name],
@@ -222,8 +210,10 @@ function connectionAnswer(connection: Connection): Answer {
     ...Object.entries(definition),
     ['created', connection.createdAt],
     ['updated', connection.updatedAt],
+    ...(lastRun ? runRows(lastRun) : []),
   ])
-  return { data: connectionData(connection), text }
+  const data = connectionData(connection)
+  return { data: lastRun ? { ...data, last_run: runData(lastRun) } : data, text }
 }
 
 function listAnswer(connections: readonly Connection[]): Answer {

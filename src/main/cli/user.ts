@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import { DomainError } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
-import type { Account, EndAccess } from '../../domain/accounts/account.ts'
+import type { Account } from '../../domain/accounts/account.ts'
 import { ACCOUNT_STATES, type AccountState } from '../../domain/accounts/account_state.ts'
 import {
   findAccountById,
@@ -24,11 +24,9 @@ import { findPassword } from '../../domain/credentials/password/password_store.t
 import { setPassword } from '../../domain/credentials/password/set_password.ts'
 import { exportPersonalData } from '../../domain/personal_data/export_personal_data.ts'
 import { createRateLimits } from '../../domain/security/rate_limit.ts'
-import { deleteTrustedDevicesOfAccount } from '../../domain/sessions/trusted_device_store.ts'
 import { accountUnlocked } from '../../platform/events/catalogue.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
-import { deleteRecordsOfAccount } from '../../surfaces/oidc/adapters/postgres_records.ts'
 import { createHasher, createPolicy } from '../passwords.ts'
 import { createSignInLimits } from '../sign_in_limits.ts'
 import { attribute, type GivenAttributes, readAttributes } from './attribute_option.ts'
@@ -36,6 +34,7 @@ import { claim } from './claim_option.ts'
 import type { CliCommand } from './cli_command.ts'
 import { BY, SILENT, type Workplace, withDatabase } from './command_database.ts'
 import { confirm } from './confirm.ts'
+import { endAccess } from './end_access.ts'
 import { wholeNumber } from './option_values.ts'
 import type { Answer } from './output.ts'
 import {
@@ -336,11 +335,6 @@ async function remove(who: string, yes: boolean | undefined): Promise<Answer> {
     await deleteAccount({ db }, id, { by: BY, endAccess })
     return { data: { id, deleted: true }, text: `The user ${who} (${id}) is deleted.` }
   })
-}
-
-const endAccess: EndAccess = async (tx, accountId) => {
-  await deleteRecordsOfAccount(tx, accountId)
-  await deleteTrustedDevicesOfAccount(tx, accountId)
 }
 
 async function forgetRefusals(

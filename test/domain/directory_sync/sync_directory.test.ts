@@ -18,7 +18,11 @@ import {
 import { syncDueDirectories } from '../../../src/domain/directory_sync/sync_due.ts'
 import { findLastRun } from '../../../src/domain/directory_sync/sync_run_store.ts'
 import type { Connection } from '../../../src/domain/federation/connection.ts'
-import type { AccountFault, DirectoryEntry } from '../../../src/domain/federation/connector.ts'
+import type {
+  AccountFault,
+  ConnectorKind,
+  DirectoryEntry,
+} from '../../../src/domain/federation/connector.ts'
 import {
   findIdentity,
   listIdentitiesOfAccount,
@@ -48,8 +52,10 @@ describe('domain/directory_sync', function () {
   let clock: ReturnType<typeof movableClock>
   let ended: string[]
   let names = 0
+  const loaded = new Map<string, ConnectorKind>()
   before(async () => {
     database = await domainDatabase()
+    for (const [name, load] of kinds) loaded.set(name, await load())
   })
   after(() => database?.close())
   beforeEach(() => {
@@ -90,9 +96,9 @@ describe('domain/directory_sync', function () {
     clock,
     profile: PLAIN_PROFILE,
     connections: {
-      kindOf: ({ kind }) => kinds.get(kind)!,
+      kindOf: ({ kind }) => loaded.get(kind)!,
       open: async ({ name, kind }) =>
-        kinds.get(kind)!.open({ name, settings: {}, secrets: {} }, undefined as never),
+        loaded.get(kind)!.open({ name, settings: {}, secrets: {} }, undefined as never),
     },
     endAccess: async (_tx, accountId) => void ended.push(accountId),
   })
