@@ -1,17 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { createWriteStream, readFileSync } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Db, openDb, query, queryOne } from '../src/platform/persistence/db.ts'
-import { migrateUp } from '../src/platform/persistence/migrate.ts'
-import { type Connection, urlOf } from '../test/support/postgres.ts'
+import { type Db, query, queryOne } from '../src/platform/persistence/db.ts'
+import type { Connection } from '../test/support/postgres.ts'
+import { inDatabase, type Place, type Run, startCommand } from './support/measured_command.ts'
 import { onPostgres } from './support/measured_server.ts'
 import { judge, mebibytes, printHeading, printRows, type Row, seconds } from './support/report.ts'
-import { plainEnvironment, ROOT, temporaryFolder } from './support/server_process.ts'
+import { temporaryFolder } from './support/server_process.ts'
 
 /**
  * A hundred thousand made-up people with hashes of six other systems, through `authcore user import`
@@ -23,7 +22,7 @@ const PEOPLE = 100_000
 const TARGET_MIB = 250
 const TARGET_S = 60
 
-type Place = { folder: string; file: string; databaseUrl: string; db: Db }
+type FilePlace = Place & { file: string }
 
 export async function measure(): Promise<boolean> {
   printHeading('Import')
@@ -34,21 +33,12 @@ export async function measure(): Promise<boolean> {
 }
 
 async function measureOn(folder: string, file: string, server: Connection): Promise<boolean> {
-  const inDatabase = async <T>(name: string, work: (place: Place) => Promise<T>): Promise<T> => {
-    const databaseUrl = await createDatabase(server, name)
-    const connection = { connectionString: databaseUrl }
-    const db = openDb({ connection, poolMax: 2, timeoutMs: 30_000 })
-    try {
-      await migrateUp(db)
-      return await work({ folder: path.join(folder, name), file, databaseUrl, db })
-    } finally {
-      await db.destroy()
-    }
-  }
+  const onFile = <T>(name: string, work: (place: FilePlace) => Promise<T>): Promise<T> =>
+    inDatabase({ folder, server, name }, (place) => work({ ...place, file }))
   const sizeBytes = (await stat(file)).size
   const rows: Row[] = [{ what: `${PEOPLE} lines`, value: mebibytes(sizeBytes) }]
-  const whole = await inDatabase('whole', importWhole)
-  const cut = await inDatabase('cut', importInTwo)
+  const whole = await onFile('whole', importWhole)
+  const cut = await onFile('cut', importInTwo)
   printRows([...rows, ...whole.rows, ...cut.rows])
   const met = [
     judge('In one go', whole.tookMs / 1000, TARGET_S, 's'),
@@ -59,7 +49,7 @@ async function measureOn(folder: string, file: string, server: Connection): Prom
   return met.every(Boolean)
 }
 
-async function importWhole(place: Place) {
+async function importWhole(place: FilePlace) {
   const run = startImport(place)
   const { tookMs, peakBytes } = await run.ended
   const perSecond = Math.round(PEOPLE / (tookMs / 1000))
@@ -71,7 +61,7 @@ async function importWhole(place: Place) {
   return { rows, tookMs, peakBytes, wrong: await countWrong(place.db) }
 }
 
-async function importInTwo(place: Place) {
+async function importInTwo(place: FilePlace) {
   const first = startImport(place)
   while ((await imported(place.db)) < PEOPLE / 2) await sleep(5)
   first.child.kill('SIGKILL')
@@ -87,42 +77,8 @@ async function importInTwo(place: Place) {
   return { rows, wrong, peakBytes: Math.max(before.peakBytes, second.peakBytes) }
 }
 
-type Run = { child: ChildProcess; ended: Promise<{ tookMs: number; peakBytes: number }> }
-
-function startImport({ folder, file, databaseUrl }: Place, ...options: string[]): Run {
-  const startedAt = performance.now()
-  const program = path.join(ROOT, 'src/main/cli/authcore.ts')
-  const child = spawn(
-    path.join(ROOT, 'node_modules/node/bin/node'),
-    [program, 'user', 'import', file, '--json', ...options],
-    {
-      env: { ...plainEnvironment(), DATABASE_URL: databaseUrl, AUTHCORE_DATA_DIR: folder },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  )
-  return { child, ended: watch(child, startedAt) }
-}
-
-async function watch(child: ChildProcess, startedAt: number) {
-  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  let peakBytes = 0
-  const timer = setInterval(() => {
-    peakBytes = Math.max(peakBytes, peakOf(child.pid))
-  }, 20)
-  const code = await exit
-  clearInterval(timer)
-  if (code !== 0 && code !== null) throw new Error(`the import ended with ${code}`)
-  return { tookMs: performance.now() - startedAt, peakBytes }
-}
-
-/** What Linux remembers as the most that the process ever held. */
-function peakOf(pid: number | undefined): number {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024
-  } catch {
-    return 0
-  }
+function startImport(place: FilePlace, ...options: string[]): Run {
+  return startCommand(place, ['user', 'import', place.file, ...options])
 }
 
 async function imported(db: Db): Promise<number> {
@@ -141,16 +97,6 @@ async function countWrong(db: Db): Promise<number> {
   )
   const { people, whole, events } = row!
   return Math.max(...[people, whole, events].map((count) => Math.abs(count - PEOPLE)))
-}
-
-async function createDatabase(connection: Connection, name: string): Promise<string> {
-  const admin = openDb({ connection, poolMax: 1, timeoutMs: 30_000 })
-  try {
-    await query(admin, `CREATE DATABASE ${name}`)
-  } finally {
-    await admin.destroy()
-  }
-  return urlOf({ ...connection, database: name })
 }
 
 function* people(): Generator<string> {

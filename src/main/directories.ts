@@ -6,7 +6,10 @@ import { endAccessOf } from './end_access.ts'
 /** Directories that are gone through from time to time, by whichever worker comes first. */
 
 /** On a timer of its own: what takes minutes keeps no other task waiting. */
-export function startDirectories(parts: Parts): { stop(): Promise<void> } {
+export function startDirectories(
+  parts: Parts,
+  options: { intervalMs?: number } = {},
+): { stop(): Promise<void> } {
   const stopping = new AbortController()
   const { metrics, log } = parts
   const deps = syncDepsOf(parts)
@@ -15,7 +18,7 @@ export function startDirectories(parts: Parts): { stop(): Promise<void> } {
     await syncDueDirectories(deps, { signal: stopping.signal, onEnd })
     return 0
   }
-  const timer = startHousekeeping({ log, tasks: [{ name: 'directory_sync', run }] })
+  const timer = startHousekeeping({ log, tasks: [{ name: 'directory_sync', run }], ...options })
   return {
     /** Lets go of a run that is under way: another worker goes on with it. */
     async stop() {

@@ -52,6 +52,8 @@ export type OpenLdapOptions = {
   until?: number
   /** Lines for the global part of slapd.conf. */
   conf?: string
+  /** How large its database may become. */
+  maxBytes?: number
 }
 
 export function personLdif(uid: string, lines: Record<string, string> = {}): string {
@@ -120,7 +122,7 @@ function writeFiles(folder: string, ca: Issued, options: OpenLdapOptions): void 
   write('ca.pem', ca.cert)
   write('server.pem', leaf.cert)
   write('server.key', leaf.key)
-  write('slapd.conf', configuration(folder, options.conf ?? ''))
+  write('slapd.conf', configuration(folder, options))
   write('seed.ldif', SEED + (options.ldif ?? ''))
   execFileSync(findProgram('slapadd')!, [
     ...['-q', '-f', path.join(folder, 'slapd.conf')],
@@ -128,7 +130,10 @@ function writeFiles(folder: string, ca: Issued, options: OpenLdapOptions): void 
   ])
 }
 
-function configuration(folder: string, more: string): string {
+function configuration(
+  folder: string,
+  { conf = '', maxBytes = 100 * 2 ** 20 }: OpenLdapOptions,
+): string {
   return `
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -146,12 +151,12 @@ TLSCACertificateFile ${folder}/ca.pem
 TLSCertificateFile ${folder}/server.pem
 TLSCertificateKeyFile ${folder}/server.key
 sizelimit size.soft=500 size.hard=500 size.prtotal=unlimited
-${more}
+${conf}
 access to attrs=userPassword by self write by anonymous auth by * none
 access to * by dn.exact="${READER.dn}" read by self read by * none
 
 database mdb
-maxsize 104857600
+maxsize ${maxBytes}
 suffix "${BASE}"
 rootdn "${ADMIN.dn}"
 rootpw ${ADMIN.password}

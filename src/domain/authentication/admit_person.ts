@@ -109,16 +109,15 @@ async function signInKnown(
   { identity, ruled }: { identity: Identity; ruled: Ruled },
 ): Promise<Admission> {
   const { connection, person, origin } = arrival
-  // Until the directory is gone through again; without that, what was found then tells nothing.
-  if (identity.barredAt && connection.definition.sync) {
-    return { kind: 'refused', reason: 'not_permitted' }
-  }
   return await inTransaction(deps.db, async (tx) => {
     if (!(await lockActiveAccount(tx, identity.accountId))) {
       return { kind: 'refused', reason: 'account_disabled' }
     }
     const now = deps.clock.now()
-    await noteIdentityUse(tx, { id: identity.id, shownAs: shownAs(person), now })
+    // Barred until the directory is gone through again; without that, what was found then tells nothing.
+    const evenBarred = !connection.definition.sync
+    const use = { id: identity.id, shownAs: shownAs(person), now, evenBarred }
+    if (!(await noteIdentityUse(tx, use))) return { kind: 'refused', reason: 'not_permitted' }
     if (identity.ownsAccount && connection.definition.refresh) {
       const by = byOf(connection)
       const change = acceptableOf(deps.profile, ruled)

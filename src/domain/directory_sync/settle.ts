@@ -8,6 +8,7 @@ import {
   noteDisabledByConnection,
 } from '../accounts/account_store.ts'
 import { disableAccount, enableAccount } from '../accounts/block_account.ts'
+import { deleteAttemptsOfAccount } from '../authentication/attempt_store.ts'
 import { byOf } from '../authentication/person_here.ts'
 import type { Connection } from '../federation/connection.ts'
 import {
@@ -62,7 +63,11 @@ async function end(
   connection: Connection,
   { accountId, ownsAccount }: Found,
 ): Promise<void> {
-  if (!ownsAccount) return await endAccess(tx, accountId)
+  if (!ownsAccount) {
+    // A sign-in that is half way may have come by it.
+    await deleteAttemptsOfAccount(tx, accountId)
+    return await endAccess(tx, accountId)
+  }
   const wasActive = await lockActiveAccount(tx, accountId)
   await disableAccount({ db: tx, clock }, accountId, { by: byOf(connection), endAccess })
   // One that somebody else had disabled is not ours to give back.

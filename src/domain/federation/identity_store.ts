@@ -92,15 +92,24 @@ export async function insertIdentity(tx: Transaction, identity: Identity): Promi
   ])
 }
 
+/**
+ * Somebody comes in by it.
+ *
+ * @param use `evenBarred`: where nobody would find out that the source has them again
+ * @returns false where it is barred, and nobody does
+ */
 export async function noteIdentityUse(
   tx: Transaction,
-  { id, shownAs, now }: { id: string; shownAs: string | undefined; now: Date },
-): Promise<void> {
-  await query(
+  use: { id: string; shownAs: string | undefined; now: Date; evenBarred: boolean },
+): Promise<boolean> {
+  const { id, shownAs, now, evenBarred } = use
+  const rows = await query(
     tx,
-    'UPDATE identity SET last_used_at = $2, shown_as = coalesce($3, shown_as) WHERE id = $1',
-    [id, now, shownAs ?? null],
+    `UPDATE identity SET last_used_at = $2, shown_as = coalesce($3, shown_as)
+      WHERE id = $1 AND (barred_at IS NULL OR $4) RETURNING id`,
+    [id, now, shownAs ?? null, evenBarred],
   )
+  return rows.length > 0
 }
 
 /** Consumes it. @returns the one that is gone now; undefined where the account has no such */

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { SingleBar } from 'cli-progress'
 import { InvalidArgumentError } from 'commander'
 import { DomainError } from '../../core/errors.ts'
@@ -52,6 +53,8 @@ function share(text: string): string {
 }
 
 async function sync(name: string, options: Options): Promise<Answer> {
+  // Pages come and go; V8 would let the space for what comes and goes grow to a hundred megabytes.
+  setFlagsFromString('--semi-space-growth-factor=1')
   return await withDatabase(async (place) => {
     const connection = await getConnection(place, name)
     assertMayRun(connection, options)

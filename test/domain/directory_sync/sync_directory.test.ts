@@ -414,10 +414,10 @@ describe('domain/directory_sync', function () {
       await sync(connection)
       const { id } = await identityOf(connection, 'racing')
       directory.people = [entry('rest.4')]
-      directory.beforePage = () =>
-        inTransaction(database.db, (tx) =>
-          noteIdentityUse(tx, { id, shownAs: undefined, now: clock.now() }),
-        )
+      const use = () => ({ id, shownAs: undefined, now: clock.now(), evenBarred: false })
+      directory.beforePage = async () => {
+        await inTransaction(database.db, (tx) => noteIdentityUse(tx, use()))
+      }
       expect((await sync(connection)).counts).to.include({ disabled: 0 })
       delete directory.beforePage
       expect((await sync(connection)).counts).to.include({ disabled: 1 })
