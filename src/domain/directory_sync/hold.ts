@@ -23,9 +23,9 @@ import {
  */
 export type HeldRun = {
   run: SyncRun
-  /** @throws DomainError `conflict` where somebody else has taken it up */
+  /** @throws RunIsElsewhere */
   advance(tx: Transaction, counts: SyncCounts): Promise<void>
-  /** @throws DomainError `conflict` likewise */
+  /** @throws RunIsElsewhere */
   end(
     tx: Transaction,
     ending: { counts: SyncCounts; reason?: string; detail?: string },
@@ -34,6 +34,16 @@ export type HeldRun = {
   letGo(): Promise<void>
   /** Says no longer that it is held. */
   stop(): void
+}
+
+/** Another node works on it, or has taken it up: no fault, and nothing to do here. */
+export class RunIsElsewhere extends DomainError {
+  constructor(message: string) {
+    super('conflict', message, {
+      hint: 'One that was cut off is gone on with after two minutes.',
+    })
+    this.name = 'RunIsElsewhere'
+  }
 }
 
 const HELD_MS = 120_000
@@ -51,7 +61,7 @@ const NOTHING: SyncCounts = {
   leftAlone: {},
 }
 
-/** A run of this connection: the one that was cut off, or a new one. @throws DomainError `conflict` where one is running */
+/** A run of this connection: the one that was cut off, or a new one. @throws RunIsElsewhere */
 export async function beginRun(
   { db, clock }: { db: Db; clock: Clock },
   { id: connectionId, name }: Connection,
@@ -89,10 +99,8 @@ export async function beginRun(
   }
 }
 
-function isRunning(name: string): DomainError {
-  return new DomainError('conflict', `The directory of ${name} is being gone through already.`, {
-    hint: 'One that was cut off is gone on with after two minutes.',
-  })
+function isRunning(name: string): RunIsElsewhere {
+  return new RunIsElsewhere(`The directory of ${name} is being gone through already.`)
 }
 
 async function newRun(
@@ -121,7 +129,7 @@ function held(
   // What goes wrong here shows at the next page.
   const sayAgain = () => void holdRun(db, { ...hold, until: until() }).catch(() => {})
   const timer = setInterval(sayAgain, SAY_AGAIN_MS).unref()
-  const lost = () => new DomainError('conflict', 'Another node has taken up this run.')
+  const lost = () => new RunIsElsewhere('Another node has taken up this run.')
   return {
     run,
     async advance(tx, counts) {

@@ -44,7 +44,7 @@ export type SyncResult = {
 /**
  * Goes through the directory of a connection, or goes on with a run that was cut off.
  *
- * @throws DomainError `conflict` where one is running, and whatever is no fault of the directory
+ * @throws RunIsElsewhere where one is running, and whatever is no fault of the directory
  */
 export async function syncDirectory(
   deps: SyncDeps,
@@ -78,7 +78,7 @@ export async function syncDirectory(
 
 type Going = SyncOptions & { progress: { counts: SyncCounts }; note(counts: SyncCounts): void }
 
-/** Those that hold for a connection whose file says nothing of it: an operator may ask for a run. */
+/** Those that hold without a word, where the file says nothing: it may be looked at what a run would do. */
 export function settingsOf({ definition }: Connection): SyncSettings {
   return definition.sync ?? syncSchema.parse({})
 }

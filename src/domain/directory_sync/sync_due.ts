@@ -1,7 +1,7 @@
-import { DomainError } from '../../core/errors.ts'
 import type { Connection } from '../federation/connection.ts'
 import type { Connections } from '../federation/connections.ts'
 import { everyMs } from '../federation/sync_settings.ts'
+import { RunIsElsewhere } from './hold.ts'
 import { type SyncDeps, type SyncResult, syncDirectory } from './sync_directory.ts'
 import { findLastRun } from './sync_run_store.ts'
 
@@ -30,8 +30,7 @@ export async function syncDueDirectories(
       tell(deps, connection, result)
       if (result.outcome !== 'interrupted') onEnd(result.reason ?? result.outcome)
     } catch (error) {
-      // Another node was faster, or has taken it up.
-      if (error instanceof DomainError && error.code === 'conflict') continue
+      if (error instanceof RunIsElsewhere) continue
       deps.log.warn({ err: error, connection: connection.name }, 'a directory was not gone through')
       onEnd('internal')
     }

@@ -8,6 +8,8 @@ import { disableAccount, enableAccount } from '../../../src/domain/accounts/bloc
 import { createAccount } from '../../../src/domain/accounts/create_account.ts'
 import { PLAIN_PROFILE } from '../../../src/domain/accounts/profile/profile.ts'
 import { linkIdentity } from '../../../src/domain/authentication/admit_person.ts'
+import type { Method } from '../../../src/domain/authentication/assurance.ts'
+import { findAttempt, upsertAttempt } from '../../../src/domain/authentication/attempt_store.ts'
 import { previewSync } from '../../../src/domain/directory_sync/dry_run.ts'
 import {
   type SyncDeps,
@@ -126,6 +128,17 @@ describe('domain/directory_sync', function () {
     )
     return row!
   }
+  /** A sign-in that waits for a second factor. */
+  const halfWay = async (accountId: string) => {
+    const [authenticatedAt, expiresAt] = [clock.now(), new Date(clock.now().getTime() + 900_000)]
+    const methods: Method[] = ['federated']
+    await upsertAttempt(database.db, keyring, `half-way-${accountId}`, {
+      ...{ accountId, methods, remember: false, authenticatedAt, expiresAt },
+    })
+    expect(await attemptOf(accountId)).to.include({ accountId })
+  }
+  const attemptOf = (accountId: string) =>
+    findAttempt(database.db, keyring, `half-way-${accountId}`, clock.now())
   const isSomebodyWaiting = async (): Promise<boolean> => {
     const waiting = 'SELECT 1 FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()'
     return (await query(database.db, waiting)).length > 0
@@ -395,10 +408,12 @@ describe('domain/directory_sync', function () {
       const own = await linked(connection, 'joined')
       directory.people = [entry('joined'), entry('rest.3')]
       await sync(connection)
+      await halfWay(own.id)
       directory.people = [entry('rest.3')]
       expect((await sync(connection)).counts).to.include({ disabled: 1 })
       expect((await getAccountById(database.db, own.id)).status).to.equal('active')
       expect(ended).to.deep.equal([own.id])
+      expect(await attemptOf(own.id), 'half way').to.equal(undefined)
       expect((await identityOf(connection, 'joined')).barredAt).to.deep.equal(clock.now())
       await sync(connection)
       expect(ended, 'once').to.deep.equal([own.id])
