@@ -59,7 +59,7 @@ export async function beginAtConnection(
 }
 
 /** Where a source sends people back to. */
-export function callbackUriOf(issuer: string, { name }: Pick<Connection, 'name'>): string {
+function callbackUriOf(issuer: string, { name }: Pick<Connection, 'name'>): string {
   return `${issuer}/federation/${name}/callback`
 }
 

@@ -54,7 +54,7 @@ export async function planSignOut(
 }
 
 /** Where sources send logout messages to, and browsers back from theirs. */
-export function logoutUriOf(issuer: string, { name }: Pick<Connection, 'name'>): string {
+function logoutUriOf(issuer: string, { name }: Pick<Connection, 'name'>): string {
   return `${issuer}/federation/${name}/logout`
 }
 

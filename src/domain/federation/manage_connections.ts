@@ -136,7 +136,7 @@ type Parsed = Pick<Connection, 'name' | 'kind' | 'definition'>
  *
  * @throws DomainError `invalid_input`
  */
-export async function parseConnection(
+async function parseConnection(
   kinds: Kinds,
   { content, secrets }: ConnectionToSet,
 ): Promise<Parsed> {

@@ -13,7 +13,7 @@ import { type PresentedDeps, type PresentedToken, readPresented } from './presen
  * A token of ours for the one that a source gave for the same person: token exchange (RFC 8693) with a
  * type of token of its own and the name of the connection. An operator says which client may have which.
  */
-export const CONNECTION_TOKEN_TYPE = 'urn:authcore:token-type:connection-access-token'
+const CONNECTION_TOKEN_TYPE = 'urn:authcore:token-type:connection-access-token'
 
 export type ConnectionTokenDeps = PresentedDeps & {
   recorder: Pick<EventRecorder, 'record'>
