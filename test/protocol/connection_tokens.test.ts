@@ -92,7 +92,7 @@ describe('Tokens of a connection (RFC 8693)', function () {
     })
     expect(body['expires_in']).to.be.within(3500, 3600)
     expect(reply.headers['cache-control']).to.include('no-store')
-    const given = await eventsOf(server, 'auth.connection.token_given')
+    const given = await eventsOf(server, 'auth.connection.token_issued')
     expect(given.at(-1)!.data).to.include({ connection: 'works', clientId: app.clientId })
     expect(JSON.stringify(given)).not.to.include('there-1')
   })

@@ -171,7 +171,7 @@ for (const page of ['one_page', 'identifier_first'] as const) {
       const { page: down } = await signIn(browser(), 'waiting@corp.example')
       expect(down.status).to.equal(503)
       expect(down.text()).to.include('does not answer').and.not.to.include('10.0.0.1')
-      const [event] = (await eventsOf(server, 'auth.connection.unavailable')).slice(-1)
+      const [event] = (await eventsOf(server, 'auth.connection.failed')).slice(-1)
       expect(event!.data).to.include({ connection: 'corp' })
       const { page: other } = await signIn(browser(), 'somebody@elsewhere.example')
       expect(other.status, 'a fallback never tells by it who is known here').to.equal(422)

@@ -340,7 +340,7 @@ describe('Signing in at a source', function () {
     }
     const details = (await refusals()).map((data) => (data as { detail?: string }).detail)
     expect(details).to.include.members(['access_denied', 'nonce', 'acr'])
-    const unavailable = await eventsOf(world.server, 'auth.connection.unavailable')
+    const unavailable = await eventsOf(world.server, 'auth.connection.failed')
     expect(unavailable.map(({ data }) => (data as { reason: string }).reason)).to.include(
       'ECONNREFUSED',
     )

@@ -448,7 +448,7 @@ export const connectionDeleted = defineEvent<ConnectionFact>('auth.connection.de
 /** A source could not be asked, while somebody waited. `reason`: in its own words, without secrets. */
 export const connectionUnavailable = defineEvent<
   { connection: string; reason: string; clientId?: string } & Origin
->('auth.connection.unavailable', connection)
+>('auth.connection.failed', connection)
 
 type SyncCounts = {
   seen: number
@@ -494,7 +494,7 @@ export const federatedLogoutRefused = defineEvent<{ connection: string; reason: 
 /** A client was given the token that a source gave for the person. */
 export const connectionTokenGiven = defineEvent<
   { accountId: string; clientId: string; connection: string } & Origin
->('auth.connection.token_given', ({ accountId }) => accountId)
+>('auth.connection.token_issued', ({ accountId }) => accountId)
 type IdentityFact = { accountId: string; connection: string; identityId: string } & Origin
 /** `by`: the address that both sides had proven (`verified_email`), the person (`sign_in`), or the first sign-in (`created`). */
 export const identityLinked = defineEvent<IdentityFact & { by: string }>(
