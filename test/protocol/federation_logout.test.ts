@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { query } from '../../src/platform/persistence/db.ts'
-import { type AuthCore, addClient, startAuthCore } from '../support/authcore.ts'
+import { type AuthCore, addClient, addPerson, startAuthCore } from '../support/authcore.ts'
 import { type Browser, browser } from '../support/http.ts'
 import {
   addConnection,
@@ -89,6 +89,46 @@ describe('Signing out at a source', function () {
     expect(await isSignedIn(elsewhere.mind)).to.equal(true)
     const received = await eventsOf(server, 'auth.connection.logout_received')
     expect(received.at(-1)!.data).to.deep.include({ connection: 'works', sessions: 1 })
+  })
+
+  it('ends the session of somebody who was asked first whose account it is', async () => {
+    const ada = await addPerson(server)
+    for (const choice of ['create', 'link']) {
+      const subject = `asked-${choice}`
+      const mind = browser()
+      const { url } = await authorizationRequest(party)
+      const login = await mind.followAll(await mind.get(url.href), ours)
+      const interaction = login.url.replace(/\/[a-z_]+$/, '')
+      const away = await mind.get(`${interaction}/connections/works`)
+      const state = new URL(away.location!).searchParams.get('state')!
+      const person = personOf(subject, { email: `${subject}@works.example` })
+      source.says.result = proven(person, { sessionId: subject, logoutHint: 'hint' })
+      const back = `${server.issuer}/federation/works/callback?${new URLSearchParams({ state })}`
+      const asked = await mind.followAll(await mind.get(back), ours)
+      const press = async (page: typeof asked, end: string) =>
+        await mind.followAll(
+          await mind.submit(page, {}, { form: ({ action }) => action.endsWith(end) }),
+          ours,
+        )
+      const consent =
+        choice === 'create'
+          ? await press(asked, '/create')
+          : await press(
+              await mind.followAll(
+                await mind.submit(await mind.get(`${interaction}/login`), {
+                  login: ada.email,
+                  password: ada.password,
+                }),
+                ours,
+              ),
+              '/link_account',
+            )
+      await goThrough(mind, consent, { id: '', email: '', password: '' }, server.issuer)
+      expect(await isSignedIn(mind), choice).to.equal(true)
+      says({ sessionIds: [subject] })
+      await post(server, '/federation/works/backchannel_logout', client, { logout_token: 'x' })
+      expect(await isSignedIn(mind), choice).to.equal(false)
+    }
   })
 
   it('ends every session of the person where the source names none', async () => {

@@ -63,7 +63,7 @@ export type Admission =
   | { kind: 'refused'; reason: 'not_permitted' | 'account_disabled' }
 
 export async function admitPerson(deps: AdmitDeps, arrival: Arrival): Promise<Admission> {
-  const { connection, person, interactionUid } = arrival
+  const { connection, person } = arrival
   const ruled = applyRules(connection.definition.rules, person)
   if (!ruled.allowed) return { kind: 'refused', reason: 'not_permitted' }
   const connectionId = connection.id
@@ -71,8 +71,7 @@ export async function admitPerson(deps: AdmitDeps, arrival: Arrival): Promise<Ad
   if (known) return await signInKnown(deps, arrival, { identity: known, ruled })
   const plan = await planFor(deps, connection, person)
   if (plan.kind === 'pending') {
-    await keepPendingIdentity(deps, interactionUid, { connectionId, person })
-    return plan
+    return await wait(deps, arrival)
   }
   try {
     return await inTransaction(deps.db, async (tx) => {
@@ -94,12 +93,20 @@ async function afterConflict(
   ruled: Ruled,
   error: unknown,
 ): Promise<Admission> {
-  const { connection, person, interactionUid } = arrival
+  const { connection, person } = arrival
   const asked = { connectionId: connection.id, subject: person.subject }
   const identity = await findIdentity(deps.db, asked)
   if (identity) return await signInKnown(deps, arrival, { identity, ruled })
   if (conflictingIdentifier(error) === undefined) throw error
-  await keepPendingIdentity(deps, interactionUid, { connectionId: connection.id, person })
+  return await wait(deps, arrival)
+}
+
+/** Until they have shown whose account it is: how they came is worth the same then. */
+async function wait(deps: AdmitDeps, arrival: Arrival): Promise<Admission> {
+  const { connection, person, interactionUid } = arrival
+  const { method, session, tokens, authenticatedAt, remember } = arrival
+  const came = { method, session, tokens, authenticatedAt, remember }
+  await keepPendingIdentity(deps, interactionUid, { connectionId: connection.id, person, came })
   return { kind: 'pending' }
 }
 
@@ -127,23 +134,34 @@ async function signInKnown(
   })
 }
 
-async function prove(
+/** They are this identity now: what they came by counts, and ends with the session there. */
+export async function prove(
   deps: AdmitDeps,
   tx: Transaction,
   arrival: Arrival,
   { id: identityId, accountId }: Identity,
 ): Promise<Admission> {
   const now = deps.clock.now()
-  const { method, remember, authenticatedAt = now, session: hint, interactionUid } = arrival
-  if (arrival.tokens) await keepTokens(deps, tx, identityId, arrival.tokens)
-  if (hint) {
-    const { id: connectionId } = arrival.connection
-    const session = { connectionId, identityId, interactionUid, hint, now }
-    await noteUpstreamSession(deps, tx, session)
-  }
+  const { method, remember, authenticatedAt = now } = arrival
+  await noteSessionThere(deps, tx, { ...arrival, identityId })
   const base = { accountId, methods: [], remember, authenticatedAt }
   await recordProof(deps, tx, { ...arrival, base, method })
   return { kind: 'signed_in', accountId }
+}
+
+/** Beside the identity: the session there, and what the source gave for it. */
+export async function noteSessionThere(
+  deps: AdmitDeps,
+  tx: Transaction,
+  input: Pick<Arrival, 'connection' | 'session' | 'tokens' | 'interactionUid'> & {
+    identityId: string
+  },
+): Promise<void> {
+  const { connection, session: hint, tokens, interactionUid, identityId } = input
+  if (tokens) await keepTokens(deps, tx, identityId, tokens)
+  if (!hint) return
+  const session = { connectionId: connection.id, identityId, interactionUid, hint }
+  await noteUpstreamSession(deps, tx, { ...session, now: deps.clock.now() })
 }
 
 export type Plan =

@@ -9,9 +9,16 @@ import {
   takePendingIdentity,
 } from '../federation/pending_identity.ts'
 import { applyRules } from '../federation/rules.ts'
-import { type AdmitDeps, type Arrival, createLinked, linkIdentity } from './admit_person.ts'
+import {
+  type AdmitDeps,
+  type Arrival,
+  createLinked,
+  linkIdentity,
+  noteSessionThere,
+  prove,
+} from './admit_person.ts'
+import type { Method } from './assurance.ts'
 import { isProven } from './person_here.ts'
-import { recordProof } from './record_proof.ts'
 
 /** What becomes of somebody who came from a source and is nobody here yet: the person says so. */
 
@@ -50,15 +57,18 @@ export async function confirmLink(
   const { interactionUid, accountId, origin } = input
   const waiting = await findWaitingPerson(deps, interactionUid)
   if (!waiting) return false
-  const { connection, person } = waiting
+  const { connection, person, came } = waiting
   return await inTransaction(deps.db, async (tx) => {
     const taken = await takePendingIdentity({ ...deps, db: tx }, interactionUid)
     if (taken?.person.subject !== person.subject) return false
     if (!(await lockActiveAccount(tx, accountId))) return false
     const asked = { connectionId: connection.id, subject: person.subject }
     if (await findIdentity(tx, asked)) return false
-    const account = { id: accountId }
-    await linkIdentity(deps, tx, { connection, person, account, by: 'sign_in', origin })
+    const link = { connection, person, account: { id: accountId }, by: 'sign_in', origin } as const
+    const { id: identityId } = await linkIdentity(deps, tx, link)
+    const { session, tokens } = came ?? {}
+    const there = { connection, session, tokens, interactionUid, identityId }
+    await noteSessionThere(deps, tx, there)
     return true
   })
 }
@@ -79,17 +89,16 @@ export async function createForWaiting(
 ): Promise<boolean> {
   const { interactionUid, origin } = arrival
   const waiting = await findWaitingPerson(deps, interactionUid)
-  if (!waiting?.mayCreate) return false
-  const { connection, person } = waiting
+  if (!waiting?.mayCreate || !waiting.came) return false
+  const { connection, person, came } = waiting
   const ruled = applyRules(connection.definition.rules, person)
   return await inTransaction(deps.db, async (tx) => {
     const taken = await takePendingIdentity({ ...deps, db: tx }, interactionUid)
     if (taken?.person.subject !== person.subject) return false
     const made = { connection, person, ruled, email: undefined, origin }
-    const { accountId } = await createLinked(deps, tx, made)
-    const authenticatedAt = deps.clock.now()
-    const base = { accountId, methods: [], remember: false, authenticatedAt }
-    await recordProof(deps, tx, { ...arrival, base, method: 'federated' })
+    const identity = await createLinked(deps, tx, made)
+    const method = came.method as Method
+    await prove(deps, tx, { ...arrival, ...came, connection, person, method }, identity)
     return true
   })
 }

@@ -3,14 +3,30 @@ import type { Clock } from '../../core/clock.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
 import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
-import type { UpstreamPerson } from './connector.ts'
+import type { UpstreamPerson, UpstreamTokens } from './connector.ts'
+import { tokensSchema } from './token_vault.ts'
+import type { UpstreamHint } from './upstream_session_store.ts'
 
 /**
  * Somebody who has signed in at a source and is nobody here yet, while they show which account is theirs,
  * or that they want a new one. They wait within one thing of one browser, by its name: the interaction,
  * or the session on whose account pages they are about to be joined.
  */
-export type PendingIdentity = { connectionId: string; person: UpstreamPerson }
+export type PendingIdentity = {
+  connectionId: string
+  person: UpstreamPerson
+  /** What their coming is worth once they are somebody; absent where they sign in to nothing. */
+  came?: Came | undefined
+}
+
+/** How somebody came from a source, in the words of whoever asks for proofs. */
+export type Came = {
+  method: string
+  session?: UpstreamHint | undefined
+  tokens?: UpstreamTokens | undefined
+  authenticatedAt?: Date | undefined
+  remember: boolean
+}
 
 const TTL_MS = 900_000
 
@@ -25,13 +41,28 @@ const personSchema = z.object({
   raw: z.record(z.string(), z.unknown()),
 })
 
+const pendingSchema = z.object({
+  person: personSchema,
+  came: z
+    .object({
+      method: z.string(),
+      session: z
+        .object({ sessionId: z.string().optional(), logoutHint: z.string().optional() })
+        .optional(),
+      tokens: tokensSchema.optional(),
+      authenticatedAt: z.coerce.date().optional(),
+      remember: z.boolean(),
+    })
+    .optional(),
+})
+
 type Deps = { db: Db; clock: Clock; keyring: Keyring }
 
 /** Takes the place of whoever came before in this interaction. */
 export async function keepPendingIdentity(
   { db, clock, keyring }: Deps,
   within: string,
-  { connectionId, person }: PendingIdentity,
+  { connectionId, person, came }: PendingIdentity,
 ): Promise<void> {
   await query(
     db,
@@ -43,7 +74,7 @@ export async function keepPendingIdentity(
     [
       hashOf(keyring, within),
       connectionId,
-      keyring.seal(JSON.stringify(person), placeOf(within)),
+      keyring.seal(JSON.stringify({ person, came }), placeOf(within)),
       new Date(clock.now().getTime() + TTL_MS),
     ],
   )
@@ -96,7 +127,7 @@ function pendingFromRow(
   { connection_id: connectionId, person_sealed: sealed }: PendingRow,
 ): PendingIdentity {
   const text = keyring.open(sealed, placeOf(within)).toString('utf8')
-  return { connectionId, person: personSchema.parse(JSON.parse(text)) as UpstreamPerson }
+  return { connectionId, ...pendingSchema.parse(JSON.parse(text)) }
 }
 
 function hashOf(keyring: Keyring, within: string): Buffer {

@@ -17,7 +17,8 @@ import type { UpstreamTokens } from './connector.ts'
  * kept sealed, only where the connection says so, and given out fresh.
  */
 
-const tokensSchema = z.object({
+/** As they are kept. */
+export const tokensSchema = z.object({
   accessToken: z.string(),
   refreshToken: z.string().optional(),
   expiresAt: z.coerce.date().optional(),
