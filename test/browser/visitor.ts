@@ -9,7 +9,10 @@ import type { ClientSite } from './client_site.ts'
  * People with a browser each. Whatever they do, no page may break its own policy, throw, complain in
  * the console, miss a resource or answer 5xx: after every test that is looked at too.
  */
-export type NewVisitor = (options?: PageOptions) => Promise<Page>
+export type NewVisitor = (options?: VisitorOptions) => Promise<Page>
+
+/** `meetsUnavailable`: a page that answers 503 is what the test is about. */
+type VisitorOptions = PageOptions & { meetsUnavailable?: boolean }
 
 /** How long a page may take; it is short of a second unless the machine is very busy. */
 const PATIENCE_MS = 20_000
@@ -26,10 +29,10 @@ export function browserTests(): BrowserTest {
     it(title, async () => {
       const visits: { page: Page; faults: string[] }[] = []
       try {
-        await body(async (options) => {
+        await body(async ({ meetsUnavailable = false, ...options } = {}) => {
           const page = await newPage(options)
           page.context().setDefaultTimeout(PATIENCE_MS)
-          visits.push({ page, faults: watch(page) })
+          visits.push({ page, faults: watch(page, { meetsUnavailable }) })
           return page
         })
       } catch (error) {
@@ -50,12 +53,14 @@ function withFaults(error: unknown, visits: { faults: string[] }[]): unknown {
 }
 
 /** What goes wrong on this page and on every other of its context from now on. */
-function watch(page: Page): string[] {
+function watch(page: Page, { meetsUnavailable }: { meetsUnavailable: boolean }): string[] {
   const faults: string[] = []
   const context = page.context()
   context.on('console', (message) => {
     // Chromium reports the status of the page itself in the same words as that of a missing picture.
-    if (/^Failed to load resource: .* status of 4\d\d/.test(message.text())) return
+    const statuses = meetsUnavailable ? '4\\d\\d|503' : '4\\d\\d'
+    const told = new RegExp(`^Failed to load resource: .* status of (${statuses})`)
+    if (told.test(message.text())) return
     if (['error', 'warning'].includes(message.type())) {
       faults.push(`console: ${message.text()} (${message.location().url})`)
     }
@@ -64,6 +69,7 @@ function watch(page: Page): string[] {
   context.on('response', (response) => {
     const own = response.request().isNavigationRequest()
     if (response.status() < (own ? 500 : 400)) return
+    if (own && meetsUnavailable && response.status() === 503) return
     faults.push(`${response.status()} ${response.request().method()} ${response.url()}`)
   })
   return faults

@@ -27,6 +27,8 @@ export type AuthCore = {
   parts: Parts
   web: WebServer
   worker: Worker | undefined
+  /** What the command line needs to work on the same deployment. */
+  env: EnvironmentVariables
   /** What was logged, one object a line; `silent` unless the test asks for a level. */
   logged: Record<string, unknown>[]
   stop(): Promise<void>
@@ -53,17 +55,16 @@ export async function startAuthCore({
 }: AuthCoreOptions = {}): Promise<AuthCore> {
   const [database, port] = await Promise.all([testDatabase(), freePort()])
   const dataDir = mkdtempSync(path.join(tmpdir(), 'authcore-test-'))
-  const config = withSecrets(
-    loadConfig({
-      NODE_ENV: 'test',
-      PORT: String(port),
-      ISSUER: `http://localhost:${port}`,
-      DATABASE_URL: database.url,
-      AUTHCORE_DATA_DIR: dataDir,
-      AUTHCORE_DRAIN: '1s',
-      ...env,
-    }),
-  )
+  const variables = {
+    NODE_ENV: 'test',
+    PORT: String(port),
+    ISSUER: `http://localhost:${port}`,
+    DATABASE_URL: database.url,
+    AUTHCORE_DATA_DIR: dataDir,
+    AUTHCORE_DRAIN: '1s',
+    ...env,
+  }
+  const config = withSecrets(loadConfig(variables))
   const logged: Record<string, unknown>[] = []
   const log = pino(
     { level: 'debug' },
@@ -92,6 +93,7 @@ export async function startAuthCore({
     parts,
     web,
     worker: started,
+    env: variables,
     logged,
     async stop() {
       await web.http.stop()

@@ -16,7 +16,8 @@ import type { Availability } from './skip.ts'
 
 /**
  * SimpleSAMLphp, an identity provider written by others, under the server of PHP itself: plain http on
- * 127.0.0.1. `student` signs in with `studentpass`. It refuses requests that are not signed.
+ * 127.0.0.1. `student` signs in with `studentpass`, `teacher` with `teacherpass`. It refuses requests
+ * that are not signed.
  */
 
 const WWW = '/usr/share/simplesamlphp/www'
@@ -95,7 +96,8 @@ function config(folder: string, url: string): string {
     'attributenamemapdir' => '/etc/simplesamlphp/attributemap/',
     'technicalcontact_name' => 'test', 'technicalcontact_email' => 'test@example.test',
     'timezone' => 'UTC', 'secretsalt' => 'salt-of-the-tests', 'auth.adminpassword' => 'admin',
-    'trusted.url.domains' => ['127.0.0.1', 'login.example.com'], 'trusted.url.regex' => false,
+    'trusted.url.domains' => ['127.0.0.1(:[0-9]+)?', 'login.example.com'],
+    'trusted.url.regex' => true,
     'admin.checkforupdates' => false, 'showerrors' => true, 'errorreporting' => false,
     'logging.level' => 7, 'logging.handler' => 'file', 'logging.logfile' => 'simplesamlphp.log',
     'enable.saml20-idp' => true,
@@ -117,6 +119,8 @@ const AUTH_SOURCES = `<?php $config = [
   'users' => ['exampleauth:UserPass', 'student:studentpass' => [
     'uid' => ['student'], 'mail' => ['student@example.test'], 'displayName' => ['Stu Dent'],
     'givenName' => ['Stu'], 'sn' => ['Dent'], 'isMemberOf' => ['staff', 'editors'],
+  ], 'teacher:teacherpass' => [
+    'uid' => ['teacher'], 'mail' => ['teacher@example.test'], 'displayName' => ['Tea Cher'],
   ]],
 ];`
 
