@@ -16,6 +16,7 @@ import { longestUnsyncedS } from '../domain/directory_sync/sync_run_store.ts'
 import { titleOfName } from '../domain/federation/connections.ts'
 import { deleteExpiredPendingIdentities } from '../domain/federation/pending_identity.ts'
 import { deleteExpiredRedirectRequests } from '../domain/federation/redirect_request.ts'
+import { deleteExpiredMessages } from '../domain/federation/seen_message_store.ts'
 import { deleteExpiredUpstreamSessions } from '../domain/federation/upstream_session_store.ts'
 import { channelsOf } from '../domain/messaging/channels.ts'
 import { deleteOldMessages, oldestWaitingS } from '../domain/messaging/message_store.ts'
@@ -115,6 +116,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
       {
         name: 'pending_identity',
         run: () => deleteExpiredPendingIdentities(db, { now: clock.now(), limit: BATCH }),
+      },
+      {
+        name: 'seen_message',
+        run: () => deleteExpiredMessages(db, { now: clock.now(), limit: BATCH }),
       },
       { name: 'rate_limit', run: () => deleteExpiredRateLimits(db, BATCH) },
       {

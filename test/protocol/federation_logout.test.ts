@@ -1,4 +1,7 @@
 import { expect } from 'chai'
+import { newId } from '../../src/core/ids.ts'
+import type { LogoutReceived } from '../../src/domain/federation/connector.ts'
+import { deleteExpiredMessages } from '../../src/domain/federation/seen_message_store.ts'
 import { query } from '../../src/platform/persistence/db.ts'
 import { type AuthCore, addClient, addPerson, startAuthCore } from '../support/authcore.ts'
 import { type Browser, browser } from '../support/http.ts'
@@ -71,7 +74,8 @@ describe('Signing out at a source', function () {
     return reply.status === 200
   }
   const says = (whose: object) => {
-    source.logout.received = { kind: 'ended', whose: { sessionIds: [], ...whose } }
+    const message = { id: newId(Date.now()), expiresAt: new Date(Date.now() + 60_000) }
+    source.logout.received = { kind: 'ended', message, whose: { sessionIds: [], ...whose } }
   }
 
   it('ends the one session that the source names, with its tokens, and no other', async () => {
@@ -172,11 +176,35 @@ describe('Signing out at a source', function () {
     expect(reasons).to.include.members(['the signature', 'no keys', 'unknown_connection'])
   })
 
+  it('takes a message once, and forgets it when its time is over', async () => {
+    const { mind } = await signInBy('works', 'lou', 'lou-1')
+    const send = async (name: string) =>
+      await post(server, `/federation/${name}/backchannel_logout`, client, { logout_token: 'x' })
+    says({ sessionIds: ['lou-1'] })
+    expect((await send('works')).status).to.equal(200)
+    expect(await isSignedIn(mind)).to.equal(false)
+    const again = await signInBy('works', 'lou', 'lou-1')
+    expect((await send('works')).status, 'seen before').to.equal(400)
+    expect(await isSignedIn(again.mind)).to.equal(true)
+    const browserly = await browser().get(`${server.issuer}/federation/works/logout?SAMLRequest=x`)
+    expect(browserly.status, 'by a browser').to.equal(400)
+    expect((await send('other')).status, 'ids of another source').to.equal(200)
+    const refused = await eventsOf(server, 'auth.connection.logout_refused')
+    expect(refused.at(-1)!.data).to.deep.include({ reason: 'it came before' })
+    const { db } = server.parts
+    const seen = async () => (await query(db, 'SELECT 1 FROM seen_message')).length
+    const before = await seen()
+    await deleteExpiredMessages(db, { now: new Date(), limit: 100 })
+    expect(await seen(), 'not yet').to.equal(before)
+    await deleteExpiredMessages(db, { now: new Date(Date.now() + 61_000), limit: 100 })
+    expect(await seen()).to.equal(0)
+  })
+
   it('answers a browser that the source has sent', async () => {
     const { mind } = await signInBy('works', 'kay', 'k-1')
+    says({ sessionIds: ['k-1'] })
     source.logout.received = {
-      kind: 'ended',
-      whose: { sessionIds: ['k-1'] },
+      ...(source.logout.received as Extract<LogoutReceived, { kind: 'ended' }>),
       answer: async () => ({ method: 'GET', uri: 'https://source.example.test/done' }),
     }
     const reply = await browser().get(`${server.issuer}/federation/works/logout?SAMLRequest=x`)

@@ -171,6 +171,8 @@ export type LogoutReceived =
   | {
       kind: 'ended'
       whose: EndedThere
+      /** To be remembered by whoever takes it; a second time it is refused. */
+      message: { id: string; expiresAt: Date }
       answer?: ((outcome: 'ended' | 'failed') => Promise<Departure | undefined>) | undefined
     }
   /** Our own request is done; `state` finds what it was begun for. */

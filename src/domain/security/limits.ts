@@ -96,6 +96,11 @@ export const LIMITS = {
 
   /** Authorization requests from one IPv4 address or IPv6 /64; an office shares one. */
   authorization_ip: fixed('failures', 1_200, minute),
+  /**
+   * What sources send, or somebody in their name, from one IPv4 address or IPv6 /64: signatures cost
+   * work. Only what is refused counts; an office shares an address, and a provider's server has one.
+   */
+  federation_ip: fixed('failures', 300, minute),
   /** Requests that we had to fetch for one IPv4 address or IPv6 /64. */
   request_uri_ip: fixed('attempts', 120, minute),
 } as const satisfies Record<string, FixedLimit | BackoffLimit>

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts'
 import { DomainError } from '../../core/errors.ts'
 import type { Connections } from '../../domain/federation/connections.ts'
 import { answerRedirectRequest, type Purpose } from '../../domain/federation/redirect_request.ts'
+import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import { federatedSignInRefused } from '../../platform/events/catalogue.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
@@ -25,6 +26,7 @@ export type FederationDeps = {
   connections: Connections
   recorder: EventRecorder
   pages: Pages
+  limits: RateLimits
   issuer: string
   /** Ends one session with all its grants, and tells its clients. */
   endByHash(db: Db, uidHash: Buffer): Promise<void>

@@ -8,6 +8,7 @@ import {
   answerRedirectRequest,
   takeRedirectRequest,
 } from '../../domain/federation/redirect_request.ts'
+import { takeMessage, wasTaken } from '../../domain/federation/seen_message_store.ts'
 import { federatedLogoutReceived, federatedLogoutRefused } from '../../platform/events/catalogue.ts'
 import { readForm } from '../../web/forms.ts'
 import { leave } from '../../web/leave.ts'
@@ -82,24 +83,35 @@ export async function receiveBackchannelLogout(deps: FederationDeps, ctx: Contex
 }
 
 async function receive(
-  { connections }: FederationDeps,
+  deps: FederationDeps,
   connection: Connection,
   channel: 'browser' | 'server',
   params: Readonly<Record<string, string>>,
   query: string,
 ): Promise<LogoutReceived> {
-  const connector = await connections.open(connection).catch(() => undefined)
+  const connector = await deps.connections.open(connection).catch(() => undefined)
   const received = await connector?.logout?.receive({ channel, params, query })
+  if (received?.kind === 'ended' && (await wasTaken(deps, messageOf(connection, received)))) {
+    return { kind: 'refused', detail: 'it came before' }
+  }
   return received ?? { kind: 'refused', detail: 'it has no logout' }
+}
+
+type Ended = Extract<LogoutReceived, { kind: 'ended' }>
+
+function messageOf({ id: connectionId }: Connection, { message }: Ended) {
+  return { connectionId, kind: 'logout' as const, ...message }
 }
 
 async function end(
   deps: FederationDeps,
   ctx: Context,
   connection: Connection,
-  { whose }: Extract<LogoutReceived, { kind: 'ended' }>,
+  received: Ended,
 ): Promise<void> {
-  const sessions = await endBySource(deps, { connection, whose })
+  const sessions = await endBySource(deps, { connection, whose: received.whose })
+  // Afterwards: what fails in the middle may come again.
+  await takeMessage(deps, messageOf(connection, received))
   const fact = { connection: connection.name, sessions }
   deps.recorder.record(federatedLogoutReceived({ ...fact, ...originOf(ctx) }))
 }

@@ -4,6 +4,7 @@ import type { Context, Middleware } from 'koa'
 import { DomainError } from '../../core/errors.ts'
 import { type FederationDeps, receiveAnswer } from './callback.ts'
 import { receiveBackchannelLogout, receiveLogout, signOutThere } from './logout.ts'
+import { throttled } from './throttle.ts'
 
 /**
  * What sources and browsers ask of us on behalf of a connection: `callback.ts` takes the answers to
@@ -18,10 +19,12 @@ export function mountFederation(app: Koa, deps: FederationDeps): void {
   const to =
     (handler: Handler): Middleware =>
     async (ctx) =>
-      await handler(deps, ctx as Context)
+      await throttled(deps, ctx as Context, async () => await handler(deps, ctx as Context))
   router.get('federation_callback', '/federation/:name/callback', to(receiveAnswer))
   router.post('federation_callback_form', '/federation/:name/callback', to(receiveAnswer))
-  router.get('federation_metadata', '/federation/:name/metadata', to(showMetadata))
+  router.get('federation_metadata', '/federation/:name/metadata', async (ctx) => {
+    await showMetadata(deps, ctx as Context)
+  })
   router.get('federation_sign_out', '/federation/:name/sign_out', to(signOutThere))
   router.get('federation_logout', '/federation/:name/logout', to(receiveLogout))
   router.post('federation_logout_form', '/federation/:name/logout', to(receiveLogout))

@@ -7,6 +7,7 @@ import {
   type Wanted,
 } from '../../domain/authentication/sign_in_with_connection.ts'
 import type { Connection } from '../../domain/federation/connection.ts'
+import { ipKeys } from '../../domain/security/ip_key.ts'
 import { leave } from '../../web/leave.ts'
 import { originOf } from '../../web/origin.ts'
 import { keptIdentifier } from './chosen_identifier.ts'
@@ -88,8 +89,14 @@ export async function returnFromConnection(deps: InteractionDeps, ctx: Context):
       return seeOther(ctx, `/interaction/${uid}`)
     case 'refused':
       deps.onSignIn?.('failed')
+      if (returned.reason === 'invalid') await countInvalid(deps, ctx)
       return sendFailed(deps, ctx, interaction, returned)
     default:
       unreachable(returned)
   }
+}
+
+/** Counted with what the callback refuses: whether an answer is one shows only here. */
+async function countInvalid({ rateLimits }: InteractionDeps, ctx: Context): Promise<void> {
+  await rateLimits.consume('federation_ip', ipKeys(ctx.state.clientIp).narrow)
 }

@@ -83,7 +83,7 @@ export async function verifyLogoutToken(
         subject: textOf(claims['sub']),
         sessionId: textOf(claims['sid']),
         jti: String(claims['jti']),
-        expiresAt: new Date(Number(claims['exp']) * 1000),
+        expiresAt: new Date((Number(claims['exp']) + CLOCK_TOLERANCE_S) * 1000),
       },
     }
   } catch (error) {

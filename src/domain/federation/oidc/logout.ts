@@ -18,10 +18,10 @@ export function oidcLogout(provider: {
       if (token === undefined) return { kind: 'refused', detail: 'there is no logout_token' }
       const verified = await provider.verifyLogoutToken(token)
       if (verified.kind !== 'valid') return verified
-      const { subject, sessionId } = verified.logout
-      // That a token comes twice ends nothing that has not ended.
+      const { subject, sessionId, jti, expiresAt } = verified.logout
       const sessionIds = sessionId === undefined ? [] : [sessionId]
-      return { kind: 'ended', whose: { subject, sessionIds } }
+      const message = { id: jti, expiresAt }
+      return { kind: 'ended', message, whose: { subject, sessionIds } }
     },
     async begin({ logoutHint, returnUri, state }) {
       const asked = { idTokenHint: logoutHint, postLogoutRedirectUri: returnUri, state }

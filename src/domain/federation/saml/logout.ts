@@ -35,9 +35,10 @@ export function samlLogout(party: SamlParty): LogoutConnector {
 async function asked(party: SamlParty, message: LogoutMessage): Promise<LogoutReceived> {
   const read = await readLogoutRequest(party, inputOf(message))
   if (read.kind !== 'asked') return read
-  const { requestId, relayState, name, sessionIds } = read
+  const { requestId, expiresAt, relayState, name, sessionIds } = read
   return {
     kind: 'ended',
+    message: { id: requestId, expiresAt },
     whose: {
       // The name alone finds them where no session is named; with one, the name has to fit it.
       subject: sessionIds.length === 0 ? name.nameId : undefined,

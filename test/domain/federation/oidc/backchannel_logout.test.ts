@@ -41,7 +41,7 @@ describe('a logout token from upstream (OpenID Connect Back-Channel Logout 1.0 Â
         subject: 'ada-1',
         sessionId: 'session-1',
         jti: 'logout-1',
-        expiresAt: new Date(Number(claims['exp']) * 1000),
+        expiresAt: new Date((Number(claims['exp']) + 30) * 1000),
       },
     })
   })
