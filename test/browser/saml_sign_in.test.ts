@@ -212,6 +212,25 @@ describe('Signing in at SimpleSAMLphp with a browser', function () {
     expect(await isSignedIn(other)).to.equal(true)
   })
 
+  test('leads on whom the source sends by itself, and signs in whoever has the session there', async (newVisitor) => {
+    await change({ idp_initiated: true, idp_initiated_client: site.clientId })
+    const page = await newVisitor()
+    const tile = new URLSearchParams({ spentityid: `${server.issuer}/federation/acme/metadata` })
+    await page.goto(`${idp.ssoUrl}?${tile}`)
+    await signInThere(page)
+    await expectHeading(page, /^Continue to .*Lantern Books.*\?$/)
+    expect(await isSignedIn(await sameBrowser(page)), 'not by itself').to.equal(false)
+    await page.locator('#continue').click()
+    await expectHeading(page, 'The shop')
+    await page.locator('#sign-in-again').click()
+    await newcomer(page)
+    await arrive(page)
+    const told = await userInfo()
+    expect(told).to.deep.include({ name: 'Stu Dent' })
+  })
+
+  const sameBrowser = (page: Page) => page.context().newPage()
+
   test('names another way where the source cannot be asked', async (newVisitor) => {
     const owner = await addPerson(server)
     const away = `http://127.0.0.1:${await freePort()}/metadata`

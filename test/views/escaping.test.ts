@@ -30,6 +30,7 @@ const LINKED = new Set<ViewName>([
   'interactions/connection_failed',
   'interactions/directory_password',
   'interactions/link_account',
+  'interactions/unsolicited',
 ])
 
 function everyText(

@@ -335,6 +335,15 @@ export const samples: Samples = {
       ['change', { ...directoryPassword, client, change: directoryChange }],
     ]),
   },
+  'interactions/unsolicited': {
+    minimal: {
+      client: { name: 'Lantern Books' },
+      source: 'Acme',
+      shownAs: 'amira@example.com',
+      continueUri: '/federation/acme/launch',
+    },
+    states: {},
+  },
   'interactions/link_account': {
     minimal: linkAccount,
     states: {

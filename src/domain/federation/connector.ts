@@ -120,6 +120,16 @@ export type Refreshed =
   | { kind: 'refused'; detail: string }
   | Unavailable
 
+/** An answer that nobody asked for, checked as far as one that was. */
+export type Unsolicited =
+  | {
+      kind: 'proven'
+      person: UpstreamPerson
+      /** To be remembered by whoever takes it; a second time it is refused. */
+      message: { id: string; expiresAt: Date }
+    }
+  | Exclude<RedirectResult, { kind: 'proven' }>
+
 /** A source that people sign in at themselves, and that sends them back. */
 export type RedirectConnector = {
   /**
@@ -135,6 +145,14 @@ export type RedirectConnector = {
     params: Readonly<Record<string, string>>
     keep: unknown
   }): Promise<RedirectResult>
+  /**
+   * Where the connection takes answers that nobody asked for. They prove nothing of the browser that
+   * brings them, and lead to an application that asks.
+   */
+  unsolicited?: {
+    clientId: string
+    read(params: Readonly<Record<string, string>>): Promise<Unsolicited>
+  }
 }
 
 export type DirectoryEntry = { person: UpstreamPerson; fault?: AccountFault | undefined }

@@ -11,6 +11,7 @@ export type Views = {
   'interactions/password': PasswordLocals
   'interactions/connection_failed': ConnectionFailedLocals
   'interactions/link_account': LinkAccountLocals
+  'interactions/unsolicited': UnsolicitedLocals
   'interactions/confirm_link': ConfirmLinkLocals
   'interactions/directory_password': DirectoryPasswordLocals
   'interactions/sign_up': SignUpLocals
@@ -158,6 +159,14 @@ export type ConnectionFailedLocals = {
   otherUri: string
   cancelAction: string
   csrf: string
+}
+
+/** A source has sent somebody with an answer that nobody asked for. */
+export type UnsolicitedLocals = {
+  client: ClientView
+  source: string
+  shownAs: string
+  continueUri: string
 }
 
 /** Posts `source`, `current` and `password`, where another password can be given. */

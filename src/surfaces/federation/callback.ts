@@ -1,36 +1,19 @@
 import type { Context } from 'koa'
-import type { Clock } from '../../core/clock.ts'
 import { DomainError } from '../../core/errors.ts'
-import type { Connections } from '../../domain/federation/connections.ts'
 import { answerRedirectRequest, type Purpose } from '../../domain/federation/redirect_request.ts'
-import type { RateLimits } from '../../domain/security/rate_limit.ts'
 import { federatedSignInRefused } from '../../platform/events/catalogue.ts'
-import type { EventRecorder } from '../../platform/events/recorder.ts'
-import type { Keyring } from '../../platform/keys/keyring.ts'
-import type { Db } from '../../platform/persistence/db.ts'
 import { readForm } from '../../web/forms.ts'
 import { originOf } from '../../web/origin.ts'
-import type { Pages } from '../../web/pages.ts'
 import { waysOn } from '../../web/remembered_request.ts'
 import { allowOpener } from '../../web/security_headers.ts'
+import type { FederationDeps } from './federation_deps.ts'
+import { receiveUnsolicited } from './unsolicited.ts'
 
 /**
  * Where sources send people back to. What they bring is only taken here: a form that another site has
  * posted comes without our cookies, so that whose sign-in it is shows at the next address, which the
  * browser asks for itself.
  */
-export type FederationDeps = {
-  db: Db
-  clock: Clock
-  keyring: Keyring
-  connections: Connections
-  recorder: EventRecorder
-  pages: Pages
-  limits: RateLimits
-  issuer: string
-  /** Ends one session with all its grants, and tells its clients. */
-  endByHash(db: Db, uidHash: Buffer): Promise<void>
-}
 
 /** A response with assertions, encrypted and signed, in base64. */
 const ANSWER_BYTES = 256 * 1024
@@ -46,7 +29,10 @@ export async function receiveAnswer(deps: FederationDeps, ctx: Context): Promise
   const purpose =
     connection &&
     (await answerRedirectRequest(deps, { connectionId: connection.id, state, params }))
-  if (!purpose) return sendLost(deps, ctx, connection?.name)
+  if (!purpose) {
+    const refused = connection && (await receiveUnsolicited(deps, ctx, { connection, params }))
+    return connection && !refused ? undefined : sendLost(deps, ctx, connection?.name, refused)
+  }
   ctx.status = 303
   ctx.redirect(`${continuationOf(purpose)}?${new URLSearchParams({ state })}`)
 }
@@ -75,8 +61,13 @@ function continuationOf(purpose: Purpose): string {
 }
 
 /** Nobody here asked for it, or it was answered before. */
-export function sendLost(deps: FederationDeps, ctx: Context, connection: string | undefined): void {
-  const fact = { connection: connection ?? '', clientId: '', reason: 'unknown_state' }
+export function sendLost(
+  deps: FederationDeps,
+  ctx: Context,
+  connection: string | undefined,
+  why: { reason: string; detail?: string } = { reason: 'unknown_state' },
+): void {
+  const fact = { connection: connection ?? '', clientId: '', ...why }
   deps.recorder.record(federatedSignInRefused({ ...fact, ...originOf(ctx) }))
   deps.pages.send(ctx, 'interactions/restart', waysOn('expired', undefined, undefined), 400)
 }

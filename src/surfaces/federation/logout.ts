@@ -13,7 +13,8 @@ import { federatedLogoutReceived, federatedLogoutRefused } from '../../platform/
 import { readForm } from '../../web/forms.ts'
 import { leave } from '../../web/leave.ts'
 import { originOf } from '../../web/origin.ts'
-import { type FederationDeps, queryOf, readAnswer, sendLost } from './callback.ts'
+import { queryOf, readAnswer, sendLost } from './callback.ts'
+import type { FederationDeps } from './federation_deps.ts'
 
 /** Sessions that end there because they do here, and here because they do there. */
 

@@ -2,13 +2,15 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import { DomainError } from '../../core/errors.ts'
-import { type FederationDeps, receiveAnswer } from './callback.ts'
+import { receiveAnswer } from './callback.ts'
+import type { FederationDeps } from './federation_deps.ts'
 import { receiveBackchannelLogout, receiveLogout, signOutThere } from './logout.ts'
 import { throttled } from './throttle.ts'
+import { launch } from './unsolicited.ts'
 
 /**
  * What sources and browsers ask of us on behalf of a connection: `callback.ts` takes the answers to
- * sign-ins, `logout.ts` ends sessions on both sides, and here is what we say of ourselves. Pages on the
+ * sign-ins, `unsolicited.ts` those that nobody asked for, `logout.ts` ends sessions on both sides, and here is what we say of ourselves. Pages on the
  * way are those of the interaction, or of the account, to which each of these leads.
  */
 
@@ -25,6 +27,7 @@ export function mountFederation(app: Koa, deps: FederationDeps): void {
   router.get('federation_metadata', '/federation/:name/metadata', async (ctx) => {
     await showMetadata(deps, ctx as Context)
   })
+  router.get('federation_launch', '/federation/:name/launch', to(launch))
   router.get('federation_sign_out', '/federation/:name/sign_out', to(signOutThere))
   router.get('federation_logout', '/federation/:name/logout', to(receiveLogout))
   router.post('federation_logout_form', '/federation/:name/logout', to(receiveLogout))

@@ -3,6 +3,7 @@ import { canonicalEmail } from '../../domain/accounts/identifier.ts'
 import type { Connection } from '../../domain/federation/connection.ts'
 import { isRedirect, titleOf } from '../../domain/federation/connections.ts'
 import type { SourceView } from '../../platform/templating/views.ts'
+import { takeLaunch } from '../../web/launched_connection.ts'
 import type { Interaction } from './interaction.ts'
 import type { InteractionDeps } from './mount.ts'
 
@@ -44,6 +45,17 @@ export async function chosenConnection(
   if (typeof name !== 'string') return undefined
   const found = await deps.connections.find(name)
   return found && isRedirect(deps.connections, found) ? found : undefined
+}
+
+/** The one that has sent this browser to the application. */
+export async function launchedConnection(
+  deps: Deps,
+  ctx: Context,
+  { client }: Pick<Asked, 'client'>,
+): Promise<Connection | undefined> {
+  const name = takeLaunch(ctx, client.clientId)
+  const found = name === undefined ? undefined : await deps.connections.find(name)
+  return found && isRedirect(deps, found) ? found : undefined
 }
 
 /** The one that people of this address are sent to; the text alone decides, whoever has it. */

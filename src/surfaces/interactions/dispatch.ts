@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import { unreachable } from '../../core/errors.ts'
 import { authorizationUri, rememberRequest } from '../../web/remembered_request.ts'
 import { isPrivateUseUri } from '../../web/security_headers.ts'
-import { chosenConnection, connectionUri } from './connection_ways.ts'
+import { chosenConnection, connectionUri, launchedConnection } from './connection_ways.ts'
 import { finish, type Interaction, InteractionLost, loadInteraction } from './interaction.ts'
 import { hasInvitation } from './invitation_cookie.ts'
 import type { InteractionDeps } from './mount.ts'
@@ -14,7 +14,9 @@ export async function dispatch(deps: InteractionDeps, ctx: Context): Promise<voi
   const { step } = interaction.next
   switch (step) {
     case 'login': {
-      const connection = await chosenConnection(deps, interaction)
+      const connection =
+        (await chosenConnection(deps, interaction)) ??
+        (await launchedConnection(deps, ctx, interaction))
       if (connection) return seeOther(ctx, connectionUri(interaction, connection))
       // Somebody who was invited is about to make an account; the page leads to the sign-in, too.
       return seeOther(

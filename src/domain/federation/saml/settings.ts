@@ -123,6 +123,8 @@ export const samlSettings = z
     /** From IssueInstant until it comes to us. */
     max_assertion_age: duration(30, 3_600).default(600),
     idp_initiated: z.boolean().default(false),
+    /** The client id of the application that such a response leads to. */
+    idp_initiated_client: z.string().min(1).max(255).optional(),
     /** The name of the parameter in which the source takes a login name; not of SAML. */
     login_hint_parameter: z
       .string()
@@ -137,6 +139,9 @@ export const samlSettings = z
     }
     if (settings.name_id_format === 'transient' && !settings.attributes.subject) {
       fault('name_id_format', 'a transient NameID names nobody: give attributes.subject')
+    }
+    if (settings.idp_initiated && !settings.idp_initiated_client) {
+      fault('idp_initiated_client', 'is needed beside idp_initiated')
     }
     if (/^(SAML|RelayState$|Sig)/i.test(settings.login_hint_parameter ?? '')) {
       fault('login_hint_parameter', 'is a parameter of SAML')

@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import type { RedirectConnector, RedirectResult, RedirectStart, Unavailable } from '../connector.ts'
+import type {
+  RedirectConnector,
+  RedirectResult,
+  RedirectStart,
+  Unavailable,
+  Unsolicited,
+} from '../connector.ts'
 import { bearerData, issuedAt } from './assertion_checks.ts'
 import { makeAuthnRequest, requestedContexts } from './authn_request.ts'
 import { SamlFault } from './fault.ts'
@@ -37,16 +43,15 @@ export function samlRedirect(party: SamlParty): RedirectConnector {
         const assertion = await believe(party, params['SAMLResponse'], rules)
         return proven(party, assertion)
       }),
+    ...unsolicitedOf(party),
   }
 }
 
-export type Unsolicited =
-  | (Extract<RedirectResult, { kind: 'proven' }> & {
-      /** To be stored by whoever takes it until `expiresAt`: twice, it is refused by the caller. */
-      assertionId: string
-      expiresAt: Date
-    })
-  | Exclude<RedirectResult, { kind: 'proven' }>
+function unsolicitedOf(party: SamlParty): Pick<RedirectConnector, 'unsolicited'> {
+  const { idp_initiated: takes, idp_initiated_client: clientId } = party.settings
+  if (!takes || clientId === undefined) return {}
+  return { unsolicited: { clientId, read: (params) => readUnsolicited(party, params) } }
+}
 
 /**
  * A response that nobody asked for (profiles §4.1.5), for connections with `idp_initiated: true`. That
@@ -63,11 +68,11 @@ export async function readUnsolicited(
     }
     const rules = rulesFor(party, undefined, undefined)
     const assertion = await believe(party, params['SAMLResponse'], rules)
-    return {
-      ...proven(party, assertion),
-      assertionId: attribute(assertion, 'ID') ?? '',
+    const message = {
+      id: attribute(assertion, 'ID') ?? '',
       expiresAt: usableUntil(assertion, rules),
     }
+    return { ...proven(party, assertion), message }
   })
 }
 

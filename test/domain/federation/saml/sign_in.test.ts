@@ -338,12 +338,15 @@ describe('sign-in by SAML', () => {
 
   describe('what nobody asked for', () => {
     it('is read where the connection takes it, with what tells its return', async () => {
-      const { connector, forge } = openConnection({ idp_initiated: true })
+      const { connector, forge } = openConnection({
+        idp_initiated: true,
+        idp_initiated_client: 'portal',
+      })
       const params = { SAMLResponse: answerTo(forge, null, { assertion: { id: '_once' } }) }
       const result = await readUnsolicited(connector.saml, params)
       if (result.kind !== 'proven') expect.fail(JSON.stringify(result))
-      expect(result.assertionId).to.equal('_once')
-      const lifetime = result.expiresAt.getTime() - forge.now.getTime()
+      expect(result.message.id).to.equal('_once')
+      const lifetime = result.message.expiresAt.getTime() - forge.now.getTime()
       expect(lifetime).to.equal((300 + 60) * 1_000)
     })
 
@@ -358,7 +361,10 @@ describe('sign-in by SAML', () => {
     })
 
     it('is refused where it answers somebody', async () => {
-      const { connector, forge } = openConnection({ idp_initiated: true })
+      const { connector, forge } = openConnection({
+        idp_initiated: true,
+        idp_initiated_client: 'portal',
+      })
       const params = { SAMLResponse: answerTo(forge, '_of_somebody') }
       const result = await readUnsolicited(connector.saml, params)
       expect(result)
@@ -367,7 +373,10 @@ describe('sign-in by SAML', () => {
     })
 
     it('is no answer to a request of ours', async () => {
-      const { signIn, forge } = openConnection({ idp_initiated: true })
+      const { signIn, forge } = openConnection({
+        idp_initiated: true,
+        idp_initiated_client: 'portal',
+      })
       const result = await signIn(() => answerTo(forge, null))
       expect(result)
         .to.have.property('detail')
