@@ -55,7 +55,7 @@ export async function launchedConnection(
 ): Promise<Connection | undefined> {
   const name = takeLaunch(ctx, client.clientId)
   const found = name === undefined ? undefined : await deps.connections.find(name)
-  return found && isRedirect(deps, found) ? found : undefined
+  return found && isRedirect(deps.connections, found) ? found : undefined
 }
 
 /** The one that people of this address are sent to; the text alone decides, whoever has it. */
