@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import path from 'node:path'
 import { expect } from 'chai'
 import { decodeJwt } from 'jose'
@@ -230,6 +231,32 @@ describe('Signing in at SimpleSAMLphp with a browser', function () {
   })
 
   const sameBrowser = (page: Page) => page.context().newPage()
+
+  test('is sent by a form to a source that sends it on to another host', async (newVisitor) => {
+    const port = await freePort()
+    const relay = createServer((request, response) => {
+      if (request.method !== 'POST') return void response.end('<h1>Sign in at the far end</h1>')
+      response.writeHead(303, { Location: `http://127.0.0.1:${port}/far` }).end()
+    }).listen(port)
+    const hops = definition({
+      idp: {
+        entity_id: 'urn:relay',
+        sso_url: `http://localhost:${port}/sso`,
+        certificates: [pair.cert],
+      },
+      request_binding: 'post',
+    })
+    await connectSource(server, 'saml.yaml', { ...hops, domains: [], name: 'relayed' })
+    await until(async () => (await server.parts.connections.find('relayed')) !== undefined)
+    try {
+      const page = await newVisitor()
+      await page.goto(start({ connection: 'relayed' }))
+      await expectHeading(page, 'Sign in at the far end')
+    } finally {
+      relay.closeAllConnections()
+      relay.close()
+    }
+  })
 
   test('names another way where the source cannot be asked', async (newVisitor) => {
     const owner = await addPerson(server)
