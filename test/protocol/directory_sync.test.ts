@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { Attribute, Change } from 'ldapts'
 import { findAccountByIdentifier, getAccountById } from '../../src/domain/accounts/account_store.ts'
@@ -5,7 +6,10 @@ import { linkIdentity } from '../../src/domain/authentication/admit_person.ts'
 import { type SyncResult, syncDirectory } from '../../src/domain/directory_sync/sync_directory.ts'
 import type { Connection } from '../../src/domain/federation/connection.ts'
 import { KINDS } from '../../src/domain/federation/kinds.ts'
-import { createConnection } from '../../src/domain/federation/manage_connections.ts'
+import {
+  type ConnectionToSet,
+  createConnection,
+} from '../../src/domain/federation/manage_connections.ts'
 import { syncDepsOf } from '../../src/main/directories.ts'
 import { inTransaction } from '../../src/platform/persistence/db.ts'
 import { type AuthCore, addClient, addPerson, startAuthCore } from '../support/authcore.ts'
@@ -39,6 +43,20 @@ async function place(options: Parameters<typeof startAuthCore>[0] = {}): Promise
   const client = await addClient(server)
   const guard = await addGuard(server)
   return { server, client, guard, party: await relyingParty(server, client) }
+}
+
+/** Known to the server when this is done. */
+async function connect(
+  { server: { parts } }: Place,
+  input: ConnectionToSet & { content: { name: string } },
+  kinds = KINDS,
+): Promise<Connection> {
+  await createConnection({ ...parts, kinds }, input)
+  for (;;) {
+    const found = await parts.connections.find(input.content.name)
+    if (found) return found
+    await sleep(20)
+  }
 }
 
 async function tokensOf({ server, client, party }: Place, login: string, password: string) {
@@ -99,7 +117,7 @@ describe('OpenLDAP that is gone through', function () {
       settings,
     }
     const secrets = { bind_password: openldap.READER.password }
-    connection = await createConnection({ ...at.server.parts, kinds: KINDS }, { content, secrets })
+    connection = await connect(at, { content, secrets })
   })
   after(async () => {
     await at?.server.stop()
@@ -203,7 +221,7 @@ describe('Active Directory that is gone through', function () {
     }
     const content = { name: 'corp', kind: 'ldap', fallback: true, sync: { create: true }, settings }
     const secrets = { bind_password: 'Pw-reader-1!' }
-    connection = await createConnection({ ...at.server.parts, kinds: KINDS }, { content, secrets })
+    connection = await connect(at, { content, secrets })
   })
   after(async () => {
     await at?.server.stop()
@@ -258,8 +276,7 @@ describe('An account that is joined to somebody of a directory', function () {
       ...{ name: 'corp', kind: 'made_up_directory', domains: ['corp.example'] },
       sync: { absent: 'disable' },
     }
-    const managing = { ...parts, kinds: source.kinds }
-    const connection = await createConnection(managing, { content, secrets: {} })
+    const connection = await connect(at, { content, secrets: {} }, source.kinds)
     const person = personOf('ada', { email: 'ada@corp.example' })
     await inTransaction(parts.db, (tx) =>
       linkIdentity(parts, tx, {
