@@ -1,6 +1,8 @@
 import type { Clock } from '../../core/clock.ts'
 import { DomainError } from '../../core/errors.ts'
 import { newId } from '../../core/ids.ts'
+import { connectionSyncFailed } from '../../platform/events/catalogue.ts'
+import { appendEvent } from '../../platform/events/outbox.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import { uniqueViolation } from '../../platform/persistence/sql_errors.ts'
 import type { Connection } from '../federation/connection.ts'
@@ -94,7 +96,9 @@ export async function beginRun(
       return { ...last, counts: { ...last.counts, seen: 0, leftAlone: {} } }
     }
     const { counts } = last
-    await endRun(tx, { runId, holder, now, counts, reason: 'interrupted', detail: undefined })
+    const reason = 'interrupted'
+    await endRun(tx, { runId, holder, now, counts, reason, detail: undefined })
+    await appendEvent(tx, connectionSyncFailed({ connection: name, runId, reason, ...counts }))
     return await newRun(tx, { connectionId, ...by })
   }
 }

@@ -622,6 +622,15 @@ describe('domain/directory_sync', function () {
       clock.advance(7 * 3600)
       const second = await sync(connection)
       expect(second.runId).not.to.equal(first.runId)
+      const ends = await query<{ type: string; data: { runId: string; reason?: string } }>(
+        database.db,
+        'SELECT type, data FROM event_outbox WHERE subject = $1 ORDER BY id DESC LIMIT 2',
+        [connection.name],
+      )
+      expect(ends.map(({ data: { runId, reason } }) => [runId, reason])).to.deep.equal([
+        [second.runId, undefined],
+        [first.runId, 'interrupted'],
+      ])
       expect((await accountOf(connection, 'old.1')).status).to.equal('disabled')
     })
 
