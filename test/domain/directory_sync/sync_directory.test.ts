@@ -297,6 +297,18 @@ describe('domain/directory_sync', function () {
       expect((await sync(quiet)).counts.changed).to.equal(0)
     })
 
+    it('loses what a rule says of them no longer', async () => {
+      const rules = { claims: { nickname: 'username' } }
+      const connection = await connect({ create: true }, { rules })
+      directory.people = [entry('nick')]
+      await sync(connection)
+      expect((await accountOf(connection, 'nick')).claims).to.include({ nickname: 'nick' })
+      directory.people = [entry('nick', { username: undefined })]
+      expect((await sync(connection)).counts).to.include({ changed: 1 })
+      expect((await accountOf(connection, 'nick')).claims).to.deep.equal({ name: 'Somebody nick' })
+      expect((await sync(connection)).counts).to.include({ changed: 0 })
+    })
+
     it('follows a name there, and never the address', async () => {
       const connection = await connect()
       directory.people = [entry('married')]
