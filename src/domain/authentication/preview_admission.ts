@@ -1,9 +1,10 @@
 import type { Db } from '../../platform/persistence/db.ts'
+import { findAccountById } from '../accounts/account_store.ts'
 import { acceptableOf } from '../accounts/profile/acceptable.ts'
 import type { Profile } from '../accounts/profile/profile.ts'
 import type { Connection } from '../federation/connection.ts'
 import type { Connections } from '../federation/connections.ts'
-import type { UpstreamPerson } from '../federation/connector.ts'
+import type { DirectoryEntry } from '../federation/connector.ts'
 import { findIdentity } from '../federation/identity_store.ts'
 import { applyRules } from '../federation/rules.ts'
 import { planFor } from './admit_person.ts'
@@ -25,17 +26,20 @@ export type Preview = {
 export async function previewAdmission(
   deps: { db: Db; connections: Pick<Connections, 'kindOf'>; profile: Profile },
   connection: Connection,
-  person: UpstreamPerson,
+  { person, fault }: DirectoryEntry,
 ): Promise<Preview> {
   const ruled = applyRules(connection.definition.rules, person)
   const told = acceptableOf(deps.profile, ruled)
-  if (!ruled.allowed) return { outcome: 'is_not_let_in', ...told }
+  if (fault || !ruled.allowed) return { outcome: 'is_not_let_in', ...told }
   const asked = { connectionId: connection.id, subject: person.subject }
   const identity = await findIdentity(deps.db, asked)
-  if (identity?.barredAt && connection.definition.sync) {
-    return { outcome: 'is_not_let_in', accountId: identity.accountId, ...told }
+  if (identity) {
+    const { accountId } = identity
+    const account = await findAccountById(deps.db, accountId)
+    const barred = identity.barredAt !== undefined && connection.definition.sync !== undefined
+    const outcome = account?.status === 'active' && !barred ? 'signs_in' : 'is_not_let_in'
+    return { outcome, accountId, ...told }
   }
-  if (identity) return { outcome: 'signs_in', accountId: identity.accountId, ...told }
   const plan = await planFor(deps, connection, person)
   switch (plan.kind) {
     case 'create':

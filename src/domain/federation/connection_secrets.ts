@@ -1,4 +1,3 @@
-import { DomainError } from '../../core/errors.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import { findSealedSecrets } from './connection_store.ts'
@@ -14,40 +13,44 @@ export type SecretReference = { env: string } | { file: string }
 /** Reads what a reference names; undefined where there is nothing. */
 export type ReadReference = (reference: SecretReference) => string | undefined
 
+/** What a file comes to; `faults` are of its secrets, each naming its place. */
+export type Resolved = { content: unknown; secrets: Record<string, string>; faults: string[] }
+
 /**
- * Takes the references out of a file and reads them.
- *
- * @returns the content without them, and what they named
- * @throws DomainError `invalid_input` for a secret that stands in the file, or cannot be read
+ * Takes the references out of a file and reads them. A secret that stands in the file, or cannot be
+ * read, is a fault, to be told with all others.
  */
 export async function resolveSecrets(
   kinds: Kinds,
   content: unknown,
   read: ReadReference,
-): Promise<{ content: unknown; secrets: Record<string, string> }> {
+): Promise<Resolved> {
   const { kind, settings } = (content ?? {}) as { kind?: unknown; settings?: unknown }
+  const resolved: Resolved = { content, secrets: {}, faults: [] }
+  if (typeof settings !== 'object' || settings === null) return resolved
   const names = Object.keys((await kinds.get(String(kind))?.())?.secrets ?? {})
-  if (typeof settings !== 'object' || settings === null) return { content, secrets: {} }
   const rest: Record<string, unknown> = { ...settings }
-  const secrets: Record<string, string> = {}
   for (const name of names) {
     if (rest[name] === undefined) continue
-    secrets[name] = resolve(name, rest[name], read)
+    const { secret, fault } = resolve(rest[name], read)
+    if (secret) resolved.secrets[name] = secret
+    else resolved.faults.push(`settings.${name}: ${fault}`)
     delete rest[name]
   }
-  return { content: { ...(content as object), settings: rest }, secrets }
+  return { ...resolved, content: { ...(content as object), settings: rest } }
 }
 
-function resolve(name: string, value: unknown, read: ReadReference): string {
+function resolve(value: unknown, read: ReadReference): { secret?: string; fault?: string } {
   if (!isReference(value)) {
-    throw new DomainError('invalid_input', `settings.${name}: a secret never stands in the file.`, {
-      hint: 'Name where it is: { env: NAME } or { file: /path }.',
-    })
+    return {
+      fault:
+        'a secret never stands in the file: name where it is, { env: NAME } or { file: /path }',
+    }
   }
   const secret = read(value)
-  if (secret) return secret
-  const where = 'env' in value ? `The variable ${value.env}` : `The file ${value.file}`
-  throw new DomainError('invalid_input', `settings.${name}: ${where} is not there, or empty.`)
+  if (secret) return { secret }
+  const where = 'env' in value ? `the variable ${value.env}` : `the file ${value.file}`
+  return { fault: `${where} is not there, or empty` }
 }
 
 function isReference(value: unknown): value is SecretReference {

@@ -266,6 +266,11 @@ export type ConnectorKind<Settings = unknown> = {
    * @returns what is missing for it; undefined where nothing is
    */
   listingLacks?(settings: Settings): string | undefined
+  /** What does not go together of settings and secrets that are each fine: `settings.name: what`. */
+  contradictions?(input: {
+    settings: Settings
+    secrets: Readonly<Record<string, string>>
+  }): readonly string[]
   open(
     input: {
       name: string

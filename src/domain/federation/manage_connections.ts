@@ -35,9 +35,11 @@ export type ManageDeps = { db: Db; clock: Clock; keyring: Keyring; kinds: Kinds 
 export type ConnectionToSet = {
   content: unknown
   secrets: Readonly<Record<string, string>>
+  /** Of the secrets. */
+  faults?: readonly string[]
 }
 
-const fileSchema = z.looseObject({ name: connectionName, kind: z.string().max(40) })
+const headSchema = z.object({ name: connectionName, kind: z.string().max(40) })
 
 /** @throws DomainError `invalid_input` naming every fault, `conflict` where the name is taken */
 export async function createConnection(
@@ -56,8 +58,9 @@ export async function createConnection(
   }
   try {
     await inTransaction(deps.db, async (tx) => {
-      await assertDomainsFree(tx, fresh)
+      // First: a file that is there already has its own domains, and its name says more.
       await insertConnection(tx, fresh, sealSecrets(deps.keyring, fresh.id, input.secrets))
+      await assertDomainsFree(tx, fresh)
       await appendEvent(tx, connectionCreated({ connection: fresh.name, ...byWhom(by) }))
       await notifyChange(tx, 'connection', fresh.name)
     })
@@ -138,59 +141,84 @@ type Parsed = Pick<Connection, 'name' | 'kind' | 'definition'>
  */
 async function parseConnection(
   kinds: Kinds,
-  { content, secrets }: ConnectionToSet,
+  { content, secrets, faults: ofSecrets = [] }: ConnectionToSet,
 ): Promise<Parsed> {
-  const { name, kind: kindName, ...rest } = parsed(fileSchema, content, [])
-  const kind = await kinds.get(kindName)?.()
-  if (!kind) {
-    throw new DomainError('invalid_input', `kind: there is no kind ${JSON.stringify(kindName)}.`, {
-      hint: `One of: ${[...kinds.keys()].join(', ')}.`,
-    })
+  const { name, kind: kindName, ...rest } = membersOf(content)
+  const head = headSchema.safeParse({ name, kind: kindName })
+  const definition = definitionSchema.safeParse(rest)
+  const faults = [...faultsIn(head), ...faultsIn(definition), ...ofSecrets]
+  const kind = head.data && (await kinds.get(head.data.kind)?.())
+  if (kind && definition.data) {
+    const { settings } = definition.data
+    faults.push(...faultsOfKind(kind, { settings, secrets, ofSecrets }))
+    faults.push(...syncFaults(head.data.kind, kind, definition.data))
+  } else if (head.data && !kind) {
+    const all = [...kinds.keys()].join(', ')
+    faults.push(`kind: there is no kind ${JSON.stringify(head.data.kind)}, but ${all}`)
   }
-  const definition = parsed(definitionSchema, rest, [])
-  const settings = parsed(kind.settings, definition.settings, ['settings'])
-  assertSyncPossible(kindName, kind, { ...definition, settings })
-  const missing = Object.entries(kind.secrets)
-    .filter(([secret, need]) => need === 'required' && !secrets[secret])
-    .map(([secret]) => secret)
-  if (missing.length > 0) {
-    throw new DomainError('invalid_input', `settings.${missing.join(', settings.')}: is missing.`, {
-      hint: 'Secrets are given by reference: { env: NAME } or { file: /path }.',
-    })
-  }
-  return { name, kind: kindName, definition }
+  if (faults.length > 0 || !head.data || !definition.data) throw faulty(faults)
+  return { ...head.data, definition: definition.data }
 }
 
-/** @throws DomainError `invalid_input` where nothing could be gone through, or nobody made */
-function assertSyncPossible(
+/** Where nothing could be gone through, or nobody made. */
+function syncFaults(
   kindName: string,
   kind: ConnectorKind,
-  { sync, provisioning, settings }: Omit<Definition, 'settings'> & { settings: unknown },
-): void {
-  if (!sync) return
+  { sync, provisioning, settings }: Definition,
+): string[] {
+  if (!sync) return []
+  const parsed = kind.settings.safeParse(settings)
   const fault = kind.listingLacks
-    ? kind.listingLacks(settings)
+    ? parsed.success && kind.listingLacks(parsed.data)
     : `is for directories; a connection of the kind ${kindName} does not tell who there is`
-  const faults = [
-    ...(fault === undefined ? [] : [`sync: ${fault}`]),
+  return [
+    ...(fault ? [`sync: ${fault}`] : []),
     ...(sync.create && provisioning === 'none'
       ? ['sync.create: contradicts provisioning, which is none']
       : []),
   ]
-  if (faults.length > 0) throw faulty(faults)
 }
 
-function parsed<T>(schema: z.ZodType<T>, value: unknown, at: readonly string[]): T {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const faults = result.error.issues.map(
+function membersOf(content: unknown): Record<string, unknown> {
+  if (typeof content === 'object' && content !== null && !Array.isArray(content)) {
+    return content as Record<string, unknown>
+  }
+  throw faulty(['the file: must have members such as name and kind'])
+}
+
+/** Of what the kind alone understands. What a faulty secret would lead to is not told besides. */
+function faultsOfKind(
+  kind: ConnectorKind,
+  input: Pick<ConnectionToSet, 'secrets'> & { settings: unknown; ofSecrets: readonly string[] },
+): readonly string[] {
+  const { secrets, ofSecrets } = input
+  const settings = kind.settings.safeParse(input.settings)
+  const faults = [...faultsIn(settings, ['settings']), ...missingSecrets(kind, input)]
+  if (!settings.success || faults.length + ofSecrets.length > 0) return faults
+  return kind.contradictions?.({ settings: settings.data, secrets }) ?? []
+}
+
+function missingSecrets(
+  kind: ConnectorKind,
+  { secrets, ofSecrets }: Pick<ConnectionToSet, 'secrets'> & { ofSecrets: readonly string[] },
+): string[] {
+  return Object.entries(kind.secrets)
+    .filter(([name, need]) => need === 'required' && !secrets[name])
+    .map(([name]) => `settings.${name}: `)
+    .filter((place) => !ofSecrets.some((fault) => fault.startsWith(place)))
+    .map((place) => `${place}is missing: name where it is, { env: NAME } or { file: /path }`)
+}
+
+function faultsIn(result: z.ZodSafeParseResult<unknown>, at: readonly string[] = []): string[] {
+  return (result.error?.issues ?? []).map(
     ({ path, message }) => `${[...at, ...path].join('.') || 'the file'}: ${message}`,
   )
-  throw faulty(faults)
 }
 
 function faulty(faults: readonly string[]): DomainError {
-  return new DomainError('invalid_input', `The connection has faults. ${faults.join('; ')}.`, {
+  const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`
+  const lines = faults.map((fault) => `  - ${fault}`)
+  return new DomainError('invalid_input', `The connection has ${count}:\n${lines.join('\n')}`, {
     hint: 'See docs/federation.',
   })
 }

@@ -1,12 +1,17 @@
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { DomainError } from '../../core/errors.ts'
 import { loadProfile } from '../../domain/accounts/profile/load_profile.ts'
 import { previewAdmission } from '../../domain/authentication/preview_admission.ts'
 import { findLastRun, type SyncRun } from '../../domain/directory_sync/sync_run_store.ts'
-import type { Connection } from '../../domain/federation/connection.ts'
+import {
+  type Connection,
+  type Definition,
+  definitionSchema,
+} from '../../domain/federation/connection.ts'
 import { resolveSecrets } from '../../domain/federation/connection_secrets.ts'
 import { listConnections } from '../../domain/federation/connection_store.ts'
-import type { Connector } from '../../domain/federation/connector.ts'
+import type { Connector, DirectoryEntry } from '../../domain/federation/connector.ts'
 import { KINDS } from '../../domain/federation/kinds.ts'
 import {
   createConnection,
@@ -15,6 +20,7 @@ import {
   updateConnection,
 } from '../../domain/federation/manage_connections.ts'
 import { environmentVariable } from '../../platform/config/load_config.ts'
+import { OutboundError } from '../../platform/outbound/outbound_error.ts'
 import type { CliCommand } from './cli_command.ts'
 import { BY, type Workplace, withDatabase } from './command_database.ts'
 import { confirm } from './confirm.ts'
@@ -22,7 +28,7 @@ import { defineSync, runData, runRows } from './connection_sync.ts'
 import { getConnection, kindOf, withConnector } from './open_connection.ts'
 import { readYamlFile, withoutLineBreak } from './option_values.ts'
 import type { Answer } from './output.ts'
-import { fields, table } from './text.ts'
+import { fields, table, visible } from './text.ts'
 
 /** `authcore connection`: the sources that people sign in at. */
 
@@ -129,37 +135,28 @@ async function test(name: string, { user }: { user?: string }): Promise<Answer> 
   return await withDatabase(async (place) => {
     const connection = await getConnection(place, name)
     return await withConnector(place, connection, async (connector) => {
-      await assertAnswers(connector)
+      const detail = await probe(connector)
       return user === undefined
-        ? answers(name)
+        ? { data: { name, ok: true, detail }, text: `The connection ${name} works.\n${detail}` }
         : await lookUp(place, { connection, connector, user })
     })
   })
 }
 
-async function assertAnswers(connector: Connector): Promise<void> {
+/** @returns what works, and what of it does not */
+async function probe(connector: Connector): Promise<string> {
   const probed = await connector.probe()
-  if (probed.ok) return
+  if (probed.ok) return probed.detail
   throw new DomainError('unavailable', 'The source does not answer as it should.', {
     hint: probed.reason,
   })
-}
-
-function answers(name: string): Answer {
-  return { data: { name, ok: true }, text: `The connection ${name} works.` }
 }
 
 async function lookUp(
   place: Workplace,
   { connection, connector, user }: { connection: Connection; connector: Connector; user: string },
 ): Promise<Answer> {
-  if (!connector.directory) {
-    throw new DomainError('unsupported', 'Only a directory can be asked for somebody.', {
-      hint: 'Sign in there to see what becomes of somebody.',
-    })
-  }
-  const entry = await connector.directory.lookUp(user)
-  if (!entry) throw new DomainError('not_found', 'Nobody there has this name, or more than one.')
+  const entry = await entryOf(connector, user)
   const kind = await kindOf(connection)
   const connections = { kindOf: () => kind }
   const profile = await loadProfile(place.config)
@@ -167,7 +164,7 @@ async function lookUp(
   const { outcome, accountId, claims, attributes } = await previewAdmission(
     { db: place.db, connections, profile },
     connection,
-    person,
+    entry,
   )
   const data = {
     name: connection.name,
@@ -186,6 +183,23 @@ async function lookUp(
   return { data, text: fields(Object.entries(data).filter(([name]) => name !== 'ok')) }
 }
 
+async function entryOf({ directory }: Connector, user: string): Promise<DirectoryEntry> {
+  if (!directory) {
+    throw new DomainError('unsupported', 'This source cannot be asked for somebody.', {
+      hint: 'Only a directory with an account of ours (bind_dn) can. Sign in there to see what becomes of somebody.',
+    })
+  }
+  const entry = await directory.lookUp(user).catch((error: unknown) => {
+    if (!(error instanceof OutboundError)) throw error
+    throw new DomainError('unavailable', 'The source could not be asked for somebody.', {
+      hint: error.message,
+      cause: error,
+    })
+  })
+  if (entry) return entry
+  throw new DomainError('not_found', 'Nobody there has this name, or more than one.')
+}
+
 async function setStatus(name: string, status: Connection['status']): Promise<Answer> {
   return await withDatabase(async (place) =>
     connectionAnswer(await setConnectionStatus(place, { name, status, by: BY })),
@@ -202,18 +216,32 @@ async function remove(name: string, yes: boolean | undefined): Promise<Answer> {
 }
 
 function connectionAnswer(connection: Connection, lastRun?: SyncRun): Answer {
-  const { definition } = connection
-  const text = fields([
-    ['name', connection.name],
-    ['kind', connection.kind],
-    ['status', connection.status],
-    ...Object.entries(definition),
-    ['created', connection.createdAt],
-    ['updated', connection.updatedAt],
+  const { name, kind, status, definition, createdAt, updatedAt } = connection
+  const about = fields([
+    ['status', status],
+    ['created', createdAt],
+    ['updated', updatedAt],
     ...(lastRun ? runRows(lastRun) : []),
   ])
+  const file = asYaml({ name, kind, ...inOrder(definition) })
   const data = connectionData(connection)
-  return { data: lastRun ? { ...data, last_run: runData(lastRun) } : data, text }
+  return {
+    data: lastRun ? { ...data, last_run: runData(lastRun) } : data,
+    text: `${about}\n\n${file}`,
+  }
+}
+
+/** As the documentation lists the members: the database keeps them in an order of its own. */
+function inOrder(definition: Definition): Partial<Definition> {
+  const names = Object.keys(definitionSchema.shape) as (keyof Definition)[]
+  return Object.fromEntries(
+    names.flatMap((name) => (definition[name] === undefined ? [] : [[name, definition[name]]])),
+  )
+}
+
+function asYaml(value: object): string {
+  const { stringify } = createRequire(import.meta.url)('yaml') as typeof import('yaml')
+  return stringify(value).split('\n').map(visible).join('\n')
 }
 
 function listAnswer(connections: readonly Connection[]): Answer {

@@ -25,6 +25,10 @@ export const ldapKind: ConnectorKind<LdapSettings> = {
   trustsEmail: true,
   listingLacks: ({ bind_dn }) =>
     bind_dn === undefined ? 'needs settings.bind_dn, an account that may list people' : undefined,
+  contradictions: ({ settings, secrets }) => {
+    const fault = passwordFault(settings, secrets['bind_password'])
+    return fault ? [`settings.${fault}`] : []
+  },
   open({ name, settings, secrets }, { clock, log }) {
     const bindPassword = secrets['bind_password']
     assertPassword(name, settings, bindPassword)
@@ -45,15 +49,21 @@ export const ldapKind: ConnectorKind<LdapSettings> = {
   },
 }
 
-/** An empty password would bind nobody, and succeed (RFC 4513 §5.1.2). */
 function assertPassword(name: string, settings: LdapSettings, password: string | undefined): void {
+  const fault = passwordFault(settings, password)
+  if (fault) throw new DomainError('invalid_input', `The connection ${name} has a fault. ${fault}.`)
+}
+
+/** An empty password would bind nobody, and succeed (RFC 4513 §5.1.2). */
+function passwordFault(
+  { bind_dn: bindDn }: LdapSettings,
+  password: string | undefined,
+): string | undefined {
   const isThere = password !== undefined && password.trim() !== ''
-  if ((settings.bind_dn !== undefined) === isThere) return
-  throw new DomainError(
-    'invalid_input',
-    `The connection ${name} has bind_dn or bind_password alone.`,
-    {
-      hint: 'Give both or neither; the password must not be blank.',
-    },
-  )
+  if (bindDn !== undefined && !isThere) {
+    return 'bind_password: is needed where there is a bind_dn, and must not be blank'
+  }
+  return bindDn === undefined && password !== undefined
+    ? 'bind_dn: is needed where there is a bind_password'
+    : undefined
 }
