@@ -159,7 +159,9 @@ for (const { page: signInPage, javaScriptEnabled } of HALVES) {
       const carol = await visitor(newVisitor)
       await signInAs(carol, place, 'carol', 'pw-carol')
       await expectHeading(carol, 'You are not signed in yet')
-      expect(await reasonOn(carol)).to.include('not among those that may sign in here')
+      expect(await reasonOn(carol)).to.include(
+        'Your account at Staff directory is not among those that may sign in here',
+      )
       await connection(place, 'update', file)
       await carol.locator('#other-way').click()
       await fillInLogin(carol, { id: '', email: 'carol', password: 'pw-carol' })
@@ -356,6 +358,7 @@ describe('People of an Active Directory in a browser', function () {
           }
           await change(passwordOf(name), 'short')
           await page.getByText('not one that may be chosen there').waitFor()
+          expect(await page.locator('#password').getAttribute('aria-invalid')).to.equal('true')
           await change('not this one', `Pw-${name}-2!`)
           await page.getByText('that you have now is not right').waitFor()
           await change(passwordOf(name), `Pw-${name}-2!`)

@@ -120,13 +120,54 @@ for (const page of ['one_page', 'identifier_first'] as const) {
       expect(asked).to.be.empty
     })
 
-    it('leaves the passwords that are ours alone, whatever the directory says', async () => {
+    it('leaves the passwords that are ours alone, whatever the directory says (LD13)', async () => {
       const ada = await addPerson(server, { email: `ada-${page}@corp.example` })
       answer = () => ({ kind: 'unavailable', reason: 'ECONNREFUSED' })
       const mind = browser()
       const claims = await claimsOf(mind, await signIn(mind, ada.email, ada.password))
       expect(claims.sub).to.equal(ada.id)
       expect(asked).to.be.empty
+    })
+
+    it('signs an administrator of ours in while every directory is down (LD13)', async () => {
+      answer = () => ({ kind: 'unavailable', reason: 'ECONNREFUSED' })
+      const admin = await addPerson(server)
+      const mind = browser()
+      const claims = await claimsOf(mind, await signIn(mind, admin.email, admin.password))
+      expect(claims.sub).to.equal(admin.id)
+      expect(asked).to.be.empty
+    })
+
+    it('ends at one account whatever the case of a name, and the spaces around it (LD15)', async () => {
+      const email = `sam-${page}@elsewhere.example`
+      const name = `sam.${page}`
+      const told = { username: name, email, emailVerified: true }
+      // Directories compare names so (RFC 4518 §2.2).
+      answer = (login) =>
+        [name, email, `corp\\${name}`].includes(login.toLowerCase())
+          ? right(`ld15-${page}`, told)
+          : { kind: 'wrong', reason: 'unknown' }
+      const subjects = new Set<string>()
+      const upper = name.toUpperCase()
+      const names = [name, ` ${upper} `, email.toUpperCase(), `\t${email} `, `CORP\\${upper}`]
+      for (const login of names) {
+        const mind = browser()
+        subjects.add((await claimsOf(mind, await signIn(mind, login))).sub)
+      }
+      expect([...subjects]).to.have.length(1)
+      const identities = await listIdentitiesOfAccount(server.parts.db, [...subjects][0]!)
+      expect(identities).to.have.length(1)
+    })
+
+    it('counts tries for a name of a directory alone, however it is written (LD15)', async () => {
+      answer = () => ({ kind: 'wrong', reason: 'wrong_password' })
+      const name = `corp\\guess.${page}`
+      const statuses: number[] = []
+      for (let i = 0; i < 13 && statuses.at(-1) !== 429; i++) {
+        const letters = [...name].map((c, at) => (at === i ? c.toUpperCase() : c)).join('')
+        statuses.push((await signIn(browser(), `${' '.repeat(i)}${letters}`)).page.status)
+      }
+      expect(statuses.at(-1), statuses.join()).to.equal(429)
     })
 
     it('says the same of nobody there as of a wrong password, and counts both', async () => {

@@ -38,7 +38,9 @@ export type DirectoryInput = {
 }
 
 export type DirectoryResult =
-  | Admission
+  | Exclude<Admission, { kind: 'refused' }>
+  /** Their directory knows them, and the connection or their account here keeps them out. */
+  | (Extract<Admission, { kind: 'refused' }> & { connection: Connection })
   /** Nobody asked knows the name. */
   | { kind: 'unknown' }
   | { kind: 'wrong' }
@@ -130,8 +132,8 @@ async function conclude(
   check: Exclude<PasswordCheck, { kind: 'unavailable' }>,
 ): Promise<DirectoryResult> {
   switch (check.kind) {
-    case 'right':
-      return await admitPerson(deps, {
+    case 'right': {
+      const admission = await admitPerson(deps, {
         connection,
         person: check.person,
         method: 'password',
@@ -141,6 +143,8 @@ async function conclude(
         deviceKnownFor: input.deviceTrustedFor ?? [],
         origin: input.origin,
       })
+      return admission.kind === 'refused' ? { ...admission, connection } : admission
+    }
     case 'barred':
       return {
         kind: 'barred',

@@ -18,6 +18,7 @@ import {
   type PasswordCredential,
   updatePasswordHash,
 } from '../credentials/password/password_store.ts'
+import type { Connection } from '../federation/connection.ts'
 import type { AccountFault } from '../federation/connector.ts'
 import {
   type LegacyMigration,
@@ -89,7 +90,11 @@ export type SignInResult =
   | { kind: 'refused'; reason: 'invalid_credentials' }
   /** It may be right, and its directory keeps its owner out, or does not answer. */
   | Extract<DirectoryResult, { kind: 'barred' | 'unavailable' }>
-  | { kind: 'not_admitted'; reason: 'not_permitted' | 'account_disabled' }
+  | {
+      kind: 'not_admitted'
+      reason: 'not_permitted' | 'account_disabled'
+      connection: Connection
+    }
   | { kind: 'throttled'; retryAfterS: number }
 
 const REFUSED = { kind: 'refused', reason: 'invalid_credentials' } as const
@@ -119,7 +124,7 @@ export async function signInWithPassword(
   const candidate = identifier && (await findAccountWithPassword(deps.db, identifier))
   const accountId = candidate?.account.id
   const reservation: SignInReservation = {
-    accountKey: accountId ?? unknownKey(deps.keyring, identifier?.canonical ?? input.identifier),
+    accountKey: accountId ?? unknownKey(deps.keyring, identifier, input.identifier),
     deviceTrusted: accountId !== undefined && !!input.deviceTrustedFor?.includes(accountId),
     ...(input.origin.ip === undefined ? {} : { ip: input.origin.ip }),
   }
@@ -139,8 +144,14 @@ export async function signInWithPassword(
 }
 
 /** Whoever tries names that nobody has is counted per name too, without the name being kept. */
-function unknownKey(keyring: Keyring, identifier: string): string {
-  return `unknown:${keyring.hash('sign_in_identifier', identifier).toString('base64url')}`
+function unknownKey(keyring: Keyring, identifier: Identifier | undefined, typed: string): string {
+  const name = identifier?.canonical ?? asDirectoriesCompare(typed)
+  return `unknown:${keyring.hash('sign_in_identifier', name).toString('base64url')}`
+}
+
+/** What is no name of ours, `CORP\alice`, may be one there, in any case and with any spaces (RFC 4518 §2). */
+function asDirectoriesCompare(typed: string): string {
+  return typed.normalize('NFKC').trim().replace(/\s+/g, ' ').toLowerCase()
 }
 
 async function verifyAndSignIn(
@@ -181,7 +192,7 @@ async function askElsewhere(
       return await refuse(deps, input, account?.id, 'wrong_directory_password')
     case 'refused':
       await appendFailure(deps, input, account?.id, found.reason)
-      return { kind: 'not_admitted', reason: found.reason }
+      return { kind: 'not_admitted', reason: found.reason, connection: found.connection }
     case 'barred':
       await appendFailure(deps, input, account?.id, `directory_${found.fault}`)
       return found
