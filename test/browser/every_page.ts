@@ -37,6 +37,7 @@ import {
 import { relyingParty } from '../support/relying_party.ts'
 import { addAuthenticator } from './authenticator.ts'
 import { type ClientSite, startClientSite } from './client_site.ts'
+import { connectionPages, type SourceWorld, startSourceWorld } from './connection_pages.ts'
 import { openSource } from './source_site.ts'
 import { fillInLogin } from './visitor.ts'
 
@@ -49,6 +50,8 @@ export type World = {
   siteWithTerms: ClientSite
   /** Where people of the first deployment may sign in. */
   source: MadeUpSource
+  /** And one that people sign in to with what they have elsewhere. */
+  sources: SourceWorld
   stop(): Promise<void>
   userCode(): Promise<string>
   /** An application asks this person for approval of a payment. */
@@ -100,6 +103,7 @@ export async function startWorld(): Promise<World> {
     },
   })
   const siteWithTerms = await startClientSite(strict)
+  const sources = await startSourceWorld()
   await addApi(server)
   const site = await startClientSite(server, {
     metadata: {
@@ -122,6 +126,7 @@ export async function startWorld(): Promise<World> {
     strict,
     siteWithTerms,
     source,
+    sources,
     askForApproval,
     async userCode() {
       const begun = await oidc.initiateDeviceAuthorization(television.configuration, {
@@ -132,6 +137,7 @@ export async function startWorld(): Promise<World> {
     async stop() {
       await site.stop()
       await siteWithTerms.stop()
+      await sources.stop()
       await server.stop()
       await strict.stop()
     },
@@ -218,6 +224,7 @@ export async function visitEveryPage(world: World, page: Page, atEach: Look): Pr
   }
   await inboxPages(world, page, look)
   await termsPages(world, page, look)
+  await connectionPages(world.sources, page, look)
   await page.goto(`${site.startUri}?redirect_uri=https://evil.example/`)
   await look(page, 'error_invalid_redirect_uri')
 }

@@ -4,7 +4,7 @@ import { overflow, startWorld, visitEveryPage, type World } from './every_page.t
 import { browserTests } from './visitor.ts'
 
 describe('Every page in Arabic', function () {
-  this.timeout(200_000)
+  this.timeout(300_000)
   let world: World
   before(async () => {
     world = await startWorld()

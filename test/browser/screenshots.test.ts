@@ -16,7 +16,7 @@ const LOOKS = [
 ] as const
 
 describe('Pictures of every page', function () {
-  this.timeout(180_000)
+  this.timeout(300_000)
   let world: World
   before(function () {
     if (!process.env['SCREENSHOTS']) skip(this, 'taken with SCREENSHOTS=1 only')
