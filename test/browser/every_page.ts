@@ -210,7 +210,7 @@ export async function visitEveryPage(world: World, page: Page, atEach: Look): Pr
   await page.locator('#sign-in-again').waitFor()
   await accountPages(world, page, person, look)
   await ownPages(world, page, person, look)
-  await connectionPages(world, page, person, look)
+  await joinedPages(world, page, person, look)
   await devicePages(world, page, look)
   await approvalPages(world, page, person, look)
   await logoutPages(world, page, look)
@@ -652,7 +652,7 @@ async function ownPages({ server }: World, page: Page, person: Person, look: Loo
 }
 
 /** Joins somebody of a source, and takes them away again. */
-async function connectionPages(
+async function joinedPages(
   { server, source }: World,
   page: Page,
   person: Person,

@@ -48,12 +48,14 @@ export function watchConnector(
     }),
     ...(redirect && {
       redirect: {
+        ...redirect,
         begin: (start) => watched('sign_in', () => redirect.begin(start)),
         finish: (input) => watched('sign_in', () => redirect.finish(input)),
       },
     }),
     ...(directory && {
       directory: {
+        ...directory,
         list: (input) => directory.list(input),
         find: (subject) => watched('list', () => directory.find(subject)),
         lookUp: (login) => watched('list', () => directory.lookUp(login)),
@@ -61,6 +63,7 @@ export function watchConnector(
     }),
     ...(logout && {
       logout: {
+        ...logout,
         receive: (message) => watched('logout', () => logout.receive(message)),
         begin: (input) => watched('logout', () => logout.begin(input)),
       },
