@@ -4,8 +4,9 @@ import { Worker } from 'node:worker_threads'
 import { createClient } from '../src/domain/clients/create_client.ts'
 import { createResourceServer } from '../src/domain/clients/create_resource_server.ts'
 import { type Bench, onPostgres, startMeasured } from './support/measured_server.ts'
-import { judge, median, printHeading, printRows, type Row } from './support/report.ts'
+import { judge, median, percentile, printHeading, printRows, type Row } from './support/report.ts'
 import { temporaryFolder } from './support/server_process.ts'
+import { steadily } from './support/steadily.ts'
 
 /**
  * What a flood of wrong passwords does to the tokens of others. A service asks for a token by client
@@ -41,14 +42,15 @@ export async function measure(): Promise<boolean> {
 /** Idle and flooded rounds take turns, so that whatever else the machine does meets both. */
 async function compare(issuer: string, clientSecret: string): Promise<boolean> {
   const askForToken = tokenRequest(issuer, clientSecret)
-  await steadily(askForToken, 5)
+  const pace = { seconds: ROUND_S, perS: TOKENS_PER_S }
+  await steadily(askForToken, { seconds: 5, perS: TOKENS_PER_S })
   const [idle, flooded]: [number[], number[]] = [[], []]
   const statuses: Record<string, number> = {}
   for (let round = 0; round < ROUNDS; round++) {
-    idle.push(...(await steadily(askForToken, ROUND_S)))
+    idle.push(...(await steadily(askForToken, pace)))
     const stop = startFlood(issuer)
     await sleep(1_000)
-    flooded.push(...(await steadily(askForToken, ROUND_S)))
+    flooded.push(...(await steadily(askForToken, pace)))
     for (const [status, count] of Object.entries(await stop())) {
       statuses[status] = (statuses[status] ?? 0) + count
     }
@@ -70,23 +72,6 @@ function rowsOf(what: string, values: readonly number[]): Row[] {
     { what: `a token, ${what}: p95`, value: ms(percentile(values, 0.95)) },
     { what: `a token, ${what}: p99`, value: ms(percentile(values, 0.99)) },
   ]
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
-}
-
-/** One after the other would wait with the server: what is due is sent. @returns milliseconds */
-async function steadily(ask: () => Promise<void>, seconds: number): Promise<number[]> {
-  const running: Promise<number>[] = []
-  const beganAt = performance.now()
-  for (let i = 0; i < seconds * TOKENS_PER_S; i++) {
-    const dueAt = beganAt + (i * 1000) / TOKENS_PER_S
-    await sleep(Math.max(0, dueAt - performance.now()))
-    running.push(ask().then(() => performance.now() - dueAt))
-  }
-  return await Promise.all(running)
 }
 
 function tokenRequest(issuer: string, clientSecret: string): () => Promise<void> {

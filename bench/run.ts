@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- cold|restart|memory|import|directory_sync|login_flood`: measures one thing, prints it, and exits
- * with 1 where a target is missed. Everything stays on this machine and in temporary folders, and ends.
+ * `npm run bench -- NAME`: measures one thing of those below, prints it, and exits with 1 where a target is missed.
+ * Everything stays on this machine and in temporary folders, and ends.
  */
 
 type Measurement = { measure(): Promise<boolean> }
@@ -12,6 +12,7 @@ const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
   import: () => import('./import.ts'),
   directory_sync: () => import('./directory_sync.ts'),
   login_flood: () => import('./login_flood.ts'),
+  directory_logins: () => import('./directory_logins.ts'),
 }
 
 const load = MEASUREMENTS[process.argv[2] ?? '']

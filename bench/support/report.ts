@@ -22,7 +22,9 @@ export function printRows(rows: readonly Row[]): void {
 export function judge(what: string, value: number, limit: number, unit: string): boolean {
   const met = value < limit
   const verdict = met ? 'met' : 'MISSED'
-  console.log(`\n${what}: ${value.toFixed(1)} ${unit}, target below ${limit} ${unit}: ${verdict}`)
+  console.log(
+    `\n${what}: ${value.toPrecision(3)} ${unit}, target below ${limit} ${unit}: ${verdict}`,
+  )
   return met
 }
 
@@ -30,6 +32,12 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/** @param share such as 0.99 */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
 }
 
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
