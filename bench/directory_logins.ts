@@ -20,9 +20,8 @@ import { steadily } from './support/steadily.ts'
 /**
  * What a dead directory does to those who sign in by a live one. Half of the people have a real
  * OpenLDAP; the other half has one whose port takes connections and never says a word. Both are
- * connections of one server. In the rounds without the dead one the other half are names that no
- * directory is asked for, because each try costs a hash whoever answers it. The rounds take turns.
- * Two processors compute one of these at a time, so that they manage fewer than 50 a second: there,
+ * connections of one server. In the rounds without the dead one the other half goes to a directory
+ * that is shut and says so at once, so that the pages cost the same. The rounds take turns.
  * `LOGINS_PER_S` sets another pace.
  */
 
@@ -188,11 +187,13 @@ async function connect(bench: Bench, directory: OpenLdap, deadPort: number): Pro
   for (const { name, server, domain } of [
     { name: 'live', server: directory.ldaps, domain: 'example.test' },
     { name: 'dead', server: `ldaps://127.0.0.1:${deadPort}`, domain: 'dead.test' },
+    { name: 'shut', server: `ldaps://127.0.0.1:${await freePort()}`, domain: 'nowhere.test' },
   ]) {
     const content = {
       name,
       kind: 'ldap',
       domains: [domain],
+      password: 'hidden',
       settings: { ...settings, user_filter, servers: [server], ca_file: directory.caFile },
     }
     const secrets = { bind_password: READER.password }

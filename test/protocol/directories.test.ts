@@ -170,6 +170,25 @@ for (const page of ['one_page', 'identifier_first'] as const) {
       expect(statuses.at(-1), statuses.join()).to.equal(429)
     })
 
+    it('takes no password of ours of people whose domain hides it, whether they have one or not', async () => {
+      const domain = `hidden-${page.replace('_', '-')}.example`
+      await connect(`hidden-${page.replace('_', '-')}`, { domains: [domain], password: 'hidden' })
+      const ada = await addPerson(server, { email: `ada@${domain}` })
+      const { hash, verify } = server.parts.passwords
+      let looked = 0
+      server.parts.passwords.verify = async (...input) => {
+        looked += 1
+        return await verify(...input)
+      }
+      for (const login of [ada.email, `nobody@${domain}`]) {
+        const { page: refused } = await signIn(browser(), login, ada.password)
+        expect(refused.status, login).to.equal(422)
+      }
+      expect(looked, 'the same work for both').to.equal(0)
+      expect(asked).to.have.length(2)
+      Object.assign(server.parts.passwords, { hash, verify })
+    })
+
     it('says the same of nobody there as of a wrong password, and counts both', async () => {
       const texts: string[] = []
       for (const check of [

@@ -4,6 +4,7 @@ import { canonicalEmail } from '../accounts/identifier.ts'
 import { createEvenTime, type EvenTime, pause } from '../credentials/password/even_time.ts'
 import { passwordText } from '../credentials/password/password_text.ts'
 import type { Connection } from '../federation/connection.ts'
+import type { Connections } from '../federation/connections.ts'
 import type { AccountFault, PasswordChange, PasswordCheck } from '../federation/connector.ts'
 import { listIdentitiesOfAccount } from '../federation/identity_store.ts'
 import { type Admission, type AdmitDeps, admitPerson } from './admit_person.ts'
@@ -80,24 +81,46 @@ export async function signInAtDirectories(
   return unavailable ? { kind: 'unavailable', connection: unavailable } : { kind: 'unknown' }
 }
 
-async function directoriesFor(
-  { connections, db }: AdmitDeps,
-  { identifier, connection: bound }: DirectoryInput,
-  account: Account | undefined,
-): Promise<Asked[]> {
-  const all = (await connections.list()).filter(
+/**
+ * Whether a directory alone says who somebody of this name is: then no password of ours is looked at, for
+ * nobody of the name, and the work of it is spared.
+ */
+export async function keepsPasswordsOf(
+  { deps: { connections } }: Directories,
+  input: Pick<DirectoryInput, 'identifier' | 'connection'>,
+): Promise<boolean> {
+  const named = await directoriesByName(connections, input)
+  return named.some(({ definition }) => definition.password === 'hidden')
+}
+
+/** Those that the application or the mail domain names, whoever it is. */
+async function directoriesByName(
+  connections: Connections,
+  { identifier, connection: bound }: Pick<DirectoryInput, 'identifier' | 'connection'>,
+): Promise<Connection[]> {
+  const all = await listDirectories(connections)
+  const named = all.filter(({ name }) => name === bound)
+  if (named.length > 0) return named
+  const domain = canonicalEmail(identifier)?.split('@')[1]
+  return all.filter(({ definition }) => domain !== undefined && definition.domains.includes(domain))
+}
+
+async function listDirectories(connections: Connections): Promise<Connection[]> {
+  return (await connections.list()).filter(
     (each) => connections.kindOf(each).signsInBy === 'password',
   )
+}
+
+async function directoriesFor(
+  { connections, db }: AdmitDeps,
+  input: DirectoryInput,
+  account: Account | undefined,
+): Promise<Asked[]> {
+  const all = await listDirectories(connections)
   // Where there are none it costs nothing.
   if (all.length === 0) return []
-  const open = (connection: Connection): Asked => ({ connection, openly: true })
-  const named = all.filter(({ name }) => name === bound)
-  if (named.length > 0) return named.map(open)
-  const domain = canonicalEmail(identifier)?.split('@')[1]
-  const ofDomain = all.filter(
-    ({ definition }) => domain !== undefined && definition.domains.includes(domain),
-  )
-  if (ofDomain.length > 0) return ofDomain.map(open)
+  const byName = await directoriesByName(connections, input)
+  if (byName.length > 0) return byName.map((connection) => ({ connection, openly: true }))
   const hidden = (connection: Connection): Asked => ({ connection, openly: false })
   if (!account) return all.filter(({ definition }) => definition.fallback).map(hidden)
   const identities = await listIdentitiesOfAccount(db, account.id)

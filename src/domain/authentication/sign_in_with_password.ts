@@ -29,6 +29,7 @@ import { type ProofDeps, recordProof } from './record_proof.ts'
 import {
   type Directories,
   type DirectoryResult,
+  keepsPasswordsOf,
   signInAtDirectories,
 } from './sign_in_with_directory.ts'
 
@@ -159,6 +160,9 @@ async function verifyAndSignIn(
   input: SignInInput,
   found: { identifier: Identifier | undefined; candidate: Candidate | undefined },
 ): Promise<SignInResult> {
+  if (deps.directories && (await keepsPasswordsOf(deps.directories, input))) {
+    return await askElsewhere(deps, input, found)
+  }
   const { candidate } = found
   const usable = candidate?.account.status === 'active' ? candidate.password : undefined
   const { ok, rehash } = await deps.passwords.verify(usable?.phc, input.password)
