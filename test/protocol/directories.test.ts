@@ -281,7 +281,7 @@ describe('Another password at a directory', function () {
   before(async () => {
     source.directory.check = ({ password }) => {
       if (password === 'the old one' && known.password === 'the old one') {
-        return { kind: 'barred', fault: 'must_change_password' }
+        return { kind: 'barred', fault: 'password_expired' }
       }
       return password === known.password
         ? {
@@ -319,6 +319,7 @@ describe('Another password at a directory', function () {
     ] as const) {
       const again = await mind.submit(barred, fields)
       expect(again.status).to.equal(422)
+      expect(again.text(), 'the same heading').to.include('Your password has expired')
       expect(again.text()).to.include(words)
     }
     const done = await mind.followAll(

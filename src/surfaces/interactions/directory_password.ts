@@ -18,12 +18,14 @@ const changeForm = z.object({
   source: z.string().max(40),
   current: z.string().max(4096).default(''),
   password: z.string().max(4096).default(''),
+  // What the page said, so that it says the same again.
+  fault: z.enum(['must_change_password', 'password_expired']).default('must_change_password'),
 })
 
 export async function submitDirectoryPassword(deps: InteractionDeps, ctx: Context): Promise<void> {
   const interaction = await loadInteraction(deps, ctx)
   const { uid } = interaction
-  const { csrf, source, current, password } = parseForm(changeForm, await readForm(ctx))
+  const { csrf, source, current, password, fault } = parseForm(changeForm, await readForm(ctx))
   const chosen = keptIdentifier(deps, ctx, uid)
   const connection = await deps.connections.find(source)
   if (!chosen || !connection) return seeOther(ctx, `/interaction/${uid}/login`)
@@ -34,7 +36,7 @@ export async function submitDirectoryPassword(deps: InteractionDeps, ctx: Contex
       deps,
       ctx,
       interaction,
-      { fault: 'must_change_password', connection, mayChange: true, login, error },
+      { fault, connection, mayChange: true, login, error },
       status,
     )
   if (current === '' || password === '') return again('missing_password', 422)
