@@ -22,13 +22,18 @@ export function watchConnector(
   connector: Connector,
   onCall: (call: ConnectorCall) => void,
 ): Connector {
-  const watched = async <T>(operation: ConnectorOperation, work: () => Promise<T>): Promise<T> => {
+  const watched = async <T>(
+    operation: ConnectorOperation,
+    work: () => Promise<T>,
+    { proves = true } = {},
+  ): Promise<T> => {
     const startedAt = performance.now()
     const tell = (answered: boolean) =>
       onCall({ operation, answered, durationMs: performance.now() - startedAt })
     try {
       const result = await work()
-      tell((result as { kind?: unknown } | undefined)?.kind !== 'unavailable')
+      const answered = (result as { kind?: unknown } | undefined)?.kind !== 'unavailable'
+      if (proves || !answered) tell(answered)
       return result
     } catch (error) {
       tell(false)
@@ -49,7 +54,8 @@ export function watchConnector(
     ...(redirect && {
       redirect: {
         ...redirect,
-        begin: (start) => watched('sign_in', () => redirect.begin(start)),
+        // A way there may be made of what is known: it proves nothing of the source but that it fails.
+        begin: (start) => watched('sign_in', () => redirect.begin(start), { proves: false }),
         finish: (input) => watched('sign_in', () => redirect.finish(input)),
       },
     }),
