@@ -164,7 +164,8 @@ function createSink() {
     received.push(await mailOf(Buffer.concat(chunks), session))
     done()
   }
-  const next = async (to: string, timeoutMs = 10_000): Promise<ReceivedMail> => {
+  // Longer than the pause before a second try, which is what a busy machine may need.
+  const next = async (to: string, timeoutMs = 30_000): Promise<ReceivedMail> => {
     const find = () => received.find((mail) => mail.to.includes(to) && !taken.has(mail))
     const end = Date.now() + timeoutMs
     while (find() === undefined && Date.now() < end) await sleep(20)
