@@ -84,7 +84,8 @@ export async function startSmtp({
   await once(server.server, 'listening')
   const { port: listening } = server.server.address() as AddressInfo
   const login = auth ? `${SMTP_USER}:${encodeURIComponent(SMTP_PASSWORD)}@` : ''
-  const url = `${tls === 'implicit' ? 'smtps' : 'smtp'}://${login}localhost:${listening}`
+  // A name would be asked of the machine's name server, which may take its time.
+  const url = `${tls === 'implicit' ? 'smtps' : 'smtp'}://${login}127.0.0.1:${listening}`
   return {
     ...sink.api,
     port: listening,
