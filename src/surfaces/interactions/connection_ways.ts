@@ -44,7 +44,7 @@ export async function chosenConnection(
   const name = client['connection'] ?? connection ?? hint
   if (typeof name !== 'string') return undefined
   const found = await deps.connections.find(name)
-  return found && isRedirect(deps.connections, found) ? found : undefined
+  return onlyRedirect(deps, found)
 }
 
 /** The one that has sent this browser to the application. */
@@ -55,7 +55,7 @@ export async function launchedConnection(
 ): Promise<Connection | undefined> {
   const name = takeLaunch(ctx, client.clientId)
   const found = name === undefined ? undefined : await deps.connections.find(name)
-  return found && isRedirect(deps.connections, found) ? found : undefined
+  return onlyRedirect(deps, found)
 }
 
 /** The one that people of this address are sent to; the text alone decides, whoever has it. */
@@ -65,7 +65,7 @@ export async function connectionOfAddress(
 ): Promise<Connection | undefined> {
   const domain = canonicalEmail(login)?.split('@')[1]
   const found = domain === undefined ? undefined : await deps.connections.ofDomain(domain)
-  return found && isRedirect(deps.connections, found) ? found : undefined
+  return onlyRedirect(deps, found)
 }
 
 /** The same where no password of ours is taken of them, wherever it is typed. */
@@ -79,6 +79,11 @@ export async function connectionInsteadOfPassword(
 
 export function connectionUri({ uid }: Pick<Asked, 'uid'>, { name }: Connection): string {
   return `/interaction/${uid}/connections/${name}`
+}
+
+/** A source without a sign-in page of its own, such as a directory, is nowhere to send anybody. */
+function onlyRedirect(deps: Deps, found: Connection | undefined): Connection | undefined {
+  return found && isRedirect(deps.connections, found) ? found : undefined
 }
 
 /** For the next time; it says no more than a name that every sign-in page says. */
