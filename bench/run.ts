@@ -1,11 +1,13 @@
 /**
- * `npm run bench -- NAME`: measures one thing of those below, prints it, and exits with 1 where a target is missed.
- * Everything stays on this machine and in temporary folders, and ends.
+ * `npm run bench -- [NAME]`: measures one thing of those below, the first where none is named, prints it,
+ * and exits with 1 where a target is missed. Everything stays on this machine and in temporary folders,
+ * and ends.
  */
 
-type Measurement = { measure(): Promise<boolean> }
+type Measurement = { measure(args: readonly string[]): Promise<boolean> }
 
 const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
+  protocol: () => import('./protocol.ts'),
   cold: () => import('./cold.ts'),
   restart: () => import('./restart.ts'),
   memory: () => import('./memory.ts'),
@@ -15,10 +17,11 @@ const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
   directory_logins: () => import('./directory_logins.ts'),
 }
 
-const load = MEASUREMENTS[process.argv[2] ?? '']
+const [name = 'protocol', ...args] = process.argv.slice(2)
+const load = MEASUREMENTS[name]
 if (load) {
   const { measure } = await load()
-  process.exitCode = (await measure()) ? 0 : 1
+  process.exitCode = (await measure(args)) ? 0 : 1
 } else {
   console.error(`usage: npm run bench -- ${Object.keys(MEASUREMENTS).join('|')}`)
   process.exitCode = 1

@@ -1,0 +1,224 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import { startEmbeddedPostgres } from '../../src/platform/persistence/embedded_postgres.ts'
+import { type Component, startComponent } from '../../test/support/component.ts'
+import { freePort } from '../../test/support/free_port.ts'
+import { urlOf } from '../../test/support/postgres.ts'
+import { startRedis } from '../../test/support/redis.ts'
+import { plainEnvironment, ROOT } from '../support/server_process.ts'
+import { ENVIRONMENT, seedAuthcore } from './authcore.ts'
+import { cpuMsOf, forgetPeak, peakBytesOf, pinned, residentBytesOf } from './processes.ts'
+import { atPort, type ProviderDescription } from './provider.ts'
+
+/** A provider that runs, with the database and the Redis that it needs, and what each of them costs. */
+
+export type Costs = {
+  serverMs: number
+  postgresMs: number
+  redisMs: number
+  statements: number
+  commands: number
+}
+export type RunningProvider = {
+  description: ProviderDescription
+  /** Milliseconds from the start of the process to its first answer. */
+  readyMs: number
+  residentBytes(): number
+  forgetPeak(): void
+  peakBytes(): number
+  /** The last that it printed. */
+  said(): string
+  /** What has been spent so far. */
+  costs(): Promise<Costs>
+  stop(): Promise<void>
+}
+
+type Service = 'postgres' | 'redis'
+type Place = { folder: string; name: string; services: readonly Service[] }
+
+/** The server's processor; everything else is kept on the other one. */
+const SERVER_CPU = 0
+
+export async function startDescribed(
+  description: ProviderDescription,
+  folder: string,
+): Promise<RunningProvider> {
+  const place = { folder, name: description.name, services: description.services }
+  return await withServices(place, async (services) => {
+    const port = await freePort()
+    const filled = atPort(description, port)
+    const cwd = path.join(ROOT, filled.folder)
+    const env = { ...filled.env, ...services.env }
+    return { description: filled, command: filled.start, cwd, env }
+  })
+}
+
+export async function startAuthcore(
+  { name, people, redis, env: more = {} }: AuthcoreOptions,
+  folder: string,
+): Promise<RunningProvider> {
+  const services: Service[] = redis ? ['postgres', 'redis'] : ['postgres']
+  return await withServices({ folder, name, services }, async ({ env }) => {
+    const port = await freePort()
+    const own = path.join(folder, 'authcore')
+    mkdirSync(own, { recursive: true })
+    const seeded = await seedAuthcore({ folder: own, databaseUrl: env.DATABASE_URL!, people })
+    const issuer = `http://localhost:${port}`
+    const command = [process.execPath, 'bin/authcore.mjs', 'serve'] as [string, ...string[]]
+    return {
+      description: {
+        name,
+        start: command,
+        env: {},
+        folder: '.',
+        services,
+        issuer,
+        ...seeded,
+        without: {},
+      },
+      command,
+      cwd: ROOT,
+      env: { ...ENVIRONMENT, ...env, PORT: String(port), AUTHCORE_DATA_DIR: own, ...more },
+    }
+  })
+}
+
+export type AuthcoreOptions = {
+  name: string
+  people: number
+  redis: boolean
+  env?: Record<string, string>
+}
+
+type Start = {
+  description: ProviderDescription
+  command: readonly string[]
+  cwd: string
+  env: Record<string, string>
+}
+
+async function withServices(
+  { folder, name, services }: Place,
+  prepare: (services: { env: Record<string, string> }) => Promise<Start>,
+): Promise<RunningProvider> {
+  mkdirSync(folder, { recursive: true })
+  const running = new AsyncDisposableStack()
+  try {
+    const env: Record<string, string> = {}
+    const postgres = services.includes('postgres') ? await startPostgres(folder) : undefined
+    running.defer(async () => await postgres?.stop())
+    if (postgres) env['DATABASE_URL'] = postgres.url
+    const redis = services.includes('redis') ? await startCountedRedis() : undefined
+    running.defer(async () => await redis?.stop())
+    if (redis) env['REDIS_URL'] = redis.url
+    const start = await prepare({ env })
+    const { server, readyMs } = await startServer(start, folder, name)
+    running.defer(() => server.stop())
+    const { pid } = server
+    return {
+      description: start.description,
+      readyMs,
+      said: () => server.output().slice(-2000),
+      residentBytes: () => residentBytesOf(pid),
+      forgetPeak: () => forgetPeak(pid),
+      peakBytes: () => peakBytesOf(pid),
+      costs: async () => ({
+        serverMs: cpuMsOf(pid),
+        postgresMs: postgres ? cpuMsOf(postgres.pid) : 0,
+        redisMs: redis ? cpuMsOf(redis.pid) : 0,
+        statements: (await postgres?.statements()) ?? 0,
+        commands: (await redis?.commands()) ?? 0,
+      }),
+      stop: () => running.disposeAsync(),
+    }
+  } catch (error) {
+    await running.disposeAsync()
+    throw error
+  }
+}
+
+async function startServer(
+  { description, command, cwd, env }: Start,
+  folder: string,
+  name: string,
+): Promise<{ server: Component; readyMs: number }> {
+  const startedAt = performance.now()
+  const [program, ...args] = pinned(SERVER_CPU, command) as [string, ...string[]]
+  const logFile = path.join(folder, `${name.replaceAll(/\W+/g, '_')}.log`)
+  const server = startComponent(program, args, {
+    logFile,
+    cwd,
+    env: { ...plainEnvironment(), ...env },
+  })
+  const discovery = `${description.issuer}/.well-known/openid-configuration`
+  while (!(await answers(discovery))) {
+    if (performance.now() - startedAt > 60_000 || server.hasEnded()) {
+      const said = server.output().slice(-2000)
+      await server.stop('SIGKILL')
+      throw new Error(`${name} did not get ready:\n${said}`)
+    }
+    await sleep(10)
+  }
+  return { server, readyMs: performance.now() - startedAt }
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url)
+    await response.body?.cancel()
+    return response.status === 200
+  } catch {
+    return false
+  }
+}
+
+async function startPostgres(folder: string) {
+  const dataDir = path.join(folder, 'postgres')
+  const server = await startEmbeddedPostgres({
+    dataDir,
+    stopAdopted: true,
+    // Counts statements; costs each of them some microseconds of its own.
+    settings: { shared_preload_libraries: 'pg_stat_statements' },
+    log: () => {},
+  })
+  const pid = Number(
+    readFileSync(path.join(server.dataDir, 'postmaster.pid'), 'utf8').split('\n')[0],
+  )
+  const client = new pg.Client({ ...server.connection, user: 'postgres' })
+  await client.connect()
+  await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements')
+  return {
+    url: urlOf(server.connection),
+    pid,
+    async statements() {
+      const { rows } = await client.query(
+        `SELECT sum(calls)::float8 AS calls FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'`,
+      )
+      return (rows[0] as { calls: number | null }).calls ?? 0
+    },
+    async stop() {
+      await client.end()
+      await server.stop()
+    },
+  }
+}
+
+async function startCountedRedis() {
+  const server = await startRedis()
+  const client = new Redis(server.url)
+  return {
+    url: server.url,
+    pid: server.component.pid,
+    async commands() {
+      const stats = await client.info('stats')
+      return Number(/total_commands_processed:(\d+)/.exec(stats)?.[1] ?? 0)
+    },
+    async stop() {
+      client.disconnect()
+      await server.stop()
+    },
+  }
+}
