@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Context } from 'koa'
 import { DomainError } from '../core/errors.ts'
 import { equalsInConstantTime, hmacSha256 } from '../core/secrets.ts'
@@ -8,13 +9,13 @@ import { equalsInConstantTime, hmacSha256 } from '../core/secrets.ts'
  */
 
 /** @param bindings what the token is good for: an interaction's id and the browser's cookie value */
-export function issueCsrf(key: Uint8Array, bindings: readonly string[]): string {
+export function issueCsrf(key: KeyObject, bindings: readonly string[]): string {
   return hmacSha256(key, 'csrf', ...bindings).toString('base64url')
 }
 
 /** @throws DomainError `forbidden` where the token is missing or was issued for something else */
 export function checkCsrf(
-  key: Uint8Array,
+  key: KeyObject,
   bindings: readonly string[],
   token: string | undefined,
 ): void {

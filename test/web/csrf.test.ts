@@ -1,10 +1,11 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import { expect } from 'chai'
 import type { Context } from 'koa'
 import { assertSameOrigin, checkCsrf, issueCsrf } from '../../src/web/csrf.ts'
 import { ISSUER } from './listening_app.ts'
 
 describe('web/csrf', () => {
-  const key = Buffer.alloc(32, 7)
+  const key = createSecretKey(Buffer.alloc(32, 7))
 
   it('accepts the token issued for the same bindings', () => {
     const token = issueCsrf(key, ['uid', 'cookie'])
@@ -14,14 +15,14 @@ describe('web/csrf', () => {
 
   it('refuses no token, another key and other bindings', () => {
     const token = issueCsrf(key, ['uid', 'cookie'])
-    const refused: [Buffer, string[], string | undefined][] = [
+    const refused: [KeyObject, string[], string | undefined][] = [
       [key, ['uid', 'cookie'], undefined],
       [key, ['uid', 'cookie'], ''],
       [key, ['uid', 'cookie'], `${token}a`],
       [key, ['uid', 'other'], token],
       [key, ['uidc', 'ookie'], token],
       [key, ['uid'], token],
-      [Buffer.alloc(32, 8), ['uid', 'cookie'], token],
+      [createSecretKey(Buffer.alloc(32, 8)), ['uid', 'cookie'], token],
     ]
     for (const [otherKey, bindings, presented] of refused) {
       expect(() => checkCsrf(otherKey, bindings, presented))

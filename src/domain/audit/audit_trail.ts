@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject } from 'node:crypto'
 import type { EventSink, StoredEvent } from '../../platform/events/relay.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, query, queryOne, type Transaction } from '../../platform/persistence/db.ts'
@@ -11,8 +11,8 @@ import { sealPersonal } from './personal_data.ts'
  */
 
 /** 32 bytes derived for this purpose, known to the server and never to the database. */
-export function auditKey(keyring: Keyring): Buffer {
-  return keyring.derive('audit')
+export function auditKey(keyring: Keyring): KeyObject {
+  return keyring.deriveKey('audit')
 }
 
 const GENESIS = Buffer.alloc(32)
@@ -66,7 +66,7 @@ type Entry = {
 }
 
 function chain(
-  key: Buffer,
+  key: KeyObject,
   events: readonly StoredEvent[],
   lastSeq: bigint,
   lastHash: Buffer,
@@ -92,7 +92,7 @@ function chain(
 
 type Hashed = Omit<Entry, 'hash' | 'previous_hash'>
 
-function hashEntry(key: Buffer, previous: Buffer, entry: Hashed): Buffer {
+function hashEntry(key: KeyObject, previous: Buffer, entry: Hashed): Buffer {
   const { seq, event_id, type, subject, occurred_at, data } = entry
   return createHmac('sha256', key)
     .update(previous)
@@ -124,7 +124,7 @@ type VerifyRow = Hashed & { previous_hash: Buffer; hash: Buffer }
  * Walks the whole trail in bounded memory and names the first row that is not as it was written.
  * Rows missing at the end leave no trace in a chain: who fears that keeps its length elsewhere.
  */
-export async function verifyAuditTrail(db: Db, key: Buffer): Promise<AuditVerdict> {
+export async function verifyAuditTrail(db: Db, key: KeyObject): Promise<AuditVerdict> {
   let seq = 0n
   let previous: Buffer = GENESIS
   for (;;) {

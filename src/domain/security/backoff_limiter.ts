@@ -46,7 +46,7 @@ export function createBackoffLimiter(db: Db, name: string, limit: BackoffLimit):
       await counters.level.add(key, -1)
       await counters.gate.delete(key)
     },
-    peekBlocked: (key) => blocked.find(key)?.retryAfterS ?? 0,
+    peekBlocked: (keyOf) => (blocked.isEmpty() ? 0 : (blocked.find(keyOf())?.retryAfterS ?? 0)),
     async reset(key) {
       blocked.forget(key)
       await deleteAll(db, counters, key)

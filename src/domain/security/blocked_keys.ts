@@ -10,6 +10,8 @@ export type BlockedKeys = {
   block(key: string, refusal: Refusal, memoryMs?: number): void
   /** The refusal with what is left of its time, or nothing. */
   find(key: string): Refusal | undefined
+  /** True where no key is remembered at all, as nearly always: nobody need make one to ask. */
+  isEmpty(): boolean
   forget(key: string): void
 }
 
@@ -33,6 +35,7 @@ export function createBlockedKeys(max = 20_000): BlockedKeys {
       entries.delete(key)
       return undefined
     },
+    isEmpty: () => entries.size === 0,
     forget: (key) => void entries.delete(key),
   }
 }

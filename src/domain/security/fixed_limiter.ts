@@ -34,7 +34,7 @@ export function createFixedLimiter(
       blocked.forget(key)
       await counter.add(key, -points)
     },
-    peekBlocked: (key) => blocked.find(key)?.retryAfterS ?? 0,
+    peekBlocked: (keyOf) => (blocked.isEmpty() ? 0 : (blocked.find(keyOf())?.retryAfterS ?? 0)),
     async reset(key) {
       blocked.forget(key)
       await counter.delete(key)

@@ -13,7 +13,7 @@ export type Limiter = {
   consume(key: string, points: number): Promise<Verdict>
   refund(key: string, points: number): Promise<void>
   /** Seconds for which this process knows the key to be blocked, or 0. Asks nobody. */
-  peekBlocked(key: string): number
+  peekBlocked(keyOf: () => string): number
   reset(key: string): Promise<void>
 }
 

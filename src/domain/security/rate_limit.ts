@@ -60,7 +60,7 @@ export function createRateLimits(deps: RateLimitDeps): RateLimits {
     consumeAll: (attempts) => consumeAll(attempts, consume, refund),
     refund,
     peekBlocked(name, key) {
-      const retryAfterS = limiter(name).peekBlocked(hash(name, key))
+      const retryAfterS = limiter(name).peekBlocked(() => hash(name, key))
       if (retryAfterS > 0) deps.onLimited?.(name)
       return retryAfterS
     },

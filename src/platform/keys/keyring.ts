@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto'
 import { DomainError } from '../../core/errors.ts'
 import { hmacSha256 } from '../../core/secrets.ts'
 import type { NamedKey } from '../config/schema.ts'
@@ -17,6 +24,8 @@ export type Keyring = {
   hash(purpose: string, value: string): Buffer
   /** A 256-bit key derived from the hash key for one purpose (HKDF, RFC 5869). */
   derive(purpose: string): Buffer
+  /** The same as an object, which `hmacSha256` and ciphers take. */
+  deriveKey(purpose: string): KeyObject
   /** The name of the key that seals now; a value sealed under another one is due for rewrapping. */
   readonly currentKeyId: string
 }
@@ -31,18 +40,31 @@ export function createKeyring(secrets: {
 }): Keyring {
   const [current] = secrets.encryptionKeys
   if (!current) throw new Error('a keyring needs an encryption key')
-  const keys = new Map(secrets.encryptionKeys.map(({ id, key }) => [id, key]))
+  const keys = new Map(secrets.encryptionKeys.map(({ id, key }) => [id, createSecretKey(key)]))
+  const hashKey = createSecretKey(secrets.hashKey)
+  const derived = new Map<string, KeyObject>()
+  const deriveKey = (purpose: string) => {
+    const known = derived.get(purpose) ?? keyFor(hashKey, purpose)
+    derived.set(purpose, known)
+    return known
+  }
   return {
     currentKeyId: current.id,
-    seal: (plain, place) => seal(current, plain, place),
+    seal: (plain, place) => seal({ id: current.id, key: keys.get(current.id)! }, plain, place),
     open: (sealed, place) => open(keys, sealed, place),
-    hash: (purpose, value) => hmacSha256(secrets.hashKey, purpose, value),
-    derive: (purpose) =>
-      Buffer.from(hkdfSync('sha256', secrets.hashKey, '', `authcore:${purpose}`, 32)),
+    hash: (purpose, value) => hmacSha256(hashKey, purpose, value),
+    derive: (purpose) => deriveKey(purpose).export(),
+    deriveKey,
   }
 }
 
-function seal({ id, key }: NamedKey, plain: string | Uint8Array, place: string): Buffer {
+function keyFor(hashKey: KeyObject, purpose: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', hashKey, '', `authcore:${purpose}`, 32)))
+}
+
+type SealingKey = { id: string; key: KeyObject }
+
+function seal({ id, key }: SealingKey, plain: string | Uint8Array, place: string): Buffer {
   const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(place))
   const body = Buffer.concat([
@@ -58,7 +80,7 @@ function seal({ id, key }: NamedKey, plain: string | Uint8Array, place: string):
   ])
 }
 
-function open(keys: ReadonlyMap<string, Buffer>, sealed: Uint8Array, place: string): Buffer {
+function open(keys: ReadonlyMap<string, KeyObject>, sealed: Uint8Array, place: string): Buffer {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
   const idEnd = 2 + (bytes[1] ?? 0)
   const key = keys.get(bytes.toString('latin1', 2, idEnd))

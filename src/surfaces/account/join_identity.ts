@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { accountViewOf } from '../../domain/accounts/account_view.ts'
@@ -85,8 +86,8 @@ function whomOf({ accountId, sessionUid }: Person, { connection, person }: Joini
   return [sessionUid, accountId, connection.id, person.subject]
 }
 
-function whomKey({ keyring }: AccountDeps): Buffer {
-  return keyring.derive('account_join')
+function whomKey({ keyring }: AccountDeps): KeyObject {
+  return keyring.deriveKey('account_join')
 }
 
 type Refused = Exclude<JoinReturned, { kind: 'pending' }>

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Context } from 'koa'
 import { epochSeconds } from '../../core/clock.ts'
 import type { Account } from '../../domain/accounts/account.ts'
@@ -80,6 +81,6 @@ export function checkCsrfOf(deps: AccountDeps, person: Person, csrf: string): vo
   checkCsrf(csrfKey(deps), [person.sessionUid, person.accountId], csrf)
 }
 
-function csrfKey({ keyring }: AccountDeps): Buffer {
-  return keyring.derive('account_csrf')
+function csrfKey({ keyring }: AccountDeps): KeyObject {
+  return keyring.deriveKey('account_csrf')
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { findAccountById } from '../../domain/accounts/account_store.ts'
@@ -122,6 +123,6 @@ function bindingsOf({ sessionUid, accountId }: Person, handle: string): string[]
   return [sessionUid, accountId, handle]
 }
 
-function csrfKey({ keyring }: InteractionDeps): Buffer {
-  return keyring.derive('approval_csrf')
+function csrfKey({ keyring }: InteractionDeps): KeyObject {
+  return keyring.deriveKey('approval_csrf')
 }

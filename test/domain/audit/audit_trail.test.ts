@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { createAccount } from '../../../src/domain/accounts/create_account.ts'
@@ -265,7 +265,7 @@ describe('the audit trail', function () {
 
   it('cannot be verified, or continued unseen, with another key', async () => {
     await write(3)
-    expect(await verify(randomBytes(32))).to.deep.equal({
+    expect(await verify(createSecretKey(randomBytes(32)))).to.deep.equal({
       kind: 'broken',
       seq: '1',
       reason: 'content',

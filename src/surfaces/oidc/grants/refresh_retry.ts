@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto'
 import type { Context } from 'koa'
 import type { Clock } from '../../../core/clock.ts'
 import type { Codec } from '../adapters/codec.ts'
@@ -37,8 +44,9 @@ export function openSuccessor(presented: string, sealed: Buffer): string {
   )
 }
 
-function keyFrom(presented: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', presented, '', 'authcore:refresh_successor', 32))
+function keyFrom(presented: string): KeyObject {
+  const bytes = hkdfSync('sha256', presented, '', 'authcore:refresh_successor', 32)
+  return createSecretKey(Buffer.from(bytes))
 }
 
 export type RetryVerdict =
