@@ -51,14 +51,14 @@ function sessionFromRow(row: SessionRow): Session {
 /**
  * Part of the statement that stores the engine's sessions: notes those with an account.
  *
- * @param rows SQL of a record set with `uid_hash` in hex, `account_id`, `acr`, `amr`, `ip`,
+ * @param rows SQL of a record set with `uid_hash`, `account_id`, `acr`, `amr`, `ip`,
  *   `user_agent` and `expires_at`
  */
 export function seenSessionCte(rows: string): string {
   return `seen_session AS (
     INSERT INTO session AS s
            (uid_hash, account_id, acr, amr, ip, user_agent, created_at, last_seen_at, expires_at)
-    SELECT DISTINCT ON (r.uid_hash) decode(r.uid_hash, 'hex'), r.account_id, r.acr,
+    SELECT DISTINCT ON (r.uid_hash) r.uid_hash, r.account_id, r.acr,
            coalesce(r.amr, '{}'), r.ip, r.user_agent, now(), now(),
            coalesce(r.expires_at, 'infinity')
       FROM ${rows}

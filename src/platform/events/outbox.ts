@@ -1,4 +1,4 @@
-import { type Db, query } from '../persistence/db.ts'
+import { type AddValue, type Db, query } from '../persistence/db.ts'
 import type { AuthEvent } from './event.ts'
 
 /**
@@ -16,33 +16,56 @@ export async function appendEvent(tx: Db, event: AuthEvent): Promise<void> {
  */
 export async function appendEvents(tx: Db, events: readonly AuthEvent[]): Promise<void> {
   if (events.length === 0) return
-  await query(tx, `WITH ${EVENTS_CTE} SELECT count(*) FROM appended_event`, [eventRows(events)])
+  const values: unknown[] = []
+  const text = insertOf(events, (value, type) => `$${values.push(value)}::${type}`)
+  await query(tx, text, values)
 }
 
-/** The events as the one JSON parameter that `EVENTS_CTE` reads. */
-export function eventRows(events: readonly AuthEvent[]): string {
-  return JSON.stringify(
-    events.map(({ id, type, occurredAt, subject, data }) => ({
-      id,
-      type,
-      occurred_at: occurredAt,
-      // A name out of a request may hold what no text column takes; `data` keeps it as it was.
-      subject: subject?.toWellFormed().replaceAll('\0', '\ufffd'),
-      // Text inside the JSON: what a request carried (U+0000) is copied, never decoded.
-      data: JSON.stringify(data),
-    })),
-  )
+/**
+ * For statements that write facts and their events at once.
+ *
+ * @param condition a WHERE clause, or nothing
+ */
+export function appendedEventsCte(
+  events: readonly AuthEvent[],
+  add: AddValue,
+  condition: string,
+): string {
+  return `appended_event AS (${insertOf(events, add, condition)})`
 }
 
-/** For statements that write facts and their events at once: `$1` is `eventRows(events)`. */
-export const EVENTS_CTE = `
-  appended_event AS (
-    INSERT INTO event_outbox (event_id, type, subject, occurred_at, data)
+const COLUMNS = 'event_id, type, subject, occurred_at, data'
+
+/** One event, as with nearly every request, is spared the detour over JSON. */
+function insertOf(events: readonly AuthEvent[], add: AddValue, condition = ''): string {
+  const [first, ...more] = events.map(rowOf)
+  if (first && more.length === 0) {
+    const values = [
+      add(first.id, 'uuid'),
+      add(first.type, 'text'),
+      add(first.subject ?? null, 'text'),
+      add(first.occurred_at, 'timestamptz'),
+      add(first.data, 'json'),
+    ]
+    return `INSERT INTO event_outbox (${COLUMNS}) SELECT ${values.join(', ')} ${condition}`
+  }
+  return `INSERT INTO event_outbox (${COLUMNS})
     SELECT id, type, subject, occurred_at, data::json
-      FROM json_to_recordset($1::json)
-        AS e(id uuid, type text, subject text, occurred_at timestamptz, data text)
-    RETURNING 1
-  )`
+      FROM json_to_recordset(${add(JSON.stringify(events.map(rowOf)), 'json')})
+        AS e(id uuid, type text, subject text, occurred_at timestamptz, data text) ${condition}`
+}
+
+function rowOf({ id, type, occurredAt, subject, data }: AuthEvent) {
+  return {
+    id,
+    type,
+    occurred_at: occurredAt,
+    // A name out of a request may hold what no text column takes; `data` keeps it as it was.
+    subject: subject?.toWellFormed().replaceAll('\0', '\ufffd'),
+    // Text inside the JSON: what a request carried (U+0000) is copied, never decoded.
+    data: JSON.stringify(data),
+  }
+}
 
 /** How many events wait to be relayed. */
 export async function countWaitingEvents(db: Db): Promise<number> {

@@ -51,6 +51,9 @@ export function openDb({
   })
 }
 
+/** Adds a value to a statement that is put together, and returns its place in the text: `$3::uuid`. */
+export type AddValue = (value: unknown, type: string) => string
+
 type PgConnection = {
   query(config: { name?: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>
   /** Read by knex: a connection with it is not handed out again. */
@@ -72,7 +75,8 @@ export function observeStatements(observer: StatementObserver): () => void {
 
 /**
  * Runs one statement with `$1`-style parameters and returns its rows. The text must be a constant of
- * the program: each distinct text is prepared once per connection and stays prepared.
+ * the program, or one of few that it puts together: each distinct text is prepared once per connection
+ * and stays prepared.
  *
  * @throws DomainError `unavailable` where PostgreSQL cannot be reached or took too long,
  *   `conflict` on a unique violation; anything else as `internal`

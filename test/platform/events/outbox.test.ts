@@ -4,8 +4,7 @@ import { defineEvent } from '../../../src/platform/events/event.ts'
 import {
   appendEvent,
   appendEvents,
-  EVENTS_CTE,
-  eventRows,
+  appendedEventsCte,
 } from '../../../src/platform/events/outbox.ts'
 import {
   type Db,
@@ -125,14 +124,24 @@ describe('the outbox', () => {
     expect((await rows())[0]!.subject).to.equal(null)
   })
 
-  it('takes events within the statement that writes the fact', async () => {
-    const event = thingDone({ thing: 'a' })
-    const [row] = await query(
-      db,
-      `WITH ${EVENTS_CTE} SELECT count(*)::integer AS appended FROM appended_event`,
-      [eventRows([event])],
-    )
-    expect(row).to.deep.equal({ appended: 1 })
-    expect((await rows())[0]!.event_id).to.equal(event.id)
-  })
+  for (const count of [1, 2]) {
+    it(`takes ${count} within the statement that writes the fact, or none where it did not`, async () => {
+      const events = Array.from({ length: count }, () => thingDone({ thing: 'a' }))
+      const append = async (condition: string) => {
+        const values: unknown[] = []
+        const cte = appendedEventsCte(
+          events,
+          (value, type) => `$${values.push(value)}::${type}`,
+          condition,
+        )
+        await query(db, `WITH fact AS (SELECT 1), ${cte} SELECT 1`, values)
+      }
+      await append('WHERE NOT EXISTS (SELECT 1 FROM fact)')
+      expect(await rows()).to.have.length(0)
+      await append('WHERE EXISTS (SELECT 1 FROM fact)')
+      expect((await rows()).map(({ event_id }) => event_id)).to.deep.equal(
+        events.map(({ id }) => id),
+      )
+    })
+  }
 })

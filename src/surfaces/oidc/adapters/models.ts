@@ -46,6 +46,11 @@ export const MODELS = {
 
 export type ModelName = keyof typeof MODELS
 
+/** Where the records of a model lie: each has a partition of its own. */
+export function partitionOf(model: ModelName): string {
+  return `oidc_record_${model.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase()}`
+}
+
 export function isModelName(name: string): name is ModelName {
   return Object.hasOwn(MODELS, name)
 }

@@ -1,15 +1,11 @@
-import { seenSessionCte } from '../../../domain/sessions/session_store.ts'
-import type { AuthEvent } from '../../../platform/events/event.ts'
-import { EVENTS_CTE, eventRows } from '../../../platform/events/outbox.ts'
 import { type Db, query, queryOne } from '../../../platform/persistence/db.ts'
 import { GRANT_BOUND_MODELS, type ModelName } from './models.ts'
 import type { AccountBesideRecord, FoundRecord, OidcRecord, RecordKey } from './record.ts'
 
 /**
  * Records in PostgreSQL. Reading brings along what the engine asks for next (grant, session,
- * account); writing does everything a request has to write in one statement, so that it happens
- * whole or not at all. Model names stand in the text as literals: the planner then touches one
- * partition.
+ * account); what a request writes is written by `apply_changes.ts`. Each model has a partition of its
+ * own, which is named where one model is meant.
  */
 
 const COLUMNS = [
@@ -185,66 +181,6 @@ function recordOfJson(row: JsonRow): OidcRecord {
   })
 }
 
-/** Everything one request writes. */
-export type RecordChanges = {
-  upserts: readonly RecordToStore[]
-  /** Sessions and interactions that end with this request. */
-  destroys: readonly RecordKey[]
-  /** Sessions that were given a new id: another tab may be on its way with the old one. */
-  sessionsReplaced: readonly RecordKey[]
-  /** Sessions that are logged out: every row of theirs goes. */
-  sessionUidsEnded: readonly Buffer[]
-  consume?: Consumption | undefined
-  events: readonly AuthEvent[]
-}
-
-type RecordToStore = OidcRecord & {
-  mergeAuthorizations?: boolean
-  /** The session row that must still be there: a session that was logged out stays so. */
-  requires?: Buffer | undefined
-  /** Where the request came from that stores it. */
-  ip?: string | undefined
-  userAgent?: string | undefined
-}
-
-export type Consumption = RecordKey & {
-  /** The grant that must still stand for the use to count. */
-  grantHash?: Buffer | undefined
-  successor?: Buffer | undefined
-  /** How long the used record is remembered, seconds; undefined: as long as it would have lived. */
-  rememberS?: number | undefined
-}
-
-/**
- * Writes all changes in one statement, all or none of them.
- *
- * @returns false where the record to consume was consumed before or its grant is gone; nothing is
- *   written then
- */
-export async function applyChanges(db: Db, changes: RecordChanges): Promise<boolean> {
-  const { consume } = changes
-  const text = textFor(`apply:${consume?.model ?? ''}`, () => applyText(consume?.model))
-  const values: unknown[] = [
-    eventRows(changes.events),
-    JSON.stringify(changes.upserts.map(jsonOf)),
-    hashesOf(changes.destroys, 'Interaction'),
-    hashesOf(changes.destroys, 'Session'),
-    changes.sessionUidsEnded,
-    hashesOf(changes.sessionsReplaced, 'Session'),
-  ]
-  if (consume) {
-    values.push(
-      consume.idHash,
-      consume.grantHash ?? null,
-      consume.successor ?? null,
-      consume.rememberS ?? null,
-    )
-  }
-  const row = await queryOne<{ applied: boolean }>(db, text, values)
-  if (changes.sessionUidsEnded.length > 0) await deleteSessions(db, changes.sessionUidsEnded)
-  return row?.applied === true
-}
-
 /** And once more: a tab that was on its way may have given the session a new id, in a row not seen yet. */
 export async function deleteSessions(db: Db, uidHashes: readonly Buffer[]): Promise<void> {
   await query(
@@ -253,111 +189,6 @@ export async function deleteSessions(db: Db, uidHashes: readonly Buffer[]): Prom
      DELETE FROM oidc_record WHERE model = 'Session' AND uid_hash = ANY($1::bytea[])`,
     [uidHashes],
   )
-}
-
-function hashesOf(keys: readonly RecordKey[], model: ModelName): Buffer[] {
-  return keys.filter((key) => key.model === model).map((key) => key.idHash)
-}
-
-function jsonOf(record: RecordToStore) {
-  const hex = (bytes: Buffer | undefined) => bytes?.toString('hex')
-  return {
-    model: record.model,
-    id_hash: hex(record.idHash),
-    grant_hash: hex(record.grantHash),
-    uid_hash: hex(record.uidHash),
-    user_code_hash: hex(record.userCodeHash),
-    account_id: record.accountId,
-    client_id: record.clientId,
-    // Text inside the JSON parameter: what a request carried (U+0000, lone surrogates) is then only
-    // ever copied, never decoded.
-    payload: JSON.stringify(record.payload),
-    sealed: hex(record.sealed),
-    expires_at: record.expiresAt?.toISOString(),
-    merge: record.mergeAuthorizations === true,
-    requires: hex(record.requires),
-    ...(record.model === 'Session' ? sessionFactsOf(record) : {}),
-  }
-}
-
-function sessionFactsOf({ payload, ip, userAgent }: RecordToStore) {
-  return { acr: payload['acr'], amr: payload['amr'], ip, user_agent: userAgent }
-}
-
-/** Long enough for requests that a browser sends side by side, too short to be worth stealing. */
-const REPLACED_FOR = `interval '30 seconds'`
-
-function applyText(consumed: ModelName | undefined): string {
-  const condition = consumed ? 'WHERE EXISTS (SELECT 1 FROM consumed)' : ''
-  // A row that this statement has changed already can no longer be held by it.
-  const heldFirst = '(SELECT count(*) FROM standing_session) >= 0'
-  const stands = `(r.requires IS NULL OR EXISTS (
-        SELECT 1 FROM standing_session s WHERE s.id_hash = decode(r.requires, 'hex')))`
-  const and = consumed ? 'AND EXISTS (SELECT 1 FROM consumed)' : ''
-  const consumeCte = `
-  grant_alive AS (
-    -- Taken against a revocation that runs at the same time: one of the two comes first.
-    SELECT 1 FROM oidc_record WHERE model = 'Grant' AND id_hash = $8 FOR KEY SHARE
-  ), consumed AS (
-    UPDATE oidc_record
-       SET consumed_at = now(), successor = $9,
-           expires_at = LEAST(expires_at, now() + make_interval(secs => $10::integer))
-     WHERE model = '${consumed}' AND id_hash = $7 AND consumed_at IS NULL
-       AND ($8::bytea IS NULL OR EXISTS (SELECT 1 FROM grant_alive))
-    RETURNING 1
-  ),`
-  return `WITH ${consumed ? consumeCte : ''}
-  standing_session AS (
-    -- Held against a logout that runs at the same time: one of the two comes first.
-    SELECT id_hash FROM oidc_record
-     WHERE model = 'Session' AND id_hash IN (
-       SELECT decode(q.requires, 'hex') FROM json_to_recordset($2::json) AS q(requires text))
-       FOR UPDATE
-  ), stored AS (
-    INSERT INTO oidc_record AS old
-           (model, id_hash, grant_hash, uid_hash, user_code_hash, account_id, client_id, payload,
-            sealed, expires_at)
-    SELECT r.model, decode(r.id_hash, 'hex'), decode(r.grant_hash, 'hex'), decode(r.uid_hash, 'hex'),
-           decode(r.user_code_hash, 'hex'), r.account_id, r.client_id, r.payload::json,
-           decode(r.sealed, 'hex'), r.expires_at
-      FROM json_to_recordset($2::json)
-        AS r(model text, id_hash text, grant_hash text, uid_hash text, user_code_hash text,
-             account_id uuid, client_id text, payload text, sealed text, expires_at timestamptz,
-             requires text)
-     WHERE ${stands} ${and}
-    ON CONFLICT (id_hash, model) DO UPDATE
-       SET grant_hash = excluded.grant_hash, uid_hash = excluded.uid_hash,
-           user_code_hash = excluded.user_code_hash, account_id = excluded.account_id,
-           client_id = excluded.client_id, sealed = excluded.sealed,
-           -- A session that was replaced ends when it was told to, however often it is still used.
-           expires_at = CASE WHEN old.model = 'Session' AND old.consumed_at IS NOT NULL
-             THEN old.expires_at ELSE excluded.expires_at END,
-           payload = CASE WHEN old.model = 'Session' AND old.payload -> 'authorizations' IS NOT NULL
-             AND EXISTS (SELECT 1 FROM json_to_recordset($2::json) AS m(id_hash text, merge boolean)
-                          WHERE m.merge AND decode(m.id_hash, 'hex') = old.id_hash)
-             THEN (excluded.payload::jsonb || jsonb_build_object('authorizations',
-                    (old.payload -> 'authorizations')::jsonb
-                    || coalesce((excluded.payload -> 'authorizations')::jsonb, '{}')))::json
-             ELSE excluded.payload END
-    RETURNING 1
-  ), ${seenSessionCte(`json_to_recordset($2::json)
-        AS r(model text, uid_hash text, account_id uuid, expires_at timestamptz, requires text,
-             acr text, amr text[], ip text, user_agent text)
-     WHERE r.model = 'Session' AND r.account_id IS NOT NULL AND ${stands} ${and}`)},
-  ended_interaction AS (
-    DELETE FROM oidc_record WHERE model = 'Interaction' AND id_hash = ANY($3::bytea[]) ${and}
-  ), ended_session AS (
-    DELETE FROM oidc_record
-     WHERE model = 'Session' AND (id_hash = ANY($4::bytea[]) OR uid_hash = ANY($5::bytea[])) ${and}
-       AND ${heldFirst}
-  ), replaced_session AS (
-    UPDATE oidc_record
-       SET consumed_at = now(), expires_at = LEAST(expires_at, now() + ${REPLACED_FOR})
-     WHERE model = 'Session' AND id_hash = ANY($6::bytea[]) AND consumed_at IS NULL
-       AND NOT uid_hash = ANY($5::bytea[]) ${and}
-       AND ${heldFirst}
-  ), ${EVENTS_CTE.replace('RETURNING 1', `${condition} RETURNING 1`)}
-  SELECT ${consumed ? 'EXISTS (SELECT 1 FROM consumed)' : 'true'} AS applied`
 }
 
 /** Marks a record used, on its own: for what is not consumed at the end of a unit of work. */

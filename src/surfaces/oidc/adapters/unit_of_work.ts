@@ -3,10 +3,9 @@ import type { Origin } from '../../../platform/events/catalogue.ts'
 import type { AuthEvent } from '../../../platform/events/event.ts'
 import type { Db } from '../../../platform/persistence/db.ts'
 import type { RedisClient } from '../../../platform/persistence/redis.ts'
+import { applyChanges, type Consumption } from './apply_changes.ts'
 import { MODELS, type ModelName, TOKEN_MODELS } from './models.ts'
 import {
-  applyChanges,
-  type Consumption,
   findRecord,
   findRecordByUserCode,
   findRecordOfAny,
