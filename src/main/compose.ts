@@ -220,7 +220,7 @@ export async function compose(input: {
     profile,
     passkeyAttestation: attestation?.policy,
     passkeyMetadata: attestation?.metadata,
-    passwords: createHasher(config),
+    passwords: createHasher(config, log),
     passwordPolicy: createPolicy(config, {
       request: outbound.request,
       log,

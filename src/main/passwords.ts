@@ -1,3 +1,4 @@
+import { chooseArgon2Engine } from '../domain/credentials/password/argon2/argon2_engine.ts'
 import {
   type BreachServiceDeps,
   createBreachService,
@@ -16,10 +17,14 @@ import type { Db } from '../platform/persistence/db.ts'
 
 /** Hasher and policy as the configuration wants them, for servers and commands alike. */
 
-export function createHasher({
-  security,
-}: Pick<ConfigBeforeSecrets, 'security'>): TimedPasswordHasher {
+export function createHasher(
+  { security }: Pick<ConfigBeforeSecrets, 'security'>,
+  log?: { debug(fields: object, message: string): void },
+): TimedPasswordHasher {
+  const argon2 = chooseArgon2Engine()
+  log?.debug({ engine: argon2.name }, 'chosen to hash passwords')
   return createPasswordHasher({
+    argon2,
     memoryKib: security.argon2MemoryKib,
     passes: security.argon2Passes,
     parallelism: security.argon2Parallelism,

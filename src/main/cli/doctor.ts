@@ -6,6 +6,7 @@ import type { CliCommand } from './cli_command.ts'
 import { missingDatabase, openQuietly, unusable } from './command_database.ts'
 import { checkDatabase } from './doctor/check_database.ts'
 import { checkFiles } from './doctor/check_files.ts'
+import { checkHashing } from './doctor/check_hashing.ts'
 import { checkIssuer } from './doctor/check_issuer.ts'
 import { checkKeys } from './doctor/check_keys.ts'
 import { checkOutbox } from './doctor/check_outbox.ts'
@@ -25,10 +26,10 @@ const NODE_MIN = 24
 export function defineDoctor(command: CliCommand): void {
   command
     .description(
-      'Checks Node, the configuration, files, the database, Redis, the issuer, signing keys and the event outbox. One line for each: ok, warn or fail, and what to do. Exit code 1 where something fails.',
+      'Checks Node, what hashes passwords, the configuration, files, the database, Redis, the issuer, signing keys and the event outbox. One line for each: ok, warn or fail, and what to do. Exit code 1 where something fails.',
     )
     .examples('authcore doctor', 'authcore doctor --json')
-    .answers(async () => answer([checkNode(), ...(await checkDeployment())]))
+    .answers(async () => answer([checkNode(), checkHashing(), ...(await checkDeployment())]))
 }
 
 function checkNode(): Finding {

@@ -83,6 +83,7 @@ describe('authcore doctor', function () {
     }
     expect(Object.keys(checks)).to.deep.equal([
       'node',
+      'password hashing',
       'configuration',
       'data directory',
       'secrets',
@@ -98,6 +99,13 @@ describe('authcore doctor', function () {
       'issuer',
     ])
     expect(run.json().healthy).to.equal(true)
+  })
+
+  it('says which package hashes passwords, and goes on where the faster one does not load', async () => {
+    const told = async (env = {}) => checksOf(await doctor({ env }))['password hashing']
+    expect(await told()).to.include({ status: 'ok', message: 'Argon2id by @node-rs/argon2' })
+    const nowhere = { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/argon2.node' }
+    expect(await told(nowhere)).to.include({ status: 'ok', message: 'Argon2id by argon2' })
   })
 
   it('tells what is wrong and what to do, line by line', async () => {

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { hash as argon2Hash, argon2id, verify as argon2Verify, needsRehash } from 'argon2'
 import { BulkheadRejectedError, bulkhead } from 'cockatiel'
 import { DomainError } from '../../../core/errors.ts'
+import { type Argon2Cost, type Argon2Engine, chooseArgon2Engine } from './argon2/argon2_engine.ts'
+import { hashWithArgon2, inventArgon2, isMadeWith, verifyArgon2 } from './argon2/argon2_hash.ts'
 import { createEvenTime, pause } from './even_time.ts'
 import { isFastHash, verifyForeignHash } from './foreign/foreign_hash.ts'
 import { passwordText } from './password_text.ts'
@@ -35,10 +35,9 @@ export type TimedPasswordHasher = PasswordHasher & {
   meet(phcs: readonly string[]): Promise<void>
 }
 
-export type PasswordHasherOptions = {
-  memoryKib: number
-  passes: number
-  parallelism: number
+export type PasswordHasherOptions = Argon2Cost & {
+  /** Without one, the faster of those that load here. */
+  argon2?: Argon2Engine
   /**
    * How many are computed at once. They run on the threads of libuv, four unless UV_THREADPOOL_SIZE
    * says otherwise, which file, DNS and signing work need too, and each keeps a processor to itself:
@@ -52,26 +51,17 @@ export type PasswordHasherOptions = {
 const THREADS_OF_LIBUV = 4
 const QUEUE_PER_SLOT = 32
 const RETRY_AFTER_S = 2
-const SALT_BYTES = 16
-const HASH_BYTES = 32
 
 export function createPasswordHasher(options: PasswordHasherOptions): TimedPasswordHasher {
-  const { concurrency = defaultConcurrency() } = options
+  const { concurrency = defaultConcurrency(), argon2 = chooseArgon2Engine() } = options
   const gate = createGate(concurrency, options.queue ?? concurrency * QUEUE_PER_SLOT)
-  const parameters = {
-    type: argon2id,
-    memoryCost: options.memoryKib,
-    timeCost: options.passes,
-    parallelism: options.parallelism,
-    hashLength: HASH_BYTES,
-  } as const
-  const dummy = dummyHash(options)
+  const dummy = inventArgon2(options)
   const evenTime = createEvenTime()
   const compute = async (phc: string | undefined, password: string, text: string) => {
     const startedAt = performance.now()
-    const matches = await matchesHash(phc, { dummy, password, text })
+    const matches = await matchesHash(phc, { argon2, dummy, password, text })
     const tookMs = performance.now() - startedAt
-    if (phc !== undefined && isOutdated(phc, parameters)) evenTime.observe(phc, tookMs)
+    if (phc !== undefined && !isMadeWith(phc, options)) evenTime.observe(phc, tookMs)
     return { matches, tookMs }
   }
   return {
@@ -80,14 +70,14 @@ export function createPasswordHasher(options: PasswordHasherOptions): TimedPassw
       if (result.kind === 'refused') {
         throw new DomainError('invalid_input', 'This cannot be a password.', { hint: result.fault })
       }
-      return await gate(() => argon2Hash(result.text, parameters))
+      return await gate(() => hashWithArgon2(argon2, result.text, options))
     },
     async verify(phc, password) {
       const result = passwordText(password)
       // Depends on the input alone, never on whose password it is.
       if (result.kind === 'refused') return { ok: false, rehash: false }
       const { matches, tookMs } = await gate(() => compute(phc, password, result.text))
-      if (matches && phc !== undefined) return { ok: true, rehash: isOutdated(phc, parameters) }
+      if (matches && phc !== undefined) return { ok: true, rehash: !isMadeWith(phc, options) }
       await pause(evenTime.leftAfter(tookMs))
       return { ok: false, rehash: false }
     },
@@ -100,27 +90,18 @@ export function createPasswordHasher(options: PasswordHasherOptions): TimedPassw
 /** @param password as it was typed: other systems did not normalise it. @param text its NFC */
 async function matchesHash(
   phc: string | undefined,
-  { dummy, password, text }: { dummy: string; password: string; text: string },
+  tried: { argon2: Argon2Engine; dummy: string; password: string; text: string },
 ): Promise<boolean> {
+  const { argon2, dummy, password, text } = tried
   if (phc === undefined || phc.startsWith('$argon2id$'))
-    return await argon2Verify(phc ?? dummy, text)
-  if (isFastHash(phc)) await argon2Verify(dummy, text)
-  if (await verifyForeignHash(phc, password)) return true
-  return password !== text && (await verifyForeignHash(phc, text))
-}
-
-function isOutdated(phc: string, parameters: Parameters<typeof needsRehash>[1]): boolean {
-  return !phc.startsWith('$argon2id$') || needsRehash(phc, parameters)
+    return await verifyArgon2(argon2, phc ?? dummy, text)
+  if (isFastHash(phc)) await verifyArgon2(argon2, dummy, text)
+  if (await verifyForeignHash(phc, password, { argon2 })) return true
+  return password !== text && (await verifyForeignHash(phc, text, { argon2 }))
 }
 
 function defaultConcurrency(): number {
   return Math.max(1, Math.min(availableParallelism(), THREADS_OF_LIBUV) - 1)
-}
-
-/** A well-formed hash of no known password: nothing has to be computed to have it. */
-function dummyHash({ memoryKib, passes, parallelism }: PasswordHasherOptions): string {
-  const random = (sizeBytes: number) => randomBytes(sizeBytes).toString('base64').replace(/=+$/, '')
-  return `$argon2id$v=19$m=${memoryKib},t=${passes},p=${parallelism}$${random(SALT_BYTES)}$${random(HASH_BYTES)}`
 }
 
 /** Lets so many through at once and so many wait, so that a flood of sign-ins starves nothing else. */

@@ -21,7 +21,7 @@ describe('domain/credentials/password/password_hash', () => {
       passwords.hash('correct horse'),
       passwords.hash('correct horse'),
     ])
-    expect(one).to.match(/^\$argon2id\$v=19\$m=1024,p=1,t=1\$[\w+/]{22}\$[\w+/]{43}$/)
+    expect(one).to.match(/^\$argon2id\$v=19\$m=1024,t=1,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
     expect(one).not.to.equal(other)
     expect(await passwords.verify(one, 'correct horse')).to.deep.equal({ ok: true, rehash: false })
     expect(await passwords.verify(one, 'Correct horse')).to.deep.equal({ ok: false, rehash: false })

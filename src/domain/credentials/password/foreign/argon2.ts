@@ -1,9 +1,8 @@
-import { verify } from 'argon2'
-import { costly, count, fromBase64, malformed, ok, type Scheme, sizeFault } from './scheme.ts'
+import { formatArgon2, readArgon2, verifyArgon2 } from '../argon2/argon2_hash.ts'
+import { costly, malformed, ok, type Scheme, sizeFault } from './scheme.ts'
 
 /** Argon2 of any kind with parameters of others: the PHC string, Django's and LDAP's with a prefix. */
 
-const FORM = /^\$(argon2(?:id?|d))(?:\$v=(\d+))?\$m=(\d+),t=(\d+),p=(\d+)\$([^$]+)\$([^$]+)$/
 const MEMORY_MAX_KIB = 262_144
 /** KiB times passes: what a quarter of a gigabyte costs four times over. */
 const WORK_MAX = 1_048_576
@@ -14,14 +13,12 @@ export const argon2Scheme: Scheme = {
   read(text) {
     const bare = text.replace(/^(?:\{ARGON2(?:ID?|D)?\}|argon2(?=\$))/i, '')
     if (!bare.startsWith('$argon2')) return undefined
-    const [, , version = '16', memory, passes, lanes, salt = '', hash = ''] = FORM.exec(bare) ?? []
-    const [m, t, p] = [count(memory), count(passes), count(lanes)]
-    const bytes = [fromBase64(salt), fromBase64(hash)] as const
-    if (Number.isNaN(m + t + p) || !bytes[0] || !bytes[1]) return malformed
-    // RFC 9106 §3.1: at least 8 KiB per lane.
-    if (!['16', '19'].includes(version) || m < 8 * p || bytes[0].length < 8) return malformed
-    if (m > MEMORY_MAX_KIB || m * t > WORK_MAX || p > LANES_MAX) return costly
-    return sizeFault(bytes[0], bytes[1]) ?? ok(bare)
+    const read = readArgon2(bare)
+    if (!read) return malformed
+    const { memoryKib, passes, parallelism, salt, hash } = read
+    if (memoryKib > MEMORY_MAX_KIB || memoryKib * passes > WORK_MAX) return costly
+    if (parallelism > LANES_MAX) return costly
+    return sizeFault(salt, hash) ?? ok(formatArgon2(read))
   },
-  verify: (stored, password) => verify(stored, password),
+  verify: (stored, password, { argon2 }) => verifyArgon2(argon2, stored, password),
 }

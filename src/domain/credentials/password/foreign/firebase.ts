@@ -1,5 +1,6 @@
 import { createCipheriv } from 'node:crypto'
-import { costly, count, equal, fromBase64, malformed, ok, parsePhc, type Scheme } from './scheme.ts'
+import { count, equal, fromBase64 } from '../encoded.ts'
+import { costly, malformed, ok, parsePhc, type Scheme } from './scheme.ts'
 import { derive, isCostly } from './scrypt.ts'
 
 /**

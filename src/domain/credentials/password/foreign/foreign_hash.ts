@@ -3,7 +3,7 @@ import { bcryptScheme } from './bcrypt.ts'
 import { firebaseScheme } from './firebase.ts'
 import { ldapScheme } from './ldap.ts'
 import { pbkdf2Scheme } from './pbkdf2.ts'
-import { idOf, malformed, type Reading, type Scheme } from './scheme.ts'
+import { type Engines, idOf, malformed, type Reading, type Scheme } from './scheme.ts'
 import { scryptScheme } from './scrypt.ts'
 
 /**
@@ -45,8 +45,12 @@ export function readForeignHash(text: string): Reading {
 }
 
 /** @param stored of `readForeignHash`; any other text matches nothing */
-export async function verifyForeignHash(stored: string, password: string): Promise<boolean> {
-  return (await byId.get(idOf(stored))?.verify(stored, password)) ?? false
+export async function verifyForeignHash(
+  stored: string,
+  password: string,
+  engines: Engines,
+): Promise<boolean> {
+  return (await byId.get(idOf(stored))?.verify(stored, password, engines)) ?? false
 }
 
 /** True where computing it takes no time at all: whoever verifies it must add some. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { equal, formatPhc, fromBase64, malformed, ok, parsePhc, type Scheme } from './scheme.ts'
+import { equal, fromBase64 } from '../encoded.ts'
+import { formatPhc, malformed, ok, parsePhc, type Scheme } from './scheme.ts'
 
 /**
  * One round of SHA over password and salt, as directories keep it (RFC 3112 and after): `{SSHA}`,

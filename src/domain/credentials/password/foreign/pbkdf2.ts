@@ -1,12 +1,9 @@
 import { pbkdf2 } from 'node:crypto'
 import { promisify } from 'node:util'
+import { count, equal, fromBase64, fromHex } from '../encoded.ts'
 import {
   costly,
-  count,
-  equal,
   formatPhc,
-  fromBase64,
-  fromHex,
   malformed,
   ok,
   parsePhc,

@@ -1,6 +1,7 @@
-import { timingSafeEqual } from 'node:crypto'
+import type { Argon2Engine } from '../argon2/argon2_engine.ts'
+import { fromBase64, toBase64 } from '../encoded.ts'
 
-/** What the schemes share: how a hash is read, kept and compared. */
+/** What the schemes share: how a hash is read and kept. */
 
 export type HashRefusal = 'unknown_hash' | 'malformed_hash' | 'costly_hash' | 'weak_hash'
 export type Reading = { kind: 'ok'; stored: string } | { kind: 'refused'; reason: HashRefusal }
@@ -11,8 +12,11 @@ export type Scheme = {
   /** Undefined where the text is no form of this scheme. */
   read(text: string): Reading | undefined
   /** @param stored what `read` made */
-  verify(stored: string, password: string): Promise<boolean>
+  verify(stored: string, password: string, engines: Engines): Promise<boolean>
 }
+
+/** What a scheme does not compute by itself. */
+export type Engines = { argon2: Argon2Engine }
 
 export const malformed = { kind: 'refused', reason: 'malformed_hash' } as const
 export const costly = { kind: 'refused', reason: 'costly_hash' } as const
@@ -53,28 +57,4 @@ export function parsePhc(text: string): Phc | undefined {
 export function formatPhc({ id, params, salt, hash }: Phc): string {
   const list = Object.entries(params).map(([name, value]) => `${name}=${value}`)
   return `$${id}$${list.join(',')}$${toBase64(salt)}$${toBase64(hash)}`
-}
-
-/** Base64 with or without its padding, of either alphabet, and passlib's with `.` for `+`. */
-export function fromBase64(text: string): Buffer | undefined {
-  if (!/^[A-Za-z0-9+/._-]*={0,2}$/.test(text)) return undefined
-  const bytes = Buffer.from(text.replaceAll('.', '+'), 'base64')
-  return bytes.length === Math.floor((text.replace(/=+$/, '').length * 3) / 4) ? bytes : undefined
-}
-
-function toBase64(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/=+$/, '')
-}
-
-export function fromHex(text: string): Buffer | undefined {
-  return /^(?:[0-9a-fA-F]{2})+$/.test(text) ? Buffer.from(text, 'hex') : undefined
-}
-
-/** A whole number from one upwards, as it stands in a hash; NaN for any other text. */
-export function count(text: string | undefined): number {
-  return /^[1-9]\d{0,9}$/.test(text ?? '') ? Number(text) : Number.NaN
-}
-
-export function equal(a: Buffer, b: Buffer): boolean {
-  return a.length === b.length && timingSafeEqual(a, b)
 }

@@ -1,11 +1,8 @@
 import { scrypt } from 'node:crypto'
+import { count, equal, fromBase64, fromHex } from '../encoded.ts'
 import {
   costly,
-  count,
-  equal,
   formatPhc,
-  fromBase64,
-  fromHex,
   malformed,
   ok,
   parsePhc,

@@ -1,13 +1,16 @@
 import { hash as bcryptHash } from 'bcrypt'
 import { expect } from 'chai'
+import { chooseArgon2Engine } from '../../../../../src/domain/credentials/password/argon2/argon2_engine.ts'
 import {
   readForeignHash,
-  verifyForeignHash,
+  verifyForeignHash as verifyWith,
 } from '../../../../../src/domain/credentials/password/foreign/foreign_hash.ts'
 import { createPasswordHasher } from '../../../../../src/domain/credentials/password/password_hash.ts'
 import { MADE, PASSWORD, PUBLISHED } from './vectors.ts'
 
 const hasher = createPasswordHasher({ memoryKib: 1024, passes: 1, parallelism: 1 })
+const engines = { argon2: chooseArgon2Engine() }
+const verifyForeignHash = (hash: string, password: string) => verifyWith(hash, password, engines)
 
 function stored(hash: string): string {
   const reading = readForeignHash(hash)
@@ -17,6 +20,9 @@ function stored(hash: string): string {
 
 describe('domain/credentials/password/foreign', function () {
   this.timeout(20_000)
+
+  const SALT = 'MDEyMzQ1Njc4OWFiY2RlZg'
+  const HASH = 'yqSq2SygY1sB4EcH9f2FG0JTMES+wqLsOT5YmiRBplI'
 
   for (const [what, hash, id] of MADE) {
     it(`verifies ${what}, and asks to hash it anew`, async () => {
@@ -47,6 +53,14 @@ describe('domain/credentials/password/foreign', function () {
     }
   })
 
+  it('keeps Argon2 with all its parameters, in the order of the reference implementation', () => {
+    const bare = `t=2,m=1024,p=1$${SALT}$${HASH}`
+    const kept = `m=1024,t=2,p=1$${SALT}$${HASH}`
+    expect(stored(`$argon2id$v=19$${bare}`)).to.equal(`$argon2id$v=19$${kept}`)
+    expect(stored(`argon2$argon2d$v=16$${bare}`)).to.equal(`$argon2d$v=16$${kept}`)
+    expect(stored(`{ARGON2}$argon2i$${bare}`)).to.equal(`$argon2i$v=16$${kept}`)
+  })
+
   it('takes what was typed before its NFC, and then that', async () => {
     const [composed, apart] = ['passw\u00f6rd', 'passwo\u0308rd']
     const ofApart = stored(await bcryptHash(apart, 4))
@@ -56,8 +70,6 @@ describe('domain/credentials/password/foreign', function () {
     expect((await hasher.verify(ofComposed, composed)).ok).to.equal(true)
   })
 
-  const SALT = 'MDEyMzQ1Njc4OWFiY2RlZg'
-  const HASH = 'yqSq2SygY1sB4EcH9f2FG0JTMES+wqLsOT5YmiRBplI'
   const KEY = 'A'.repeat(43)
   for (const [reason, hashes] of Object.entries({
     costly_hash: [
@@ -87,6 +99,10 @@ describe('domain/credentials/password/foreign', function () {
       `$argon2id$v=19$m=0,t=1,p=1$${SALT}$${HASH}`,
       `$argon2id$v=19$m=1024,t=-1,p=1$${SALT}$${HASH}`,
       `$argon2id$v=19$m=1024,t=1,p=1,keyid=a,data=b$${SALT}$${HASH}`,
+      `$argon2id$v=19$m=1024,t=1,t=1$${SALT}$${HASH}`,
+      `$argon2id$v=19$m=1024,t=1$${SALT}$${HASH}`,
+      `$argon2id$v=19$m=31,t=1,p=4$${SALT}$${HASH}`,
+      `$argon2id$v=19$m=1024,t=1,p=1$c2FsdA$${HASH}`,
       `$argon2id$v=18$m=1024,t=1,p=1$${SALT}$${HASH}`,
       `$scrypt$ln=0,r=8,p=1$${SALT}$${HASH}`,
       `$scrypt$ln=1e1,r=8,p=1$${SALT}$${HASH}`,
