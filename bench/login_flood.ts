@@ -1,4 +1,4 @@
-import http from 'node:http'
+import http, { type RequestOptions } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { createClient } from '../src/domain/clients/create_client.ts'
@@ -9,18 +9,21 @@ import { temporaryFolder } from './support/server_process.ts'
 import { steadily } from './support/steadily.ts'
 
 /**
- * What a flood of wrong passwords does to the tokens of others. A service asks for a token by client
- * credentials at a steady pace, whatever happens to it; in every second round browsers guess as fast
- * as they are answered, each try for another name from another address, so that no limit stops it.
- * Browsers, service, server and database share the machine.
+ * What a flood of wrong passwords does to everybody else. A service asks for a token by client
+ * credentials, and another one for our keys, at a steady pace, whatever happens to them; in every
+ * second round browsers guess as fast as they are answered, each try for another name from another
+ * address, so that no limit stops it. Browsers, services, server and database share the machine.
  */
 
 const ROUNDS = 4
 const ROUND_S = 10
-const TOKENS_PER_S = 40
+/** Of tokens, and as often of keys. */
+const ASKED_PER_S = 40
 /** As many as are in work or wait at the gate of two processors; the next ones would be refused. */
 const BROWSERS = 32
 const TIMES_IDLE = 2
+/** Keys are asked for by whoever verifies a token: a process that hashes between answers shows here. */
+const KEYS_P99_MS = 20
 
 const REDIRECT_URI = 'https://rp.example.test/callback'
 const API = 'https://api.example.test'
@@ -39,38 +42,48 @@ export async function measure(): Promise<boolean> {
   })
 }
 
+type Waits = { token: number[]; keys: number[] }
+
 /** Idle and flooded rounds take turns, so that whatever else the machine does meets both. */
 async function compare(issuer: string, clientSecret: string): Promise<boolean> {
-  const askForToken = tokenRequest(issuer, clientSecret)
-  const pace = { seconds: ROUND_S, perS: TOKENS_PER_S }
-  await steadily(askForToken, { seconds: 5, perS: TOKENS_PER_S })
-  const [idle, flooded]: [number[], number[]] = [[], []]
+  const ask = { token: tokenRequest(issuer, clientSecret), keys: keysRequest(issuer) }
+  const askBoth = async (into: Waits, seconds: number) => {
+    const pace = { seconds, perS: ASKED_PER_S }
+    const [token, keys] = await Promise.all([steadily(ask.token, pace), steadily(ask.keys, pace)])
+    into.token.push(...token)
+    into.keys.push(...keys)
+  }
+  const none = (): Waits => ({ token: [], keys: [] })
+  const [warming, idle, flooded] = [none(), none(), none()]
+  await askBoth(warming, 5)
   const statuses: Record<string, number> = {}
   for (let round = 0; round < ROUNDS; round++) {
-    idle.push(...(await steadily(askForToken, pace)))
+    await askBoth(idle, ROUND_S)
     const stop = startFlood(issuer)
     await sleep(1_000)
-    flooded.push(...(await steadily(askForToken, pace)))
+    await askBoth(flooded, ROUND_S)
     for (const [status, count] of Object.entries(await stop())) {
       statuses[status] = (statuses[status] ?? 0) + count
     }
   }
-  printRows([...rowsOf('idle', idle), ...rowsOf('flooded', flooded)])
+  printRows([
+    ...rowsOf('a token, idle', idle.token),
+    ...rowsOf('a token, flooded', flooded.token),
+    ...rowsOf('our keys, idle', idle.keys),
+    ...rowsOf('our keys, flooded', flooded.keys),
+  ])
   console.log(`\n${BROWSERS} browsers at once; tries by status: ${JSON.stringify(statuses)}`)
-  return judge(
-    'p99 of a token, times idle',
-    percentile(flooded, 0.99) / percentile(idle, 0.99),
-    TIMES_IDLE,
-    'times',
-  )
+  const times = percentile(flooded.token, 0.99) / percentile(idle.token, 0.99)
+  const met = judge('p99 of a token, times idle', times, TIMES_IDLE, 'times')
+  return judge('p99 of our keys', percentile(flooded.keys, 0.99), KEYS_P99_MS, 'ms') && met
 }
 
 function rowsOf(what: string, values: readonly number[]): Row[] {
   const ms = (value: number) => `${value.toFixed(1)} ms`
   return [
-    { what: `a token, ${what}: median`, value: ms(median(values)) },
-    { what: `a token, ${what}: p95`, value: ms(percentile(values, 0.95)) },
-    { what: `a token, ${what}: p99`, value: ms(percentile(values, 0.99)) },
+    { what: `${what}: median`, value: ms(median(values)) },
+    { what: `${what}: p95`, value: ms(percentile(values, 0.95)) },
+    { what: `${what}: p99`, value: ms(percentile(values, 0.99)) },
   ]
 }
 
@@ -86,12 +99,27 @@ function tokenRequest(issuer: string, clientSecret: string): () => Promise<void>
     'content-type': 'application/x-www-form-urlencoded',
     'content-length': Buffer.byteLength(body),
   }
+  return answered(`${issuer}/token`, { method: 'POST', headers }, body)
+}
+
+function keysRequest(issuer: string): () => Promise<void> {
+  return answered(`${issuer}/jwks`, {})
+}
+
+/** @returns asks on connections that stay, and waits for the last byte of a 200 */
+function answered(url: string, options: RequestOptions, body = ''): () => Promise<void> {
   // `fetch` leaves so much to collect that its caller stalls for longer than a token takes.
   const agent = new http.Agent({ keepAlive: true })
-  return async () =>
-    await new Promise((resolve, reject) => {
-      const request = http.request(`${issuer}/token`, { method: 'POST', headers, agent })
-      request.once('error', reject).once('response', (response) => {
+  const ask = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const request = http.request(url, { ...options, agent })
+      const failed = (error: Error) => {
+        // The server has closed a connection that was idle for long: whoever meets that asks again.
+        const closed = request.reusedSocket && 'code' in error && error.code === 'ECONNRESET'
+        if (closed) ask().then(resolve, reject)
+        else reject(error)
+      }
+      request.once('error', failed).once('response', (response) => {
         let text = ''
         response.setEncoding('utf8').on('data', (part: string) => {
           text += part
@@ -103,6 +131,7 @@ function tokenRequest(issuer: string, clientSecret: string): () => Promise<void>
       })
       request.end(body)
     })
+  return ask
 }
 
 /** @returns ends it, with how many tries ended with which status */

@@ -13,6 +13,7 @@ const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
   memory: () => import('./memory.ts'),
   import: () => import('./import.ts'),
   directory_sync: () => import('./directory_sync.ts'),
+  hash: () => import('./hash.ts'),
   login_flood: () => import('./login_flood.ts'),
   directory_logins: () => import('./directory_logins.ts'),
 }
