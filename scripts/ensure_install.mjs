@@ -57,19 +57,38 @@ function isProductionInstall() {
   return RUNS_TYPESCRIPT && matchesLockFile({ dev: false })
 }
 
-/**
- * True where npm's own record of what it installed agrees with the lock file: somebody ran
- * `npm install` by hand. Optional packages of other platforms are rightly absent.
- */
+/** True where npm's own record of what it installed agrees with the lock file: somebody did it by hand. */
 function matchesLockFile({ dev = true } = {}) {
   const record = read(path.join(MODULES, '.package-lock.json'))
   if (!record) return false
-  const installed = JSON.parse(record).packages
-  const wanted = Object.entries(JSON.parse(readFileSync(LOCK_FILE, 'utf8')).packages)
-  return wanted.every(([where, entry]) => {
-    if (where === '' || (!dev && entry.dev) || (entry.optional && !installed[where])) return true
+  const wanted = JSON.parse(readFileSync(LOCK_FILE, 'utf8')).packages
+  return isComplete(JSON.parse(record).packages, wanted, { dev })
+}
+
+/**
+ * Optional packages of other machines are rightly absent; in production all of them are, where
+ * whoever installed it left them out.
+ *
+ * @param installed what is there, and `wanted` what should be, by folder
+ */
+export function isComplete(installed, wanted, { dev }) {
+  return Object.entries(wanted).every(([where, entry]) => {
+    if (where === '' || (!dev && entry.dev)) return true
+    if (entry.optional && !installed[where]) return !dev || !fitsThisMachine(entry)
     return installed[where]?.version === entry.version
   })
+}
+
+/** Whether npm would install an optional package here. */
+function fitsThisMachine({ os, cpu, libc }) {
+  if (os && !os.includes(process.platform)) return false
+  if (cpu && !cpu.includes(process.arch)) return false
+  return !libc || libc.includes(libcHere())
+}
+
+/** Costs some milliseconds, so it is asked for only where a package of this processor is missing. */
+function libcHere() {
+  return process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl'
 }
 
 async function install() {
