@@ -60,4 +60,8 @@ const provider = new Provider(`http://localhost:${PORT}`, {
   },
 })
 provider.proxy = true
-createServer(provider.callback()).listen(Number(PORT), 'localhost')
+const handle = provider.callback()
+createServer((request, response) => void handle(request, response)).listen(
+  Number(PORT),
+  'localhost',
+)
