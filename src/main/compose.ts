@@ -45,6 +45,7 @@ import type { RecordStores } from '../surfaces/oidc/adapters/unit_of_work.ts'
 import { engineMetadata } from '../surfaces/oidc/client_metadata.ts'
 import { unlessCertificatesLack } from '../surfaces/oidc/mutual_tls.ts'
 import { type ProviderRuntime, startProviderRuntime } from '../surfaces/oidc/provider_runtime.ts'
+import { rememberMetadata } from '../surfaces/oidc/remembered_clients.ts'
 import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createPages, type Pages } from '../web/pages.ts'
 import { messageRendererOf, rendererOf, transportsOf } from './messaging.ts'
@@ -163,6 +164,9 @@ export async function compose(input: {
   )
   const profile = await loadProfile(config)
   const ownScopes = new Set(profile.scopes.map(({ name }) => name))
+  const metadataOf = rememberMetadata((client) =>
+    engineMetadata(unlessCertificatesLack(client, config), config.protocols, ownScopes),
+  )
   const runtime = await startProviderRuntime({
     config,
     db,
@@ -182,12 +186,7 @@ export async function compose(input: {
     adapterFactory: createAdapterFactory({
       stores,
       codec,
-      findClient: async (id) =>
-        engineMetadata(
-          unlessCertificatesLack(await clients.find(id), config),
-          config.protocols,
-          ownScopes,
-        ),
+      findClient: async (id) => metadataOf(await clients.find(id)),
       refreshReuseDetectionS: config.tokens.refreshReuseDetectionS,
     }),
     fetch: outbound.fetch,

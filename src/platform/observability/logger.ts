@@ -10,6 +10,13 @@ import { scrubFields, scrubText } from './scrub.ts'
 
 export type { Logger }
 
+/**
+ * Lines are written together, a few times a second: a write for each would cost a request more than
+ * the line itself. What an orderly end or an uncaught error finds here is written; what only `kill -9`
+ * or a crash of the system can lose is the log's last quarter of a second.
+ */
+const STANDARD_OUTPUT = { dest: 1, sync: false, minLength: 4_096, periodicFlush: 250 }
+
 export function createLogger(
   { logLevel, logPretty }: Pick<Config['server'], 'logLevel' | 'logPretty'>,
   destination?: DestinationStream,
@@ -32,7 +39,7 @@ export function createLogger(
         },
       },
     },
-    destination ?? (logPretty ? prettyStream(process.stdout) : pino.destination(1)),
+    destination ?? (logPretty ? prettyStream(process.stdout) : pino.destination(STANDARD_OUTPUT)),
   )
   return scrubBindings(logger)
 }

@@ -10,7 +10,7 @@ import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Logger } from '../../platform/observability/logger.ts'
 import type { Db } from '../../platform/persistence/db.ts'
 import type { Pages } from '../../web/pages.ts'
-import type { Codec } from './adapters/codec.ts'
+import type { Codec, Payload } from './adapters/codec.ts'
 import { useDurableReplayDetection, useHashedSecrets } from './client_authentication.ts'
 import { engineConfiguration } from './configuration.ts'
 import { blameClientForItsKeys } from './encryption.ts'
@@ -23,6 +23,7 @@ import { type LogoutQueue, queueBackchannelLogout } from './logout_delivery.ts'
 import { answerToAliases } from './mutual_tls.ts'
 import type { OwnTokens } from './own_tokens.ts'
 import { listenToProvider } from './provider_events.ts'
+import { rememberClients } from './remembered_clients.ts'
 import type { ResourceServerLookup } from './resource_servers.ts'
 import { assertSecurityStance } from './security_stance.ts'
 
@@ -71,6 +72,8 @@ export function createProvider(deps: ProviderDeps): Provider {
   provider.proxy = true
   assertSecurityStance(provider, deps.config.protocols)
   resizeClientCache(provider, CLIENTS_KEPT)
+  const clients = deps.adapterFactory('Client')
+  rememberClients(provider, async (id) => (await clients.find(id)) as Payload | undefined)
   useHashedSecrets(provider, deps)
   useDurableReplayDetection(provider, deps)
   blameClientForItsKeys(provider)

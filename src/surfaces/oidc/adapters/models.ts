@@ -63,10 +63,14 @@ export const TOKEN_MODELS = [
 ] as const satisfies ModelName[]
 
 /** The models that carry a grant id and fall with it. */
-export const GRANT_BOUND_MODELS = [
+const GRANT_BOUND_MODELS = [
   'AuthorizationCode',
   'AccessToken',
   'RefreshToken',
   'DeviceCode',
   'BackchannelAuthenticationRequest',
 ] as const satisfies ModelName[]
+
+export function isGrantBound(model: ModelName): boolean {
+  return (GRANT_BOUND_MODELS as readonly ModelName[]).includes(model)
+}

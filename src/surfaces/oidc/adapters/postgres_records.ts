@@ -1,5 +1,5 @@
 import { type Db, query, queryOne } from '../../../platform/persistence/db.ts'
-import { GRANT_BOUND_MODELS, type ModelName } from './models.ts'
+import { isGrantBound, type ModelName, partitionOf } from './models.ts'
 import type { AccountBesideRecord, FoundRecord, OidcRecord, RecordKey } from './record.ts'
 
 /**
@@ -13,7 +13,6 @@ const COLUMNS = [
   'id_hash',
   'grant_hash',
   'uid_hash',
-  'user_code_hash',
   'account_id',
   'client_id',
   'payload',
@@ -28,7 +27,6 @@ type Row = {
   id_hash: Buffer
   grant_hash: Buffer | null
   uid_hash: Buffer | null
-  user_code_hash: Buffer | null
   account_id: string | null
   client_id: string | null
   payload: Record<string, unknown>
@@ -37,22 +35,27 @@ type Row = {
   consumed_at: Date | null
   expires_at: Date | null
 }
-type PrefixedRow = { [Column in keyof Row as `g_${Column}`]: Row[Column] }
-/** A row inside a JSON aggregate: bytes as hex, times as text. */
+/** A session inside a JSON aggregate: bytes as hex, times as text. */
 type JsonRow = {
-  [Column in keyof Row]: Row[Column] extends Buffer | null
-    ? string | null
-    : Row[Column] extends Date | null
-      ? string | null
-      : Row[Column]
+  id_hash: string
+  uid_hash: string
+  account_id: string | null
+  payload: Record<string, unknown>
+  sealed: string | null
+  expires_at: string | null
 }
-
-type FoundRow = Row &
-  PrefixedRow & { account: AccountBesideRecord | null; sessions: JsonRow[] | null }
+/** What hangs beside a record, null or absent where nothing does. */
+type BesideRow = {
+  g_id_hash?: Buffer | null
+  g_account_id?: string | null
+  g_payload?: Record<string, unknown> | null
+  g_expires_at?: Date | null
+  sessions?: JsonRow[] | null
+  account: AccountBesideRecord | null
+}
+type FoundRow = Row & BesideRow
 
 const columns = (alias: string) => COLUMNS.map((name) => `${alias}.${name}`).join(', ')
-const prefixed = (alias: string) =>
-  COLUMNS.map((name) => `${alias}.${name} AS ${alias}_${name}`).join(', ')
 
 const ACCOUNT = `CASE WHEN a.id IS NULL THEN NULL ELSE json_build_object(
     'id', a.id, 'status', a.status, 'username', a.username, 'email', a.email,
@@ -61,25 +64,29 @@ const ACCOUNT = `CASE WHEN a.id IS NULL THEN NULL ELSE json_build_object(
     'attributes', a.attributes, 'profilePostponedAt', a.profile_postponed_at,
     'createdAt', a.created_at, 'updatedAt', a.updated_at) END AS account`
 
+const GRANT = `g.id_hash AS g_id_hash, g.account_id AS g_account_id, g.payload AS g_payload,
+       g.expires_at AS g_expires_at`
+const NO_GRANT = `NULL::bytea AS g_id_hash, NULL::uuid AS g_account_id, NULL::json AS g_payload,
+       NULL::timestamptz AS g_expires_at, NULL::json AS sessions`
+
 const SESSIONS = `(SELECT json_agg(json_build_object(
-      'model', s.model, 'id_hash', encode(s.id_hash, 'hex'), 'uid_hash', encode(s.uid_hash, 'hex'),
+      'id_hash', encode(s.id_hash, 'hex'), 'uid_hash', encode(s.uid_hash, 'hex'),
       'account_id', s.account_id, 'payload', s.payload, 'sealed', encode(s.sealed, 'hex'),
       'expires_at', s.expires_at) ORDER BY s.created_at DESC)
-     FROM oidc_record s
-    WHERE s.model = 'Session' AND s.uid_hash = t.uid_hash
-      AND (s.expires_at IS NULL OR s.expires_at > now())) AS sessions`
+     FROM ${partitionOf('Session')} s
+    WHERE s.uid_hash = t.uid_hash AND (s.expires_at IS NULL OR s.expires_at > now())) AS sessions`
 
-const NO_GRANT = COLUMNS.map((name) => `NULL AS g_${name}`).join(', ')
+const BESIDE = `LEFT JOIN ${partitionOf('Grant')} g ON g.id_hash = t.grant_hash
+  LEFT JOIN account a ON a.id = t.account_id`
 
 /** Grant-bound models bring their grant and session along; the others only the account. */
-function findText(model: ModelName, condition: string): string {
-  const grantBound = (GRANT_BOUND_MODELS as readonly ModelName[]).includes(model)
-  return `SELECT ${columns('t')}, ${grantBound ? prefixed('g') : NO_GRANT},
-       ${grantBound ? SESSIONS : 'NULL AS sessions'}, ${ACCOUNT}
-  FROM oidc_record t
-  ${grantBound ? `LEFT JOIN oidc_record g ON g.model = 'Grant' AND g.id_hash = t.grant_hash` : ''}
-  LEFT JOIN account a ON a.id = t.account_id
- WHERE t.model = '${model}' AND ${condition}`
+function findText(model: ModelName, condition: string, { likeOthers = false } = {}): string {
+  if (isGrantBound(model)) {
+    return `SELECT ${columns('t')}, ${GRANT}, ${SESSIONS}, ${ACCOUNT}
+  FROM ${partitionOf(model)} t ${BESIDE} WHERE ${condition}`
+  }
+  return `SELECT ${columns('t')}, ${likeOthers ? `${NO_GRANT},` : ''} ${ACCOUNT}
+  FROM ${partitionOf(model)} t LEFT JOIN account a ON a.id = t.account_id WHERE ${condition}`
 }
 
 const texts = new Map<string, string>()
@@ -131,20 +138,45 @@ export async function findRecordOfAny(
   idHash: Buffer,
 ): Promise<FoundRecord | undefined> {
   const text = textFor(`find:any:${models.join()}`, () =>
-    models.map((model) => findText(model, 't.id_hash = $1')).join('\nUNION ALL\n'),
+    models
+      .map((model) => findText(model, 't.id_hash = $1', { likeOthers: true }))
+      .join('\nUNION ALL\n'),
   )
   return present(await queryOne<FoundRow>(db, text, [idHash]))
 }
 
+/** What a token that is stored elsewhere would have brought along. */
+export async function findBeside(
+  db: Db,
+  { grantHash, uidHash, accountId }: Pick<OidcRecord, 'grantHash' | 'uidHash' | 'accountId'>,
+): Promise<Beside> {
+  const row = await queryOne<BesideRow>(
+    db,
+    `SELECT ${GRANT}, ${SESSIONS}, ${ACCOUNT}
+  FROM (SELECT $1::bytea AS grant_hash, $2::bytea AS uid_hash, $3::uuid AS account_id) t ${BESIDE}`,
+    [grantHash ?? null, uidHash ?? null, accountId ?? null],
+  )
+  return besideOf(row!)
+}
+
+type Beside = Omit<FoundRecord, 'record'>
+
 function present(row: FoundRow | undefined): FoundRecord | undefined {
-  if (!row) return undefined
-  const grant = Object.fromEntries(
-    COLUMNS.map((name) => [name, row[`g_${name}`]]),
-  ) as unknown as Row
+  return row && { record: recordOf(row), ...besideOf(row) }
+}
+
+function besideOf(row: BesideRow): Beside {
   return {
-    record: recordOf(row),
-    grant: grant.id_hash === null ? undefined : recordOf(grant),
-    sessions: row.sessions?.map(recordOfJson),
+    grant: row.g_id_hash
+      ? {
+          model: 'Grant',
+          idHash: row.g_id_hash,
+          accountId: row.g_account_id ?? undefined,
+          payload: row.g_payload!,
+          expiresAt: row.g_expires_at ?? undefined,
+        }
+      : undefined,
+    sessions: row.sessions?.map(sessionOf),
     account: row.account ?? undefined,
   }
 }
@@ -155,7 +187,6 @@ function recordOf(row: Row): OidcRecord {
     idHash: row.id_hash,
     grantHash: row.grant_hash ?? undefined,
     uidHash: row.uid_hash ?? undefined,
-    userCodeHash: row.user_code_hash ?? undefined,
     accountId: row.account_id ?? undefined,
     clientId: row.client_id ?? undefined,
     payload: row.payload,
@@ -166,19 +197,16 @@ function recordOf(row: Row): OidcRecord {
   }
 }
 
-function recordOfJson(row: JsonRow): OidcRecord {
-  const bytes = (hex: string | null | undefined) => (hex ? Buffer.from(hex, 'hex') : null)
-  return recordOf({
-    ...row,
-    id_hash: bytes(row.id_hash)!,
-    grant_hash: bytes(row.grant_hash),
-    uid_hash: bytes(row.uid_hash),
-    user_code_hash: bytes(row.user_code_hash),
-    sealed: bytes(row.sealed),
-    successor: null,
-    consumed_at: null,
-    expires_at: row.expires_at ? new Date(row.expires_at) : null,
-  })
+function sessionOf(row: JsonRow): OidcRecord {
+  return {
+    model: 'Session',
+    idHash: Buffer.from(row.id_hash, 'hex'),
+    uidHash: Buffer.from(row.uid_hash, 'hex'),
+    accountId: row.account_id ?? undefined,
+    payload: row.payload,
+    sealed: row.sealed === null ? undefined : Buffer.from(row.sealed, 'hex'),
+    expiresAt: row.expires_at === null ? undefined : new Date(row.expires_at),
+  }
 }
 
 /** And once more: a tab that was on its way may have given the session a new id, in a row not seen yet. */

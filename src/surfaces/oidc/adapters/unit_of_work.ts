@@ -4,8 +4,9 @@ import type { AuthEvent } from '../../../platform/events/event.ts'
 import type { Db } from '../../../platform/persistence/db.ts'
 import type { RedisClient } from '../../../platform/persistence/redis.ts'
 import { applyChanges, type Consumption } from './apply_changes.ts'
-import { MODELS, type ModelName, TOKEN_MODELS } from './models.ts'
+import { isGrantBound, MODELS, type ModelName, TOKEN_MODELS } from './models.ts'
 import {
+  findBeside,
   findRecord,
   findRecordByUserCode,
   findRecordOfAny,
@@ -220,13 +221,21 @@ export class UnitOfWork {
     let lost: unknown
     try {
       const record = await findRedisRecord(redis, key)
-      if (record) return record
+      if (record) return await this.#withBeside(record)
     } catch (error) {
       lost = error
     }
     const record = await this.#loadRow(key)
     if (!record && lost !== undefined) throw lost
     return record
+  }
+
+  /** A token brings along what the engine asks for next, also where its own home is Redis. */
+  async #withBeside(record: OidcRecord): Promise<OidcRecord> {
+    const { grantHash, uidHash, accountId } = record
+    if (!isGrantBound(record.model) || !grantHash) return record
+    const beside = await findBeside(this.#stores.db, { grantHash, uidHash, accountId })
+    return this.#keep({ record, ...beside })!
   }
 
   async #loadToken(key: RecordKey): Promise<OidcRecord | undefined> {
