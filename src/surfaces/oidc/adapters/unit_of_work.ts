@@ -118,7 +118,12 @@ export class UnitOfWork {
 
   /** Whether this request writes anything durable: an event of it then goes into the same statement. */
   get writesRows(): boolean {
-    return this.#writes.size > 0 || this.#consumption !== undefined
+    const writes = [...this.#writes.values()]
+    return this.#consumption !== undefined || writes.some((write) => !this.#isForRedis(write))
+  }
+
+  #isForRedis(write: Write): boolean {
+    return this.#stores.redis !== undefined && MODELS[modelOf(write)].home === 'ephemeral'
   }
 
   record(event: AuthEvent): void {
@@ -138,8 +143,7 @@ export class UnitOfWork {
     const [consume, events] = [this.#consumption, this.#events]
     this.discard()
     const { redis } = this.#stores
-    const inRedis = (write: Write) =>
-      redis !== undefined && MODELS[modelOf(write)].home === 'ephemeral'
+    const inRedis = (write: Write) => this.#isForRedis(write)
     // Redis first: a token there without its grant is worth nothing, a grant without it loses a token.
     const left = await writeToRedis(redis, writes.filter(inRedis))
     // What ends, ends in PostgreSQL too, which takes what Redis cannot while it is away.
@@ -203,29 +207,36 @@ export class UnitOfWork {
   }
 
   async #load(key: RecordKey): Promise<OidcRecord | undefined> {
-    const { redis } = this.#stores
-    return redis && MODELS[key.model].home === 'ephemeral'
-      ? await this.#loadEphemeral(redis, key)
-      : await this.#loadRow(key)
+    if (this.lookForAnyToken && (TOKEN_MODELS as readonly ModelName[]).includes(key.model)) {
+      const name = key.idHash.toString('base64url')
+      const token = await remember(this.#anyToken, name, () => this.#loadToken(key.idHash))
+      return token?.model === key.model ? token : undefined
+    }
+    return await this.#loadFrom([key], () => findRecord(this.#stores.db, key))
   }
 
-  async #loadRow(key: RecordKey): Promise<OidcRecord | undefined> {
-    if (this.lookForAnyToken && (TOKEN_MODELS as readonly ModelName[]).includes(key.model)) {
-      return await this.#loadToken(key)
-    }
-    return this.#keep(await findRecord(this.#stores.db, key))
+  /** Whichever kind of token it is: the engine asks for all kinds at once. */
+  async #loadToken(idHash: Buffer): Promise<OidcRecord | undefined> {
+    const keys = TOKEN_MODELS.map((model) => ({ model, idHash }))
+    return await this.#loadFrom(keys, () => findRecordOfAny(this.#stores.db, TOKEN_MODELS, idHash))
   }
 
   /** What was written while Redis was away is in PostgreSQL; what is in neither may be in the one that is away. */
-  async #loadEphemeral(redis: RedisClient, key: RecordKey): Promise<OidcRecord | undefined> {
+  async #loadFrom(
+    keys: readonly RecordKey[],
+    findRow: () => Promise<FoundRecord | undefined>,
+  ): Promise<OidcRecord | undefined> {
+    const { redis } = this.#stores
+    const ephemeral = redis ? keys.filter(({ model }) => MODELS[model].home === 'ephemeral') : []
     let lost: unknown
     try {
-      const record = await findRedisRecord(redis, key)
+      const found = await Promise.all(ephemeral.map((key) => findRedisRecord(redis!, key)))
+      const record = found.find((each) => each !== undefined)
       if (record) return await this.#withBeside(record)
     } catch (error) {
       lost = error
     }
-    const record = await this.#loadRow(key)
+    const record = this.#keep(await findRow())
     if (!record && lost !== undefined) throw lost
     return record
   }
@@ -236,13 +247,6 @@ export class UnitOfWork {
     if (!isGrantBound(record.model) || !grantHash) return record
     const beside = await findBeside(this.#stores.db, { grantHash, uidHash, accountId })
     return this.#keep({ record, ...beside })!
-  }
-
-  async #loadToken(key: RecordKey): Promise<OidcRecord | undefined> {
-    const record = await remember(this.#anyToken, key.idHash.toString('base64url'), async () =>
-      this.#keep(await findRecordOfAny(this.#stores.db, TOKEN_MODELS, key.idHash)),
-    )
-    return record?.model === key.model ? record : undefined
   }
 
   #keep(found: FoundRecord | undefined): OidcRecord | undefined {
