@@ -8,7 +8,7 @@ import { OPERATIONS } from './protocol/operations.ts'
 import { pinMyself } from './protocol/processes.ts'
 import { readProvider } from './protocol/provider.ts'
 import { type RunningProvider, startAuthcore, startDescribed } from './protocol/running.ts'
-import { costTable, detailTable, type Results } from './protocol/table.ts'
+import { costTable, detailTable, type Results, reasonList } from './protocol/table.ts'
 import { printHeading } from './support/report.ts'
 import { ROOT, temporaryFolder } from './support/server_process.ts'
 
@@ -39,6 +39,8 @@ export async function measure(args: readonly string[] = []): Promise<boolean> {
   printHeading('Protocol')
   pinMyself(1)
   const operations = values.only?.split(',') ?? Object.keys(OPERATIONS)
+  const unknown = operations.filter((operation) => !OPERATIONS[operation])
+  if (unknown.length > 0) throw new Error(`no such operation: ${unknown.join(', ')}`)
   const pace = { concurrency: Number(values.concurrency), seconds: Number(values.seconds) }
   const runs = Number(values.runs)
   const people = operations.length * (runs * (AT_MOST.sign_in + 200) + 100)
@@ -60,7 +62,8 @@ export async function measure(args: readonly string[] = []): Promise<boolean> {
       keep(await startDescribed(await readProvider(file), path.join(folder, `op${index}`)))
     }
     const results = await measureAll(started, { operations, runs, pace })
-    console.log(`${costTable(results)}\n\n${detailTable(results)}`)
+    const parts = [costTable(results), reasonList(results), detailTable(results)]
+    console.log(parts.filter((part) => part !== '').join('\n\n'))
     if (values.json) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`)
     return true
   } finally {
@@ -105,6 +108,15 @@ async function measureAll(
     providers: providers.map(({ description }) => description.name),
     baseline: providers[0]!.description.name,
     hashMs: await cpuMsOfHash(),
+    hashed: providers
+      .filter(({ description }) => description.people.hashed)
+      .map(({ description }) => description.name),
+    reasons: operations.flatMap((operation) =>
+      providers.flatMap((provider) => {
+        const reason = reasonAgainst(provider, operation)
+        return reason ? [{ operation, provider: provider.description.name, reason }] : []
+      }),
+    ),
     atRest,
   }
 }

@@ -72,7 +72,7 @@ export async function seedAuthcore({
     service: { id: 'bench-service', secret: serviceSecret },
     resources: RESOURCES,
     scope: SCOPE,
-    people: { login: 'person{n}@example.test', password: PASSWORD, count: people },
+    people: { login: 'person{n}@example.test', password: PASSWORD, count: people, hashed: true },
   }
 }
 

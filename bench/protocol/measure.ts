@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { median } from '../support/report.ts'
 import type { LoadOrder, LoadResult } from './load.ts'
-import { OPERATIONS } from './operations.ts'
 import type { Costs, RunningProvider } from './running.ts'
 
 /** One operation at one provider, several times over. */
@@ -110,7 +109,6 @@ export function reasonAgainst(
     dpop: 'ES256',
     introspection: 'opaque',
   }[operation] as 'ES256' | 'RS256' | 'opaque' | undefined
-  if (!OPERATIONS[operation]) return 'no such operation'
-  if (format && !description.resources[format]) return `no ${format} tokens`
+  if (format && description.resources[format] === undefined) return `no ${format} tokens`
   return description.without[operation]
 }

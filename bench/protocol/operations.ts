@@ -189,11 +189,9 @@ function posting(
 type Format = 'ES256' | 'RS256' | 'opaque'
 
 function ownTokenFields({ provider }: Stage, format: Format) {
-  return {
-    grant_type: 'client_credentials',
-    scope: provider.scope,
-    resource: provider.resources[format]!,
-  }
+  const fields = { grant_type: 'client_credentials', scope: provider.scope }
+  const resource = provider.resources[format]
+  return resource ? { ...fields, resource } : fields
 }
 
 function clientCredentials(format: Format): Operation['prepare'] {
@@ -256,6 +254,7 @@ async function signInAnew(stage: Stage, more: Record<string, string> = {}) {
     redirectUri: provider.web.redirectUri,
     login: provider.people.login.replace('{n}', String(n)),
     password: provider.people.password,
+    scriptedPages: provider.scriptedPages,
   })
   return { visitor, tokens: await redeem(stage, callback, request) }
 }

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../../src/platform/persistence/embedded_postgres.ts'
@@ -46,14 +48,23 @@ export async function startDescribed(
   description: ProviderDescription,
   folder: string,
 ): Promise<RunningProvider> {
-  const place = { folder, name: description.name, services: description.services }
+  const filled = atPort(description, await freePort())
+  const cwd = path.join(ROOT, filled.folder)
+  if (filled.install) await runOnce(filled.install, cwd, {})
+  const place = { folder, name: filled.name, services: filled.services }
   return await withServices(place, async (services) => {
-    const port = await freePort()
-    const filled = atPort(description, port)
-    const cwd = path.join(ROOT, filled.folder)
     const env = { ...filled.env, ...services.env }
+    if (filled.seed) await runOnce(filled.seed, cwd, env)
     return { description: filled, command: filled.start, cwd, env }
   })
+}
+
+async function runOnce(
+  [program, ...args]: readonly [string, ...string[]],
+  cwd: string,
+  env: Record<string, string>,
+): Promise<void> {
+  await promisify(execFile)(program, args, { cwd, env: { ...plainEnvironment(), ...env } })
 }
 
 export async function startAuthcore(
@@ -76,6 +87,7 @@ export async function startAuthcore(
         folder: '.',
         services,
         issuer,
+        scriptedPages: [],
         ...seeded,
         without: {},
       },

@@ -8,21 +8,31 @@ export type Results = {
   figures: Record<string, Record<string, Figures | undefined>>
   providers: readonly string[]
   baseline: string
-  /** Milliseconds of CPU of one password hash, which the baseline does not make. */
+  /** Milliseconds of CPU of one password hash, which only those that are `hashed` make. */
   hashMs: number
+  hashed: readonly string[]
+  /** Why an operation is not measured there. */
+  reasons: readonly { operation: string; provider: string; reason: string }[]
   atRest: Record<string, { readyMs: number; residentBytes: number }>
 }
 
 /** Operations that are told twice: with and without the hash. */
 const HASHED = 'sign_in'
 
-export function costTable({ figures, providers, baseline, hashMs, atRest }: Results): string {
+export function costTable({
+  figures,
+  providers,
+  baseline,
+  hashMs,
+  hashed,
+  atRest,
+}: Results): string {
   const rows = Object.entries(figures).flatMap(([name, byProvider]) => {
     const base = byProvider[baseline]
     const row = (title: string, minusMs: number) => [
       title,
       ...providers.map((provider) => {
-        const own = provider === baseline ? 0 : minusMs
+        const own = hashed.includes(provider) ? minusMs : 0
         return cost(byProvider[provider], provider === baseline ? undefined : base, own)
       }),
     ]
@@ -45,6 +55,16 @@ function cost(own: Figures | undefined, base: Figures | undefined, minusMs: numb
   const cpuMs = own.cpuMs - minusMs
   const text = digits(cpuMs)
   return base ? `${text} (${(cpuMs / base.cpuMs).toFixed(2)}×)` : text
+}
+
+/** One line for each dash of the table. */
+export function reasonList({ reasons }: Results): string {
+  return reasons
+    .map(
+      ({ operation, provider, reason }) =>
+        `- ${provider}, ${OPERATIONS[operation]!.title}: ${reason}`,
+    )
+    .join('\n')
 }
 
 export function detailTable({ figures, providers }: Results): string {

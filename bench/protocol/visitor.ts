@@ -1,5 +1,6 @@
 import type { Pool } from 'undici'
 import { metaRefresh, parseForms, refreshUrl, textOf } from '../../test/support/forms.ts'
+import type { ScriptedPage } from './provider.ts'
 
 /**
  * A browser that costs the measuring process little: cookies by name and path, forms, redirects, on
@@ -39,6 +40,15 @@ export class Visitor {
       origin: this.#origin,
     }
     return await this.#send(url, { method: 'POST', body: fields.toString(), headers })
+  }
+
+  async submitJson(url: string, content: unknown): Promise<Answer> {
+    const headers = {
+      accept: 'application/json',
+      'content-type': 'application/json',
+      origin: this.#origin,
+    }
+    return await this.#send(url, { method: 'POST', body: JSON.stringify(content), headers })
   }
 
   async #send(
@@ -105,6 +115,7 @@ export type Journey = {
   redirectUri: string
   login: string
   password: string
+  scriptedPages: readonly ScriptedPage[]
 }
 
 const YES = /allow|accept|authori[sz]e|continue|sign.?in|log.?in|yes|submit/i
@@ -121,10 +132,35 @@ export async function goThroughPages(visitor: Visitor, journey: Journey): Promis
   for (let step = 0; step < 16; step++) {
     if (answer.location?.startsWith(journey.redirectUri)) return answer.location
     answer = answer.location
-      ? await visitor.get(answer.location)
+      ? await follow(visitor, answer.location, journey)
       : await nextStep(visitor, answer, journey)
   }
   throw new Error(`no end at ${answer.url}`)
+}
+
+/** Goes where it is sent; a page that only a script fills in is not asked for, but answered. */
+async function follow(visitor: Visitor, location: string, journey: Journey): Promise<Answer> {
+  const { pathname, search } = new URL(location)
+  const scripted = journey.scriptedPages.find(({ page }) => page === pathname)
+  if (!scripted) return await visitor.get(location)
+  const { login, password } = journey
+  const content = filled(scripted.json, { login, password, query: search.slice(1) })
+  const answer = await visitor.submitJson(new URL(scripted.post, location).href, content)
+  const said = answer.status < 400 ? (JSON.parse(answer.body) as Record<string, unknown>) : {}
+  const next = said[scripted.next]
+  if (typeof next !== 'string') {
+    throw new Error(`${answer.status} at ${answer.url}: ${answer.body.slice(0, 500)}`)
+  }
+  return { ...answer, location: new URL(next, location).href }
+}
+
+/** With `{name}` in its texts replaced. */
+function filled(json: Record<string, unknown>, values: Record<string, string>): unknown {
+  return JSON.parse(JSON.stringify(json), (_key, value: unknown) =>
+    typeof value === 'string'
+      ? value.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '')
+      : value,
+  )
 }
 
 async function nextStep(visitor: Visitor, page: Answer, journey: Journey): Promise<Answer> {

@@ -1,67 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
-import * as jose from 'jose'
-import Provider from 'oidc-provider'
+import { serveEngine } from './engine.ts'
 
 /**
- * `oidc-provider` by itself, with its in-memory adapter and its own development pages: what the
- * engine costs where nothing is stored, limited, audited or hashed. The other figures are measured
- * against these. The same algorithms as ours: ES256 first, argon2 nowhere.
+ * What the engine costs where nothing is stored, limited, audited or hashed. The other figures are
+ * measured against these.
  */
 
-const { PORT } = process.env
-const RESOURCES: Record<string, 'ES256' | 'RS256' | 'opaque'> = {
-  'https://es256.example.test': 'ES256',
-  'https://rs256.example.test': 'RS256',
-  'https://opaque.example.test': 'opaque',
-}
-
-async function privateJwk(alg: string): Promise<jose.JWK> {
-  const { privateKey } = await jose.generateKeyPair(alg, { extractable: true })
-  return { ...(await jose.exportJWK(privateKey)), alg, use: 'sig', kid: randomUUID() }
-}
-
-const provider = new Provider(`http://localhost:${PORT}`, {
-  clients: [
-    {
-      client_id: 'web',
-      client_secret: 'a-secret-of-the-measured-web-client',
-      redirect_uris: ['https://rp.example.test/callback'],
-      grant_types: ['authorization_code', 'refresh_token'],
-      id_token_signed_response_alg: 'ES256',
-    },
-    {
-      client_id: 'service',
-      client_secret: 'a-secret-of-the-measured-service',
-      redirect_uris: [],
-      response_types: [],
-      grant_types: ['client_credentials'],
-    },
-  ],
-  cookies: { keys: ['a key of the measurement'] },
-  jwks: { keys: await Promise.all(['ES256', 'RS256'].map(privateJwk)) } as never,
-  pkce: { required: () => true },
-  rotateRefreshToken: true,
-  findAccount: (_ctx, sub) => ({ accountId: sub, claims: async () => ({ sub }) }),
-  features: {
-    clientCredentials: { enabled: true },
-    introspection: { enabled: true, allowedPolicy: () => true },
-    revocation: { enabled: true },
-    resourceIndicators: {
-      enabled: true,
-      getResourceServerInfo(_ctx, identifier) {
-        const format = RESOURCES[identifier]
-        if (!format) throw new Error('no such resource')
-        return format === 'opaque'
-          ? { scope: 'read', accessTokenFormat: 'opaque' }
-          : { scope: 'read', accessTokenFormat: 'jwt', jwt: { sign: { alg: format } } }
-      },
-    },
-  },
-})
-provider.proxy = true
-const handle = provider.callback()
-createServer((request, response) => void handle(request, response)).listen(
-  Number(PORT),
-  'localhost',
-)
+await serveEngine()
