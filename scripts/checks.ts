@@ -22,7 +22,7 @@ const CHECKS: Check[] = [
   { name: 'floors', run: () => tool('mocha', '--reporter=dot', 'test/architecture/*.test.ts') },
   { name: 'no dead code', run: () => tool('knip', '--no-progress', '--no-config-hints') },
   { name: 'no test left out in silence', run: noTestLeftOut },
-  { name: 'no registry address in the lock file', run: noRegistryAddress },
+  { name: 'no registry address in a lock file', run: noRegistryAddress },
 ]
 
 /** Two at a time: most of these tools use several threads themselves. */
@@ -96,9 +96,13 @@ async function noTestLeftOut(): Promise<string> {
   return faults.length === 0 ? '' : [remedy, ...faults].join('\n')
 }
 
-/** An address in the lock file binds everybody to the registry of whoever wrote it last. */
+/** An address in a lock file binds everybody to the registry of whoever wrote it last. */
 async function noRegistryAddress(): Promise<string> {
-  const addresses = readFileSync('package-lock.json', 'utf8').match(/"resolved": ".*"/g) ?? []
+  const files = ['package-lock.json', ...globSync('bench/providers/*/package-lock.json')]
+  const addresses = files.flatMap((file) => {
+    const found = readFileSync(file, 'utf8').match(/"resolved": ".*"/g) ?? []
+    return found.map((address) => `${address} in ${file}`)
+  })
   const remedy =
     'Take them out with: npm install --package-lock-only --omit-lockfile-registry-resolved'
   return addresses.length === 0 ? '' : `${addresses.length} such as ${addresses[0]}\n${remedy}`
