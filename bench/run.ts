@@ -8,6 +8,7 @@ type Measurement = { measure(args: readonly string[]): Promise<boolean> }
 
 const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
   protocol: () => import('./protocol.ts'),
+  profile: () => import('./profile.ts'),
   cold: () => import('./cold.ts'),
   restart: () => import('./restart.ts'),
   memory: () => import('./memory.ts'),
