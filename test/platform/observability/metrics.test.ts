@@ -1,3 +1,5 @@
+import { closeSync, existsSync, openSync, watch } from 'node:fs'
+import { setImmediate as nextRound } from 'node:timers/promises'
 import { expect } from 'chai'
 import { createMetrics } from '../../../src/platform/observability/metrics.ts'
 
@@ -43,6 +45,30 @@ describe('platform/observability/metrics', () => {
     for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes']) {
       expect(text).to.match(new RegExp(`^${name} \\d`, 'm'))
     }
+  })
+
+  it('counts what the process holds open, and forgets what it has closed', async () => {
+    const metrics = createMetrics()
+    const read = async (name: string) => {
+      const line = new RegExp(`^${name} (\\d+)$`, 'm').exec(await metrics.scrape())
+      return Number(line?.[1] ?? 0)
+    }
+    const watchers = 'nodejs_active_resources{type="FSEventWrap"}'
+    const before = await read(watchers)
+    const watcher = watch(import.meta.filename)
+    const during = await read(watchers)
+    watcher.close()
+    // The loop lets go of it in its next round.
+    await nextRound()
+    expect(during).to.equal(before + 1)
+    expect(await read(watchers)).to.equal(before)
+    if (!existsSync('/proc/self/fd')) return
+    const files = await read('process_open_fds')
+    const file = openSync(import.meta.filename, 'r')
+    const open = await read('process_open_fds')
+    closeSync(file)
+    expect(open).to.equal(files + 1)
+    expect(await read('process_open_fds')).to.equal(files)
   })
 
   it('keeps two registries apart', async () => {
