@@ -15,6 +15,7 @@ const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
   import: () => import('./import.ts'),
   directory_sync: () => import('./directory_sync.ts'),
   hash: () => import('./hash.ts'),
+  soak: () => import('./soak.ts'),
   login_flood: () => import('./login_flood.ts'),
   directory_logins: () => import('./directory_logins.ts'),
 }
