@@ -72,6 +72,8 @@ export function mapErrors(options: ErrorOptions): Middleware {
       if (ctx.respond === false || ctx.headerSent) return
       const unanswered = problemOfSilence(ctx)
       if (unanswered) await answer(ctx, unanswered, isMachinePath, options)
+      // A page of its own, where what it would need is away.
+      if (ctx.status === 503 && !ctx.response.get('Retry-After')) comeBackLater(ctx, AWAY_S)
     } catch (error) {
       const problem = describeError(error, ctx)
       logProblem(options.log, ctx, problem, error)
@@ -108,11 +110,15 @@ function describeError(error: unknown, ctx: Context): Problem {
   return kind ? { kind, status: HTTP_STATUS[kind] } : { kind: 'internal', status: 500 }
 }
 
+/** Where whoever is away did not say for how long: a client that is told nothing asks at once, again and again. */
+const AWAY_S = 5
+
 function describeDomainError(error: DomainError): Problem {
+  const retryAfterS = error.retryAfterS ?? (error.code === 'unavailable' ? AWAY_S : undefined)
   const problem = {
     kind: error.code,
     status: HTTP_STATUS[error.code],
-    ...(error.retryAfterS === undefined ? {} : { retryAfterS: error.retryAfterS }),
+    ...(retryAfterS === undefined ? {} : { retryAfterS }),
   }
   if (error.code === 'internal') return problem
   return {
@@ -151,8 +157,7 @@ async function answer(
   ctx.remove('Last-Modified')
   ctx.remove('Content-Disposition')
   ctx.set('Cache-Control', 'no-store')
-  if (problem.retryAfterS !== undefined)
-    ctx.set('Retry-After', String(Math.ceil(problem.retryAfterS)))
+  if (problem.retryAfterS !== undefined) comeBackLater(ctx, problem.retryAfterS)
   if (problem.allow) ctx.set('Allow', problem.allow.join(', '))
   // Whoever sent more than we read is not listened to any longer on this connection.
   if (mustClose(ctx, problem)) ctx.set('Connection', 'close')
@@ -165,6 +170,10 @@ async function answer(
     ctx.body = page
     ctx.type = 'html'
   }
+}
+
+function comeBackLater(ctx: Context, seconds: number): void {
+  ctx.set('Retry-After', String(Math.ceil(seconds)))
 }
 
 function mustClose(ctx: Context, { status }: Problem): boolean {

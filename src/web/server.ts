@@ -94,6 +94,9 @@ function buildServer(handler: RequestListener, options: HttpServerOptions) {
   server.maxConnections = options.maxConnections ?? 10_000
   const inFlight = trackInFlight(server)
   server.on('request', handler)
+  // RFC 9110 §10.1.1 lets us overlook an expectation that nobody knows; Node would answer it alone,
+  // without a header of ours and without a line in the log.
+  server.on('checkExpectation', (req, res) => void server.emit('request', req, res))
   server.on('clientError', answerMalformed)
   server.on('error', (error) => options.log.error({ err: error }, 'http server failed'))
   return { server, inFlight }

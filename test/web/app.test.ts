@@ -20,6 +20,12 @@ describe('web/app', () => {
             const voices = { hint: 'h', debug: 'private', retryAfterS: 1.2, cause: new Error('x') }
             throw new DomainError(code, 'A sentence.', voices)
           }
+          if (ctx.path === '/away') {
+            ctx.status = 503
+            ctx.body = 'a page of its own'
+            return undefined
+          }
+          if (ctx.path === '/error/away') throw new DomainError('unavailable', 'A sentence.')
           if (ctx.path === '/error/bug' || ctx.path === '/api/bug') throw new TypeError('private')
           if (ctx.path === '/post-only') throw new MethodNotAllowed(['POST'])
           if (ctx.path === '/context') {
@@ -223,6 +229,14 @@ describe('web/app', () => {
   })
 
   describe('errors (RFC 9457)', () => {
+    it('say when to come back, also where nobody knows for how long something is away', async () => {
+      for (const path of ['/error/away', '/away']) {
+        const { status, headers } = await get(path)
+        expect(status).to.equal(503)
+        expect(Number(headers['retry-after']), path).to.be.above(0)
+      }
+    })
+
     for (const code of ERROR_CODES) {
       it(`maps ${code} to ${HTTP_STATUS[code]}`, async () => {
         const { status, headers, body } = await get(`/error/${code}`)

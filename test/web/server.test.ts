@@ -59,6 +59,12 @@ describe('web/server', () => {
       expect(statusOf(answer)).to.equal(431)
     })
 
+    it('overlooks an expectation that it does not know', async () => {
+      const answer = await sendRaw(running.port, `GET /ok HTTP/1.1\r\n${head}Expect: x\r\n\r\n`)
+      expect(statusOf(answer)).to.equal(200)
+      expect(answer).to.match(/^content-security-policy: /im)
+    })
+
     it('answers CONNECT by closing', async () => {
       const answer = await sendRaw(running.port, 'CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n')
       expect(answer).to.not.match(/^HTTP\/1\.1 2/)
