@@ -13,7 +13,7 @@ import { linesOf } from './lines.ts'
  * Every kind of message as it would be sent, in the words of this deployment: what `authcore message
  * preview` prints, to look at. `/dev/messages/<kind>/<channel>/<locale>`, and `/html` of a mail.
  */
-const PREVIEWS_PATH = '/dev/messages'
+export const PREVIEWS_PATH = '/dev/messages'
 
 type Deps = { pages: Pages; render: RenderMessage }
 type Chosen = { kind: MessageKind; channel: Channel; locale: Locale }

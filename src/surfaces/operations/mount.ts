@@ -21,10 +21,14 @@ type ConnectionState = { state: string; since?: Date | undefined; endsAt?: Date 
 
 type Handler = (ctx: Context, deps: OperationsDeps, trusted: boolean) => void | Promise<void>
 
+export const LIVE_PATH = '/health/live'
+export const READY_PATH = '/health/ready'
+export const METRICS_PATH = '/metrics'
+
 const ROUTES = new Map<string, { route: string; handle: Handler }>([
-  ['/health/live', { route: 'health_live', handle: showLive }],
-  ['/health/ready', { route: 'health_ready', handle: showReady }],
-  ['/metrics', { route: 'metrics', handle: showMetrics }],
+  [LIVE_PATH, { route: 'health_live', handle: showLive }],
+  [READY_PATH, { route: 'health_ready', handle: showReady }],
+  [METRICS_PATH, { route: 'metrics', handle: showMetrics }],
 ])
 
 export function operationsSurface(deps: OperationsDeps): Surface {
