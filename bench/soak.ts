@@ -10,7 +10,7 @@ import { type Browser, browser, type Reply } from '../test/support/http.ts'
 import { urlOf } from '../test/support/postgres.ts'
 import { available, startRedis } from '../test/support/redis.ts'
 import { type Bench, onPostgres, startMeasured } from './support/measured_server.ts'
-import { signInThroughPages } from './support/pages.ts'
+import { Refused, signInThroughPages } from './support/pages.ts'
 import { judge, median, percentile, printHeading, printRows } from './support/report.ts'
 import { type ServerProcess, temporaryFolder } from './support/server_process.ts'
 
@@ -214,9 +214,12 @@ function printTable(what: string, ...columns: string[]): void {
   console.log(`${what.padEnd(48)}${columns.map((text) => text.padStart(14)).join('')}`)
 }
 
+/** A server that has too much to do says so, to the caller and in its log: that is no error of its own. */
 function loggedErrors(server: ServerProcess): number {
   const lines = server.output().split('\n')
-  const errors = lines.filter((line) => /^\{"level":(?:50|60|"error"|"fatal")/.test(line))
+  const errors = lines.filter(
+    (line) => /^\{"level":"(?:error|fatal)"/.test(line) && !line.includes('"status":503'),
+  )
   for (const line of errors.slice(0, 3)) console.log(line.slice(0, 500))
   return errors.length
 }
@@ -231,7 +234,16 @@ type Load = {
 async function createLoad(place: Place): Promise<Load> {
   const operations = await createOperations(place)
   const took = new Map<string, number[]>()
+  const refused = new Map<string, number>()
   let failures = 0
+  const fail = (operation: Operation, error: Error) => {
+    const isBusy = error instanceof Refused && error.status === 503
+    const what = isBusy ? 'told to come back later' : 'failed'
+    refused.set(`${operation}: ${what}`, (refused.get(`${operation}: ${what}`) ?? 0) + 1)
+    if (isBusy) return
+    failures += 1
+    if (failures <= 5) console.log(`${operation} failed: ${error}`)
+  }
   const note = (what: string, ms: number) => {
     const before = took.get(what)
     if (before) before.push(ms)
@@ -246,10 +258,7 @@ async function createLoad(place: Place): Promise<Load> {
         const beganAt = performance.now()
         const asking = operations[operation]().then(
           (what) => note(what, performance.now() - beganAt),
-          (error) => {
-            failures += 1
-            if (failures <= 5) console.log(`${operation} failed: ${error}`)
-          },
+          (error: Error) => fail(operation, error),
         )
         running.add(asking)
         void asking.finally(() => running.delete(asking))
@@ -257,11 +266,13 @@ async function createLoad(place: Place): Promise<Load> {
       await Promise.all(running)
     },
     failed: () => failures,
-    rows: () =>
-      [...took].map(([what, each]) => ({
+    rows: () => [
+      ...[...took].map(([what, each]) => ({
         what: `${what}: count, median, p99`,
         value: `${each.length}, ${median(each).toFixed(1)} ms, ${percentile(each, 0.99).toFixed(1)} ms`,
       })),
+      ...[...refused].map(([what, count]) => ({ what, value: String(count) })),
+    ],
   }
 }
 
@@ -273,7 +284,7 @@ async function createOperations({ issuer, secrets }: Place): Promise<Operations>
   const ask = async (client: 'web' | 'service', path: string, fields: Record<string, string>) => {
     const authorization = `Basic ${Buffer.from(`bench-${client}:${secrets[client]}`).toString('base64')}`
     const reply = await machine.post(path, fields, { headers: { authorization } })
-    if (reply.status !== 200) throw new Error(`${path}: ${reply.status} ${reply.body}`)
+    if (reply.status !== 200) throw new Refused(reply)
     return reply.json<Record<string, string>>()
   }
   const serviceToken = async (resource: string) => {
@@ -363,9 +374,9 @@ function authorizationUri(
   return `${issuer}/authorize?${query}`
 }
 
-function codeOf({ location, status, url }: Reply): string {
-  const code = location && new URL(location).searchParams.get('code')
-  if (!code) throw new Error(`no code at ${url} (${status}): ${location}`)
+function codeOf(reply: Reply): string {
+  const code = reply.location && new URL(reply.location).searchParams.get('code')
+  if (!code) throw new Refused(reply)
   return code
 }
 

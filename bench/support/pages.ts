@@ -1,5 +1,15 @@
 import type { Browser, Reply } from '../../test/support/http.ts'
 
+/** Something else came than what the measurement is about. */
+export class Refused extends Error {
+  readonly status: number
+
+  constructor(reply: Reply) {
+    super(`${reply.status} from ${reply.url}: ${reply.text().slice(0, 300)}`)
+    this.status = reply.status
+  }
+}
+
 /**
  * Goes from an authorization request through every page of ours that comes, as a person would, until
  * the browser would leave `ours`. Returns the reply that sends it away, or a page that is no step.
@@ -20,7 +30,7 @@ export async function signInThroughPages(
         ? await person.submit(page, {}, { button: 'Allow' })
         : undefined
     if (!answer) return page
-    if (answer.status >= 400) throw new Error(`refused: ${answer.text().slice(0, 300)}`)
+    if (answer.status >= 400) throw new Refused(answer)
     page = await person.followAll(answer, leaves)
   }
   throw new Error(`no end at ${page.url}`)
