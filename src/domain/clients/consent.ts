@@ -22,8 +22,10 @@ export function missingConsent(
   openidClaims: string[]
   resourceScopes: Record<string, string[]>
 } {
+  // A map, as a resource may be called like what every object has.
+  const granted = new Map(Object.entries(consent?.resourceScopes ?? {}))
   const resources = Object.entries(requested.resourceScopes)
-    .map(([resource, scopes]) => [resource, beyond(scopes, consent?.resourceScopes[resource])])
+    .map(([resource, scopes]) => [resource, beyond(scopes, granted.get(resource))])
     .filter(([, scopes]) => scopes!.length > 0)
   return {
     openidScopes: beyond(requested.openidScopes, consent?.openidScopes),

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { createAccount } from '../../../src/domain/accounts/create_account.ts'
-import { isNothing, missingConsent } from '../../../src/domain/clients/consent.ts'
+import { isNothing, missingConsent, type Requested } from '../../../src/domain/clients/consent.ts'
 import { findConsent, listConsentsOfAccount } from '../../../src/domain/clients/consent_store.ts'
 import { createClient } from '../../../src/domain/clients/create_client.ts'
 import { grantConsent, revokeConsent } from '../../../src/domain/clients/grant_consent.ts'
@@ -24,6 +25,45 @@ describe('domain/clients/consent', () => {
 
   it('misses everything where nothing was granted', () => {
     expect(missingConsent(undefined, requested)).to.deep.equal(requested)
+  })
+
+  it('misses exactly what was not granted, whatever was', () => {
+    const names = fc.array(fc.constantFrom('a', 'b', 'c', 'toString'), { maxLength: 4 })
+    const resources = fc.dictionary(fc.constantFrom('https://x', 'https://y', 'constructor'), names)
+    const asked = fc.record({ openidScopes: names, openidClaims: names, resourceScopes: resources })
+    const pairs = ({ openidScopes, openidClaims, resourceScopes }: Requested) => [
+      ...openidScopes.map((name) => `scope ${name}`),
+      ...openidClaims.map((name) => `claim ${name}`),
+      ...Object.entries(resourceScopes).flatMap(([resource, scopes]) =>
+        scopes.map((name) => `${resource} ${name}`),
+      ),
+    ]
+    fc.assert(
+      fc.property(fc.option(asked, { nil: undefined }), asked, (granted, requested) => {
+        const missing = missingConsent(granted, requested)
+        const known = new Set(granted ? pairs(granted) : [])
+        const wanted = new Set(pairs(requested).filter((pair) => !known.has(pair)))
+        // No name twice, either: each is a line of the page.
+        expect(pairs(missing).sort()).to.deep.equal([...wanted].sort())
+        expect(isNothing(missing)).to.equal(wanted.size === 0)
+        // Whoever allows what is missing is not asked again.
+        const scopesOf = (resource: string, of: Requested | undefined) =>
+          new Map(Object.entries(of?.resourceScopes ?? {})).get(resource) ?? []
+        const resources = Object.keys({ ...granted?.resourceScopes, ...missing.resourceScopes })
+        const allowed = {
+          openidScopes: [...(granted?.openidScopes ?? []), ...missing.openidScopes],
+          openidClaims: [...(granted?.openidClaims ?? []), ...missing.openidClaims],
+          resourceScopes: Object.fromEntries(
+            resources.map((resource) => [
+              resource,
+              [granted, missing].flatMap((each) => scopesOf(resource, each)),
+            ]),
+          ),
+        }
+        expect(isNothing(missingConsent(allowed, requested))).to.equal(true)
+      }),
+      { numRuns: 300 },
+    )
   })
 
   it('misses only what goes beyond the grant', () => {
