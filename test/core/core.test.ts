@@ -1,5 +1,6 @@
 import { createSecretKey } from 'node:crypto'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { formatDurationS, parseDurationS } from '../../src/core/duration.ts'
 import { isId, newId } from '../../src/core/ids.ts'
 import {
@@ -65,5 +66,35 @@ describe('core/unknown', () => {
     expect(textOf('')).to.equal('')
     expect(textOf(1)).to.equal(undefined)
     expect(withoutUndefined({ a: undefined, b: null })).to.deep.equal({ b: null })
+  })
+})
+
+describe('core/duration, whatever it is given', () => {
+  it('reads back every number of seconds that it writes', () => {
+    fc.assert(
+      fc.property(fc.nat(999_999_999), (seconds) => {
+        expect(parseDurationS(formatDurationS(seconds))).to.equal(seconds)
+      }),
+    )
+  })
+
+  it('reads a number with its unit and nothing else', () => {
+    const unit = fc.constantFrom('', 's', 'm', 'h', 'd')
+    const space = fc.constantFrom('', ' ', '\t')
+    fc.assert(
+      fc.property(fc.nat(999_999_999), unit, space, space, (count, unit, before, after) => {
+        const times = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 }[unit]!
+        expect(parseDurationS(`${before}${count}${unit}${after}`)).to.equal(count * times)
+      }),
+    )
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom(...'019smhd-+.e_x '), maxLength: 8 }),
+        (text) => {
+          const isDuration = /^[019]{1,9}[smhd]?$/.test(text.trim())
+          expect(parseDurationS(text) !== undefined).to.equal(isDuration)
+        },
+      ),
+    )
   })
 })

@@ -6,7 +6,7 @@ import { fuzz, type Report, describe as tellOf } from './fuzz.ts'
  * answers well, keeps secrets out of its log and goes on.
  */
 describe('Every endpoint, asked for anything', function () {
-  this.timeout(240_000)
+  this.timeout(280_000)
   let report: Report
   before(async () => {
     report = await fuzz({ seed: 'npm test', rounds: 1, shapes: 2 })

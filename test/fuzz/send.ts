@@ -22,7 +22,7 @@ export type Outcome =
  */
 export async function send(
   bytes: Buffer,
-  { port, isBroken, timeoutMs = 20_000 }: { port: number; isBroken: boolean; timeoutMs?: number },
+  { port, isBroken, timeoutMs = 90_000 }: { port: number; isBroken: boolean; timeoutMs?: number },
 ): Promise<Outcome> {
   const beganAt = performance.now()
   const method = /^\S+/.exec(bytes.toString('latin1'))?.[0]

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { addressMatcher, clientIpOf } from '../../src/web/client_ip.ts'
 
 describe('web/client_ip', () => {
@@ -56,5 +57,58 @@ describe('web/client_ip', () => {
     for (const outside of ['11.0.0.1', '192.0.2.8', '2001:db9::1', '::2', 'localhost', '']) {
       expect(matches(outside), outside).to.equal(false)
     }
+  })
+
+  describe('whatever the header says', () => {
+    const stranger = fc
+      .tuple(fc.constantFrom(6, 198, 203), fc.nat(255))
+      .map(([a, b]) => `${a}.${b}.0.9`)
+    const ours = fc.nat(255).map((last) => `10.0.0.${last}`)
+    const garbage = fc.constantFrom(
+      'unknown',
+      '',
+      'x',
+      '1.2.3.4:80',
+      '10.0.0.1/8',
+      '_hidden',
+      '10.0.0',
+    )
+    const proxies = ['10.0.0.0/8']
+
+    it('is what a trusted proxy saw, and never what stands left of a stranger', () => {
+      const hop = fc.oneof(stranger, ours, garbage)
+      const written = fc.tuple(
+        fc.array(hop, { maxLength: 6 }),
+        stranger,
+        fc.array(ours, { maxLength: 4 }),
+      )
+      fc.assert(
+        fc.property(written, ours, ([forged, client, hops], peer) => {
+          const header = [...forged, client, ...hops].join(', ')
+          expect(from(peer, header, proxies)).to.equal(client)
+        }),
+      )
+    })
+
+    it('makes no difference where the peer is a stranger', () => {
+      fc.assert(
+        fc.property(stranger, fc.string(), (peer, header) => {
+          expect(from(peer, header, proxies)).to.equal(peer)
+        }),
+      )
+    })
+
+    it('ends at the peer or at an address of the header, in one spelling', () => {
+      const header = fc.array(
+        fc.oneof(stranger, ours, garbage, fc.ipV6(), fc.string({ maxLength: 12 })),
+      )
+      fc.assert(
+        fc.property(header, ours, (hops, peer) => {
+          const found = from(peer, hops.join(','), proxies)
+          expect(from(found)).to.equal(found)
+          expect(found).not.to.equal('')
+        }),
+      )
+    })
   })
 })

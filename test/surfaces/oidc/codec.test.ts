@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { newId } from '../../../src/core/ids.ts'
 import { createKeyring } from '../../../src/platform/keys/keyring.ts'
 import { createCodec } from '../../../src/surfaces/oidc/adapters/codec.ts'
+import { MODELS, type ModelName } from '../../../src/surfaces/oidc/adapters/models.ts'
 import { openSuccessor, sealSuccessor } from '../../../src/surfaces/oidc/grants/refresh_retry.ts'
 
 describe('surfaces/oidc/adapters/codec', () => {
@@ -28,6 +30,32 @@ describe('surfaces/oidc/adapters/codec', () => {
     const record = codec.encode('Session', 'cookie-value', { jti: 'cookie-value', uid: 'u' }, 60)
     expect(JSON.stringify(record.payload)).not.to.contain('cookie-value')
     expect(codec.decode(record)).to.include({ jti: 'cookie-value', uid: 'u' })
+  })
+
+  it('gives back every payload of every model as it was, and stores no secret of it in the open', () => {
+    const model = fc.constantFrom(...(Object.keys(MODELS) as ModelName[]))
+    const names = ['grantId', 'uid', 'accountId', 'clientId', 'nonce', 'params', 'rar', 'state']
+    const payload = fc.dictionary(
+      fc.oneof(fc.constantFrom(...names, 'request', 'userCode', 'returnTo'), fc.string()),
+      fc.jsonValue({ maxDepth: 2 }),
+      { maxKeys: 6 },
+    )
+    fc.assert(
+      fc.property(model, fc.uuid(), payload, (model, id, given) => {
+        const { jti: _, session: __, ['__proto__']: ___, ...payload } = given
+        const secret = `secret of ${id}`
+        for (const key of MODELS[model].sealed) if (key !== 'jti') payload[key] = { secret }
+        const record = codec.encode(model, id, { jti: id, ...payload } as never, 60)
+        // As a store keeps it.
+        const stored = { ...record, payload: JSON.parse(JSON.stringify(record.payload)) }
+        const open = JSON.stringify(stored.payload)
+        expect(open).not.to.contain(id)
+        expect(open).not.to.contain(secret)
+        const back = JSON.parse(JSON.stringify({ ...payload, jti: id }))
+        expect(codec.decode(stored, id)).to.deep.equal(back)
+      }),
+      { numRuns: 300 },
+    )
   })
 
   it('forgets the session cookie that the engine writes into an interaction', () => {
