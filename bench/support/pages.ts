@@ -23,6 +23,7 @@ export async function signInThroughPages(
   let page = await person.followAll(start, leaves)
   for (let step = 0; step < 6; step++) {
     if (page.location && leaves(page.location)) return page
+    if (page.status >= 400) throw new Refused(page)
     const { pathname } = new URL(page.url)
     const answer = pathname.endsWith('/login')
       ? await person.submit(page, { login, password })
@@ -30,7 +31,6 @@ export async function signInThroughPages(
         ? await person.submit(page, {}, { button: 'Allow' })
         : undefined
     if (!answer) return page
-    if (answer.status >= 400) throw new Refused(answer)
     page = await person.followAll(answer, leaves)
   }
   throw new Error(`no end at ${page.url}`)
