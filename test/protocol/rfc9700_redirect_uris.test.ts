@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import fc from 'fast-check'
 import {
   type AuthCore,
   addClient,
@@ -186,5 +187,51 @@ describe('Redirect URIs (RFC 9700 §2.1, RFC 8252)', function () {
       expect(answer.get('state')).to.equal('state of the client')
       expect(reply.headers['referrer-policy']).to.equal('no-referrer')
     }
+  })
+
+  it('are met by themselves alone, and on loopback by another port, whatever is asked for', async () => {
+    const LOOPBACK = 'http://127.0.0.1/callback?x=y'
+    const native = await addClient(server, {
+      preset: 'native',
+      metadata: { redirect_uris: [REGISTERED, LOOPBACK] },
+    })
+    const { Client } = server.parts.runtime.provider()
+    const [web, app] = [await Client.find(client.clientId), await Client.find(native.clientId)]
+    const pieces = [
+      'http',
+      's',
+      '://',
+      '127.0.0.1',
+      '[::1]',
+      'localhost',
+      'rp.example.test',
+      ':8080',
+    ]
+    const more = [':', '/', '/callback', '?x=y', '#', '@', '%2f', '..', '\\', 'evil.test', ' ', '.']
+    const put = fc
+      .array(fc.constantFrom(...pieces, ...more), { maxLength: 6 })
+      .map((p) => p.join(''))
+    /** The registered one with something put in, taken out, or in another case. */
+    const near = fc
+      .tuple(fc.constantFrom(REGISTERED, LOOPBACK), fc.nat(40), fc.nat(6), put)
+      .map(([uri, at, cut, text]) => uri.slice(0, at) + text + uri.slice(at + cut))
+    const port = fc.nat(70_000).map((n) => LOOPBACK.replace('.1/', `.1:${n}/`))
+    const uri = fc.oneof(near, put, port, fc.webUrl(), fc.constantFrom(REGISTERED, LOOPBACK))
+    fc.assert(
+      fc.property(uri, (uri) => {
+        expect(web!.redirectUriAllowed(uri)).to.equal(uri === REGISTERED)
+        const [, digits] = /^http:\/\/127\.0\.0\.1(?::(\d*))?\/callback\?x=y$/.exec(uri) ?? [uri]
+        const isLoopback = uri.startsWith('http://127.0.0.1') && uri.endsWith('/callback?x=y')
+        const isOnPort = isLoopback && (uri === LOOPBACK || /^\d{1,5}$/.test(digits ?? ''))
+        const isAllowed = app!.redirectUriAllowed(uri)
+        // A port beyond 65535 is none, and is the engine's to refuse.
+        if (isAllowed) expect(uri === REGISTERED || isOnPort, uri).to.equal(true)
+        else
+          expect(uri === REGISTERED || (isOnPort && Number(digits ?? 0) < 65_536), uri).to.equal(
+            false,
+          )
+      }),
+      { numRuns: 400 },
+    )
   })
 })

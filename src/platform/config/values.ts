@@ -2,10 +2,12 @@ import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 
-/** An address or a CIDR range, IPv4 or IPv6. */
-export const cidr = z.string().refine((text) => isIP(text) !== 0 || ipaddr.isValidCIDR(text), {
-  error: 'must be an IP address or a CIDR range such as 10.0.0.0/8',
-})
+/** An address or a CIDR range, IPv4 or IPv6. A zone is of this machine only, and callers show none. */
+export const cidr = z
+  .string()
+  .refine((text) => !text.includes('%') && (isIP(text) !== 0 || ipaddr.isValidCIDR(text)), {
+    error: 'must be an IP address or a CIDR range such as 10.0.0.0/8',
+  })
 
 /**
  * An issuer: an http(s) origin without path, query or fragment, in the form in which it is compared

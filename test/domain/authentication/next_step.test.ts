@@ -2,11 +2,14 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import {
   type Method,
+  MULTI_FACTOR_ACR,
   meetsAcr,
   PASSWORD_ACR,
+  PHISHING_RESISTANT_ACR,
 } from '../../../src/domain/authentication/assurance.ts'
 import {
   type InteractionState,
+  type NextStep,
   nextStep,
   type PromptName,
 } from '../../../src/domain/authentication/next_step.ts'
@@ -277,6 +280,120 @@ describe('domain/authentication/next_step', () => {
         if (state.prompt.name === 'login') expect(state.attempt).not.to.equal(undefined)
         expect(step === 'accept_terms').to.equal(state.termsMissing)
         if (step === 'finish') expect(state.consentMissing && !state.firstParty).to.equal(false)
+      }),
+    )
+  })
+})
+
+describe('domain/authentication/next_step, whoever walks through it', () => {
+  const factors = fc.record({
+    methods: fc.constantFrom<readonly Method[]>(['password'], ['passkey'], ['email_code']),
+    neededAcr: fc.constantFrom(undefined, PASSWORD_ACR, MULTI_FACTOR_ACR, PHISHING_RESISTANT_ACR),
+    policy: fc.constantFrom<FactorState['policy']>(
+      'never',
+      'when_enrolled',
+      'optional',
+      'required',
+      'phishing_resistant',
+    ),
+    enrolled: fc.subarray<FactorState['enrolled'][number]>([
+      'webauthn',
+      'totp',
+      'sms',
+      'recovery_code',
+    ]),
+    deviceTrusted: fc.boolean(),
+    passkeys: fc.constant(true),
+    hardwarePasskey: fc.boolean(),
+    riskAsks: fc.boolean(),
+  })
+  const risk = fc.constantFrom<'none' | 'factor' | 'mailbox'>('none', 'factor', 'mailbox')
+  const state = fc.record({
+    prompt: fc.constantFrom<PromptName>('login', 'consent', 'select_account').map(prompt),
+    attempt: fc.option(
+      risk.map((asks) => ({ accountId: 'ada', risk: { signals: [], asks } })),
+      { nil: undefined },
+    ),
+    factors: fc.option(factors, { nil: undefined }),
+    sessionAccountId: fc.constantFrom(undefined, 'ada', 'bob'),
+    selectedAccount: fc.constantFrom(undefined, 'ada', 'bob', 'another'),
+    consentMissing: fc.boolean(),
+    termsMissing: fc.boolean(),
+    profileMissing: fc.boolean(),
+    personWaiting: fc.boolean(),
+    signUpPending: fc.constantFrom(undefined, 'email' as const, 'phone' as const),
+    firstParty: fc.boolean(),
+  })
+
+  /** What is so once the person has done what the page asks for. */
+  function done(state: InteractionState, next: NextStep): InteractionState {
+    const attempt = state.attempt ?? { accountId: 'ada' }
+    const proves = (method: Method): InteractionState => ({
+      ...state,
+      factors: { ...state.factors!, methods: [...state.factors!.methods, method] },
+    })
+    switch (next.step) {
+      case 'select_account':
+        return { ...state, selectedAccount: state.sessionAccountId }
+      case 'login':
+        return { ...state, attempt }
+      case 'verify_email':
+      case 'verify_phone':
+        return { ...state, attempt, signUpPending: undefined }
+      case 'link_account':
+        return { ...state, attempt, personWaiting: false }
+      case 'confirm_sign_in':
+        return { ...state, attempt: { ...attempt, risk: { signals: [], asks: 'met' } } }
+      case 'second_factor': {
+        const [kind] = next.kinds
+        return proves(
+          kind === 'webauthn' ? 'hardware_passkey' : kind === 'sms' ? 'sms_code' : kind!,
+        )
+      }
+      case 'enrol_factor':
+        return proves(next.kinds[0] === 'webauthn' ? 'hardware_passkey' : 'totp')
+      case 'accept_terms':
+        return { ...state, termsMissing: false }
+      case 'complete_profile':
+        return { ...state, profileMissing: false }
+      case 'consent':
+        return { ...state, consentMissing: false }
+      default:
+        return state
+    }
+  }
+
+  it('comes to an end after a few pages, and is shown no page twice that was done', () => {
+    fc.assert(
+      fc.property(state, (begin) => {
+        let at: InteractionState = begin
+        const seen: string[] = []
+        for (
+          let next = nextStep(at);
+          !['finish', 'restart'].includes(next.step);
+          next = nextStep(at)
+        ) {
+          seen.push(next.step)
+          expect(seen.length, seen.join(' → ')).to.be.below(12)
+          at = done(at, next)
+        }
+        // A second factor may be followed by one that is made anew, and that by nothing.
+        expect(new Set(seen).size, seen.join(' → ')).to.equal(seen.length)
+        if (nextStep(at).step !== 'finish') return
+        expect(at.attempt ?? at.sessionAccountId).not.to.equal(undefined)
+        expect([at.termsMissing, at.profileMissing]).to.deep.equal([false, false])
+        expect(at.attempt?.risk?.asks).not.to.equal('mailbox')
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('starts anew only where nobody has proven anything and there is nobody to ask', () => {
+    fc.assert(
+      fc.property(state, (state) => {
+        if (nextStep(state).step !== 'restart') return
+        expect([state.attempt, state.sessionAccountId]).to.deep.equal([undefined, undefined])
+        expect(state.prompt.name).to.equal('consent')
       }),
     )
   })

@@ -1,7 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import type { ClientMetadataInput } from '../../../src/domain/clients/client_metadata.ts'
 import { CLIENT_PRESETS, presetDefaults } from '../../../src/domain/clients/client_presets.ts'
+import { redirectUriFault } from '../../../src/domain/clients/client_uri.ts'
 import { parseClientMetadata } from '../../../src/domain/clients/parse_client_metadata.ts'
 
 const WEB: ClientMetadataInput = { redirect_uris: ['https://app.example/cb'] }
@@ -408,5 +410,105 @@ describe('domain/clients/client_metadata', () => {
       )
       expect(refusal({ redirect_uris })).to.match(/32 kB/)
     })
+  })
+})
+
+describe('domain/clients/client_metadata, whatever is registered', () => {
+  const uri = fc.oneof(
+    { weight: 8, arbitrary: fc.constantFrom('https://a.example/cb', 'https://b.example/') },
+    { weight: 1, arbitrary: fc.constantFrom('http://127.0.0.1/cb', 'com.example.app:/cb', 'x') },
+    { weight: 1, arbitrary: fc.webUrl() },
+    { weight: 1, arbitrary: fc.string() },
+  )
+  const odd = fc.oneof(uri, fc.string(), fc.boolean(), fc.integer(), fc.jsonValue({ maxDepth: 2 }))
+  const members: Record<string, fc.Arbitrary<unknown>> = {
+    redirect_uris: fc.array(uri, { minLength: 1, maxLength: 2 }),
+    post_logout_redirect_uris: fc.array(uri, { maxLength: 2 }),
+    grant_types: fc.constantFrom(['authorization_code'], ['authorization_code', 'refresh_token']),
+    token_endpoint_auth_method: fc.constantFrom(
+      'none',
+      'client_secret_basic',
+      'client_secret_post',
+    ),
+    scope: fc.constantFrom('openid', 'openid email', 'openid profile:staff'),
+    contacts: fc.array(fc.constantFrom('ops@a.example', 'dev@a.example'), { maxLength: 2 }),
+    default_max_age: fc.nat(1_000_000),
+    client_uri: uri,
+    backchannel_logout_uri: uri,
+    dpop_bound_access_tokens: fc.boolean(),
+    resource_scopes: fc.dictionary(fc.webUrl(), fc.constantFrom(['read'], ['read', 'write'], [])),
+    default_acr_values: fc.constantFrom(['a'], ['a', 'b'], []),
+  }
+  const good = fc.record(members, { requiredKeys: ['redirect_uris', 'token_endpoint_auth_method'] })
+  const strange = fc.dictionary(
+    fc.oneof(fc.constantFrom(...Object.keys(members)), fc.string()),
+    odd,
+    {
+      maxKeys: 2,
+    },
+  )
+
+  it('is refused in words of ours, or is the same again after it was stored and read', () => {
+    let accepted = 0
+    fc.assert(
+      fc.property(
+        good,
+        fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, strange),
+        (good, odd) => {
+          const given = { ...good, ...odd }
+          if (refusal(given) !== undefined) return
+          accepted += 1
+          const kept = parseClientMetadata(given, null)
+          expect(kept).to.deep.include(given)
+          expect(parseClientMetadata(JSON.parse(JSON.stringify(kept)), null)).to.deep.equal(kept)
+        },
+      ),
+      { numRuns: 1_000 },
+    )
+    expect(accepted, 'so that there was something to compare').to.be.above(20)
+  })
+
+  it('has redirect URIs that lead exactly where they say, and only to an application', () => {
+    const pieces = [
+      'https',
+      'http',
+      'com.example.app',
+      'javascript',
+      'data',
+      'HTTPS',
+      ':',
+      '//',
+      '/',
+    ]
+    const hosts = [
+      'a.example',
+      '127.0.0.1',
+      '[::1]',
+      'localhost',
+      'A.example',
+      'evil.example',
+      ':443',
+    ]
+    const more = [':8080', '@', '#', '?', '*', '%2e', '..', '\\', ' ', '\t', 'cb', 'ü', '.', '']
+    const written = fc
+      .array(fc.constantFrom(...pieces, ...hosts, ...more), { minLength: 3, maxLength: 8 })
+      .map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(fc.oneof(written, uri), fc.boolean(), (uri, native) => {
+        if (redirectUriFault(uri, native) !== undefined) return
+        const url = new URL(uri)
+        expect(uri.includes('#')).to.equal(false)
+        expect(url.username + url.password).to.equal('')
+        if (/^https?:$/.test(url.protocol)) {
+          expect(uri.startsWith(`${url.protocol}//${url.hostname}`)).to.equal(true)
+          const isLoopback = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
+          if (url.protocol === 'http:') expect(isLoopback).to.equal(true)
+        } else {
+          // A reversed domain name, and for native applications alone.
+          expect([native, url.protocol.includes('.')]).to.deep.equal([true, true])
+        }
+      }),
+      { numRuns: 1_000 },
+    )
   })
 })
