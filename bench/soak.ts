@@ -22,18 +22,6 @@ import { type ServerProcess, temporaryFolder } from './support/server_process.ts
  * set it otherwise.
  */
 
-const { values } = parseArgs({
-  args: process.argv.slice(3),
-  options: {
-    minutes: { type: 'string', default: '30' },
-    pace: { type: 'string', default: '1' },
-  },
-})
-const MINUTES = Number(values.minutes)
-const PACE = Number(values.pace)
-
-/** Ten seconds, but for a run so short that its thirds would hold too few. */
-const SAMPLE_MS = Math.min(10_000, MINUTES * 2_000)
 /** How much the median of the last third may lie above the one of the second. */
 const RISE_PERCENT = 5
 const RISE_HANDLES = 5
@@ -60,8 +48,25 @@ const SHORT_LIVES = {
   AUTHCORE_REFRESH_REUSE_DETECTION: '3m',
 }
 
-export async function measure(): Promise<boolean> {
-  if (!(MINUTES > 0) || !(PACE > 0)) throw new Error('--minutes and --pace take a number above 0')
+type Settings = { minutes: number; pace: number; sampleMs: number }
+
+/** @throws where an argument is none of its own, or no number above 0 */
+function settingsOf(args: readonly string[]): Settings {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: 'string', default: '30' },
+      pace: { type: 'string', default: '1' },
+    },
+  })
+  const [minutes, pace] = [Number(values.minutes), Number(values.pace)]
+  if (!(minutes > 0) || !(pace > 0)) throw new Error('--minutes and --pace take a number above 0')
+  // Ten seconds, but for a run so short that its thirds would hold too few.
+  return { minutes, pace, sampleMs: Math.min(10_000, minutes * 2_000) }
+}
+
+export async function measure(args: readonly string[] = []): Promise<boolean> {
+  const settings = settingsOf(args)
   printHeading('Soak')
   const folder = await temporaryFolder()
   const redis = available().ok ? await startRedis() : undefined
@@ -75,8 +80,8 @@ export async function measure(): Promise<boolean> {
         timeoutMs: 30_000,
       })
       try {
-        console.log(`on PostgreSQL${redis ? ' and Redis' : ''}, for ${MINUTES} minutes\n`)
-        return await soak({ issuer, db, server, secrets: prepared })
+        console.log(`on PostgreSQL${redis ? ' and Redis' : ''}, for ${settings.minutes} minutes\n`)
+        return await soak({ issuer, db, server, secrets: prepared, settings })
       } finally {
         await db.destroy()
         await server.stop()
@@ -88,20 +93,27 @@ export async function measure(): Promise<boolean> {
 }
 
 type Secrets = { web: string; service: string }
-type Place = { issuer: string; db: Db; server: ServerProcess; secrets: Secrets }
+type Place = {
+  issuer: string
+  db: Db
+  server: ServerProcess
+  secrets: Secrets
+  settings: Settings
+}
 
 async function soak(place: Place): Promise<boolean> {
+  const { minutes, sampleMs } = place.settings
   const load = await createLoad(place)
-  const until = performance.now() + MINUTES * 60_000
+  const until = performance.now() + minutes * 60_000
   const samples: Sample[] = []
   const loads = (Object.keys(PER_S) as Operation[]).map((operation) => load.run(operation, until))
   while (performance.now() < until) {
-    await sleep(Math.min(SAMPLE_MS, Math.max(0, until - performance.now())))
+    await sleep(Math.min(sampleMs, Math.max(0, until - performance.now())))
     samples.push(await takeSample(place))
-    if (samples.length % 30 === 0) console.log(describe(samples))
+    if (samples.length % 30 === 0) console.log(describe(samples, sampleMs))
   }
   await Promise.all(loads)
-  return tell(samples, load, loggedErrors(place.server))
+  return tell(samples, load, { errors: loggedErrors(place.server), sampleMs })
 }
 
 /** Rows by table, numbers of the process, and how long an answer takes that needs nothing. */
@@ -148,21 +160,25 @@ async function takeSample({ issuer, db }: Place): Promise<Sample> {
   }
 }
 
-function describe(samples: readonly Sample[]): string {
+function describe(samples: readonly Sample[], sampleMs: number): string {
   const { residentMib, heapMib, files, resources } = samples.at(-1)!
-  const minute = String(Math.round((samples.length * SAMPLE_MS) / 60_000)).padStart(3)
+  const minute = String(Math.round((samples.length * sampleMs) / 60_000)).padStart(3)
   return `minute ${minute}: ${residentMib.toFixed(0)} MiB, heap ${heapMib.toFixed(0)} MiB, ${files} files, ${resources} resources`
 }
 
 /** @returns whether nothing grew and nothing failed */
-function tell(samples: readonly Sample[], load: Load, errors: number): boolean {
+function tell(
+  samples: readonly Sample[],
+  load: Load,
+  { errors, sampleMs }: { errors: number; sampleMs: number },
+): boolean {
   const third = Math.floor(samples.length / 3)
   if (third < 2) throw new Error('that is too short to compare its thirds')
   const [first, second, last] = [0, 1, 2].map((n) => samples.slice(n * third, (n + 1) * third))
   const thirds = [first!, second!, last!]
   const each = (of: (sample: Sample) => number, digits = 0) =>
     thirds.map((part) => median(part.map(of)).toFixed(digits))
-  const busy = (last!.at(-1)!.cpuS - second![0]!.cpuS) / (((2 * third - 1) * SAMPLE_MS) / 1000)
+  const busy = (last!.at(-1)!.cpuS - second![0]!.cpuS) / (((2 * third - 1) * sampleMs) / 1000)
   const live = thirds.map((part) =>
     percentile(
       part.flatMap((sample) => sample.live),
@@ -252,7 +268,7 @@ async function createLoad(place: Place): Promise<Load> {
   return {
     async run(operation, until) {
       const running = new Set<Promise<void>>()
-      const everyMs = 1000 / (PER_S[operation] * PACE)
+      const everyMs = 1000 / (PER_S[operation] * place.settings.pace)
       for (let dueAt = performance.now(); dueAt < until; dueAt += everyMs) {
         await sleep(Math.max(0, dueAt - performance.now()))
         const beganAt = performance.now()
