@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { z } from 'zod'
 import { parseForm, readForm } from '../../src/web/forms.ts'
 import { type ListeningApp, listenTo, sendRaw, statusOf } from './listening_app.ts'
@@ -21,6 +22,34 @@ describe('web/forms', () => {
   const FORM = 'application/x-www-form-urlencoded'
   const post = (body: string | Uint8Array<ArrayBuffer>, type = FORM, path = '/') =>
     fetch(running.url + path, { method: 'POST', body, headers: { 'Content-Type': type } })
+
+  it('reads what a browser wrote as it was typed, and refuses everything else', async () => {
+    const text = fc.string({ unit: 'grapheme', maxLength: 12 })
+    const written = fc.uniqueArray(fc.tuple(text, text), {
+      selector: ([name]) => name,
+      maxLength: 5,
+    })
+    const isPlain = (pairs: readonly [string, string][]) =>
+      pairs.every(([name, value]) => !/[[\]]/.test(name) && !`${name}${value}`.includes('\0'))
+    await fc.assert(
+      fc.asyncProperty(written, async (pairs) => {
+        const response = await post(new URLSearchParams(pairs).toString())
+        expect(response.status).to.equal(isPlain(pairs) ? 200 : 400)
+        if (!response.ok) return
+        // A form of one field without name and value is written as nothing at all.
+        const read = new Map(Object.entries((await response.json()) as Record<string, string>))
+        expect([...read]).to.have.deep.members(pairs)
+      }),
+      { numRuns: 60 },
+    )
+    const broken = fc.string({ unit: fc.constantFrom(...'a=&%0f[]+;'), maxLength: 10 })
+    await fc.assert(
+      fc.asyncProperty(broken, async (body) => {
+        expect((await post(body)).status, body).to.be.oneOf([200, 400])
+      }),
+      { numRuns: 60 },
+    )
+  })
 
   it('reads flat text fields', async () => {
     const response = await post('a=1&b=x+y%26z&c=&d&=e&%C3%A4=%F0%9F%94%91')
