@@ -271,6 +271,19 @@ export async function lockActiveAccount(tx: Transaction, id: string): Promise<bo
   return rows.length > 0
 }
 
+/**
+ * The same for a transaction that goes on to change the row. Two that only shared it would each wait
+ * for the other to let go.
+ */
+export async function lockActiveAccountToChange(tx: Transaction, id: string): Promise<boolean> {
+  const rows = await query(
+    tx,
+    `SELECT id FROM account WHERE id = $1 AND status = 'active' FOR UPDATE`,
+    [id],
+  )
+  return rows.length > 0
+}
+
 /** Absence counts from now on: somebody wants the account to be used again. */
 export async function restartAbsence(tx: Transaction, id: string, now: Date): Promise<void> {
   await query(

@@ -3,7 +3,11 @@ import { type Origin, usernameChanged, usernameRefused } from '../../platform/ev
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { type Db, inTransaction } from '../../platform/persistence/db.ts'
-import { getAccountById, lockActiveAccount, updateAccountUsername } from './account_store.ts'
+import {
+  getAccountById,
+  lockActiveAccountToChange,
+  updateAccountUsername,
+} from './account_store.ts'
 import { conflictingIdentifier } from './create_account.ts'
 import { canonicalUsername, classifyIdentifier, presentable } from './identifier.ts'
 import { isReservedUsername } from './reserved_usernames.ts'
@@ -38,7 +42,8 @@ export async function changeUsername(
   }
   try {
     return await inTransaction<UsernameChange>(db, async (tx) => {
-      if (!(await lockActiveAccount(tx, accountId))) return { kind: 'refused', reason: 'unusable' }
+      if (!(await lockActiveAccountToChange(tx, accountId)))
+        return { kind: 'refused', reason: 'unusable' }
       const before = await getAccountById(tx, accountId)
       if (before.username === shown) return { kind: 'refused', reason: 'unchanged' }
       await updateAccountUsername(tx, accountId, { username: shown, canonical, now: clock.now() })

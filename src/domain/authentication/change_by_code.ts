@@ -2,7 +2,7 @@ import type { AuthEvent } from '../../platform/events/event.ts'
 import { appendEvent } from '../../platform/events/outbox.ts'
 import type { JobQueue } from '../../platform/jobs/queue.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
-import { lockActiveAccount } from '../accounts/account_store.ts'
+import { lockActiveAccountToChange } from '../accounts/account_store.ts'
 import { conflictingIdentifier } from '../accounts/create_account.ts'
 import {
   boundHash,
@@ -70,7 +70,7 @@ export async function takeChange<P extends Pending>(
   if (!stored || pending?.accountId !== accountId) return 'wrong_code'
   try {
     return await inTransaction(deps.db, async (tx) => {
-      if (!(await lockActiveAccount(tx, accountId))) return 'wrong_code'
+      if (!(await lockActiveAccountToChange(tx, accountId))) return 'wrong_code'
       if (!(await consumeCode(tx, stored))) return 'wrong_code'
       await change(tx, pending)
       return 'changed'

@@ -14,7 +14,7 @@ import type { Account, EndAccess } from '../accounts/account.ts'
 import {
   findAccountById,
   getAccountById,
-  lockActiveAccount,
+  lockActiveAccountToChange,
   updateAccountEmail,
 } from '../accounts/account_store.ts'
 import { conflictingIdentifier } from '../accounts/create_account.ts'
@@ -218,7 +218,7 @@ export async function revertEmailChange(
   const { accountId, email, canonical } = before
   try {
     return await inTransaction<EmailReverted>(db, async (tx) => {
-      if (!(await lockActiveAccount(tx, accountId))) return { kind: 'refused' }
+      if (!(await lockActiveAccountToChange(tx, accountId))) return { kind: 'refused' }
       if (!(await consumeCode(tx, stored))) return { kind: 'refused' }
       await updateAccountEmail(tx, accountId, { email, canonical, now: clock.now() })
       await deps.endAccess(tx, accountId)

@@ -13,7 +13,11 @@ import type { Keyring } from '../../platform/keys/keyring.ts'
 import { notifyChange } from '../../platform/persistence/change_feed.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { Account } from '../accounts/account.ts'
-import { getAccountById, lockActiveAccount, updateAccountPhone } from '../accounts/account_store.ts'
+import {
+  getAccountById,
+  lockActiveAccountToChange,
+  updateAccountPhone,
+} from '../accounts/account_store.ts'
 import { canonicalPhone, maskedPhone } from '../accounts/identifier.ts'
 import { payloadOf } from '../credentials/one_time_code/one_time_code.ts'
 import {
@@ -111,7 +115,7 @@ export async function removePhone(
   { accountId, locale, origin }: { accountId: string; locale: string; origin: Origin },
 ): Promise<void> {
   await inTransaction(deps.db, async (tx) => {
-    if (!(await lockActiveAccount(tx, accountId))) return
+    if (!(await lockActiveAccountToChange(tx, accountId))) return
     const account = await getAccountById(tx, accountId)
     if (account.phone === undefined) return
     if (account.username === undefined && account.email === undefined) {

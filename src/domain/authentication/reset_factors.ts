@@ -9,7 +9,7 @@ import {
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { EndAccess } from '../accounts/account.ts'
-import { lockActiveAccount, updatePhoneFactor } from '../accounts/account_store.ts'
+import { lockActiveAccountToChange, updatePhoneFactor } from '../accounts/account_store.ts'
 import { deleteFactorTries } from '../credentials/factor_store.ts'
 import {
   type CodeDeps,
@@ -81,7 +81,7 @@ export async function resetFactors(
   const done = stored
     ? await inTransaction(db, async (tx) => {
         const { accountId } = payloadOf(keyring, stored, reset)
-        if (!(await lockActiveAccount(tx, accountId))) return false
+        if (!(await lockActiveAccountToChange(tx, accountId))) return false
         if (!(await consumeCode(tx, stored))) return false
         await removeAll(tx, { accountId, origin, now: deps.clock.now() })
         await deps.endAccess(tx, accountId)

@@ -7,7 +7,7 @@ import {
 import { appendEvent } from '../../platform/events/outbox.ts'
 import { type Db, inTransaction, type Transaction } from '../../platform/persistence/db.ts'
 import type { Account } from '../accounts/account.ts'
-import { lockActiveAccount, updatePhoneFactor } from '../accounts/account_store.ts'
+import { lockActiveAccountToChange, updatePhoneFactor } from '../accounts/account_store.ts'
 import {
   consumeCode,
   groupedCode,
@@ -31,7 +31,7 @@ export async function setSmsFactor(
 ): Promise<boolean> {
   const now = clock.now()
   return await inTransaction(db, async (tx) => {
-    if (!(await lockActiveAccount(tx, accountId))) return false
+    if (!(await lockActiveAccountToChange(tx, accountId))) return false
     const since = on ? now : undefined
     if (!(await updatePhoneFactor(tx, accountId, { since, now }))) return false
     const fact = { accountId, factor: 'sms', by: 'owner', ...origin }
