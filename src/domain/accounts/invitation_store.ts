@@ -1,5 +1,6 @@
 import { isId } from '../../core/ids.ts'
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 import type { Invitation } from './invitation.ts'
 
 type InvitationRow = {
@@ -120,13 +121,5 @@ export async function deleteOldInvitations(
   db: Db,
   { before, limit }: { before: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
-    db,
-    `DELETE FROM invitation WHERE id IN (
-       SELECT id FROM invitation WHERE expires_at < $1
-        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING id`,
-    [before, limit],
-  )
-  return rows.length
+  return await deleteEnded(db, { table: 'invitation' }, { until: before, limit })
 }

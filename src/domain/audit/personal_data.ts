@@ -84,19 +84,16 @@ async function makeKeys(
   accountIds: readonly string[],
 ): Promise<Map<string, Keyring>> {
   if (accountIds.length === 0) return new Map()
-  const fresh = accountIds.map((id) => ({
-    id,
-    sealed: keyring.seal(randomBytes(32), keyPlaceOf(id)).toString('hex'),
-  }))
+  const sealed = accountIds.map((id) => keyring.seal(randomBytes(32), keyPlaceOf(id)))
   await query(
     tx,
     `INSERT INTO subject_key (account_id, key_sealed)
-     SELECT a.id, decode(f.sealed, 'hex')
-       FROM json_to_recordset($1::json) AS f(id uuid, sealed text)
+     SELECT a.id, f.sealed
+       FROM unnest($1::uuid[], $2::bytea[]) AS f(id, sealed)
        JOIN account a ON a.id = f.id
         FOR KEY SHARE OF a
      ON CONFLICT (account_id) DO NOTHING`,
-    [JSON.stringify(fresh)],
+    [accountIds, sealed],
   )
   return await keysOf(tx, keyring, accountIds)
 }

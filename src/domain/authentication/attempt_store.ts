@@ -194,9 +194,5 @@ export async function deleteExpiredAttempts(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  return await deleteEnded(
-    db,
-    { table: 'authentication_attempt', key: 'interaction_hash' },
-    { until: now, limit },
-  )
+  return await deleteEnded(db, { table: 'authentication_attempt' }, { until: now, limit })
 }

@@ -114,11 +114,7 @@ export async function deleteExpiredPendingIdentities(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  return await deleteEnded(
-    db,
-    { table: 'pending_identity', key: 'interaction_hash' },
-    { until: now, limit },
-  )
+  return await deleteEnded(db, { table: 'pending_identity' }, { until: now, limit })
 }
 
 function pendingFromRow(

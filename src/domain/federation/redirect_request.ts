@@ -165,11 +165,7 @@ export async function deleteExpiredRedirectRequests(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  return await deleteEnded(
-    db,
-    { table: 'federation_request', key: 'state_hash' },
-    { until: now, limit },
-  )
+  return await deleteEnded(db, { table: 'federation_request' }, { until: now, limit })
 }
 
 function openRequest(keyring: Keyring, state: string, sealed: Buffer): RedirectRequest {

@@ -39,11 +39,7 @@ export async function deleteExpiredMessages(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  return await deleteEnded(
-    db,
-    { table: 'seen_message', key: 'message_hash' },
-    { until: now, limit },
-  )
+  return await deleteEnded(db, { table: 'seen_message' }, { until: now, limit })
 }
 
 function hashOf(keyring: Keyring, { connectionId, kind, id }: SignedMessage): Buffer {

@@ -1,5 +1,6 @@
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, query, queryOne, type Transaction } from '../../platform/persistence/db.ts'
+import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 import type { Channel, MessageKind } from './kinds.ts'
 import type { Message, MessageState } from './message.ts'
 import { openFields } from './sealed_fields.ts'
@@ -305,14 +306,7 @@ export async function deleteOldMessages(
   db: Db,
   { before, limit }: { before: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
-    db,
-    `DELETE FROM message WHERE id IN
-       (SELECT id FROM message WHERE created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING id`,
-    [before, limit],
-  )
-  return rows.length
+  return await deleteEnded(db, { table: 'message', ends: 'created_at' }, { until: before, limit })
 }
 
 export type Addressee = {

@@ -91,9 +91,5 @@ export async function deleteExpiredReportTokens(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  return await deleteEnded(
-    db,
-    { table: 'delivery_report_token', key: 'token_hash' },
-    { until: now, limit },
-  )
+  return await deleteEnded(db, { table: 'delivery_report_token' }, { until: now, limit })
 }

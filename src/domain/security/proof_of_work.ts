@@ -111,7 +111,7 @@ export async function deleteEndedProofs(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  return await deleteEnded(db, { table: 'spent_proof', key: 'nonce' }, { until: now, limit })
+  return await deleteEnded(db, { table: 'spent_proof' }, { until: now, limit })
 }
 
 function secretOf(keyring: Keyring): string {

@@ -1,4 +1,5 @@
 import { type Db, query } from '../../platform/persistence/db.ts'
+import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
 
 /** Rows of the limits kept in PostgreSQL: a hashed key, its points and when they end. */
 
@@ -26,13 +27,6 @@ export async function listFullRateLimits(
  * @returns how many were removed; fewer than `batch` means that nothing is left
  */
 export async function deleteExpiredRateLimits(db: Db, batch: number): Promise<number> {
-  const rows = await query(
-    db,
-    `DELETE FROM rate_limit
-      WHERE key IN (SELECT key FROM rate_limit
-                     WHERE expire < $1 ORDER BY expire LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING key`,
-    [Date.now(), batch],
-  )
-  return rows.length
+  const ended = { until: Date.now(), limit: batch }
+  return await deleteEnded(db, { table: 'rate_limit', ends: 'expire' }, ended)
 }

@@ -136,9 +136,5 @@ export async function deleteExpiredSignInPlaces(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  return await deleteEnded(
-    db,
-    { table: 'sign_in_place', key: 'account_id, network_hash' },
-    { until: now, limit },
-  )
+  return await deleteEnded(db, { table: 'sign_in_place' }, { until: now, limit })
 }

@@ -38,8 +38,8 @@ export async function relayBatch(db: Db, sinks: readonly EventSink[]): Promise<n
       `WITH batch AS (
          SELECT id FROM event_outbox ORDER BY id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
        )
-       DELETE FROM event_outbox o USING batch WHERE o.id = batch.id
-       RETURNING o.id, o.event_id, o.type, o.subject, o.occurred_at, o.data`,
+       DELETE FROM event_outbox WHERE id = ANY (ARRAY (SELECT id FROM batch))
+       RETURNING id, event_id, type, subject, occurred_at, data`,
     )
     if (rows.length === 0) return 0
     const events = rows

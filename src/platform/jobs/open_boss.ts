@@ -22,6 +22,7 @@ export type BossOptions = {
 /** The schema in the database, made by a migration. */
 const SCHEMA = 'job_queue'
 const DAY_S = 86_400
+const HOUR_S = 3_600
 
 /** @throws what PostgreSQL throws, and `Error` where the schema is not the one this version needs */
 export async function openBoss(options: BossOptions): Promise<PgBoss> {
@@ -49,7 +50,7 @@ function configure({ db, log, role, superviseS }: BossOptions): PgBoss {
     supervise: role !== 'web',
     superviseIntervalSeconds: superviseS,
     monitorIntervalSeconds: superviseS,
-    maintenanceIntervalSeconds: DAY_S / 24,
+    maintenanceIntervalSeconds: HOUR_S,
     // What these look after is not used here, or does not change while the process runs.
     monitorVacuum: false,
     queueCacheIntervalSeconds: DAY_S,
@@ -89,7 +90,8 @@ function queueOptions(job: JobDefinition): QueueOptions {
     retryDelay: job.firstRetryDelayS,
     retryBackoff: true,
     expireInSeconds: job.expireS,
-    deleteAfterSeconds: DAY_S,
+    // Every round of every worker looks at them all; what failed for good lies in the dead letters.
+    deleteAfterSeconds: HOUR_S,
     deadLetter: DEAD_LETTERS,
   }
 }

@@ -27,7 +27,7 @@ describe('platform/persistence/delete_ended', () => {
   })
   after(() => database.close())
 
-  const rows = { table: 'thing', key: 'a, b', ends: 'ends_at' }
+  const rows = { table: 'thing', ends: 'ends_at' }
 
   it('removes what is over by then, and nothing else', async () => {
     expect(await deleteEnded(database.db, rows, { until: at(2), limit: 10 })).to.equal(2)

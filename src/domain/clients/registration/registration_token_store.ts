@@ -1,5 +1,6 @@
 import { isId } from '../../../core/ids.ts'
 import { type Db, query, queryOne } from '../../../platform/persistence/db.ts'
+import { deleteEnded } from '../../../platform/persistence/delete_ended.ts'
 import type { ClientPreset } from '../client_presets.ts'
 import type { RegistrationToken } from './registration_token.ts'
 
@@ -82,13 +83,5 @@ export async function deleteExpiredRegistrationTokens(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  const rows = await query(
-    db,
-    `DELETE FROM registration_token WHERE id IN (
-       SELECT id FROM registration_token WHERE expires_at < $1
-        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING id`,
-    [now, limit],
-  )
-  return rows.length
+  return await deleteEnded(db, { table: 'registration_token' }, { until: now, limit })
 }

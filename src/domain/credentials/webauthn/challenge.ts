@@ -68,5 +68,5 @@ export async function deleteExpiredChallenges(
   db: Db,
   { now, limit }: { now: Date; limit: number },
 ): Promise<number> {
-  return await deleteEnded(db, { table: 'webauthn_challenge', key: 'nonce' }, { until: now, limit })
+  return await deleteEnded(db, { table: 'webauthn_challenge' }, { until: now, limit })
 }
