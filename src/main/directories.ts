@@ -18,7 +18,11 @@ export function startDirectories(
     await syncDueDirectories(deps, { signal: stopping.signal, onEnd })
     return 0
   }
-  const timer = startHousekeeping({ log, tasks: [{ name: 'directory_sync', run }], ...options })
+  const timer = startHousekeeping({
+    log,
+    tasks: [{ name: 'directory_sync', run, steady: true }],
+    ...options,
+  })
   return {
     /** Lets go of a run that is under way: another worker goes on with it. */
     async stop() {

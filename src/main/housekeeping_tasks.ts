@@ -116,6 +116,7 @@ export function housekeepingTasks(parts: Parts): HousekeepingTask[] {
     },
     {
       name: 'signing_key',
+      steady: true,
       run: async () => {
         await rotateDueSigningKeys({ db, keyring, clock }, rotationPolicy(config))
         return 0

@@ -12,13 +12,21 @@ export async function appendEvent(tx: Db, event: AuthEvent): Promise<void> {
 
 /**
  * One statement for all of them. Nothing is notified: NOTIFY would serialise every commit of the
- * server on one lock, and the relay looks every second anyway.
+ * server on one lock. A relay in this process is told, and those of others look by themselves.
  */
 export async function appendEvents(tx: Db, events: readonly AuthEvent[]): Promise<void> {
   if (events.length === 0) return
   const values: unknown[] = []
   const text = insertOf(events, (value, type) => `$${values.push(value)}::${type}`)
   await query(tx, text, values)
+}
+
+const listeners = new Set<() => void>()
+
+/** Called when this process is about to write events, until the returned function is. */
+export function onEvents(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
 }
 
 /**
@@ -38,6 +46,7 @@ const COLUMNS = 'event_id, type, subject, occurred_at, data'
 
 /** One event, as with nearly every request, is spared the detour over JSON. */
 function insertOf(events: readonly AuthEvent[], add: AddValue, condition = ''): string {
+  if (events.length > 0) for (const listener of listeners) listener()
   const [first, ...more] = events.map(rowOf)
   if (first && more.length === 0) {
     const values = [
@@ -65,6 +74,11 @@ function rowOf({ id, type, occurredAt, subject, data }: AuthEvent) {
     // Text inside the JSON: what a request carried (U+0000) is copied, never decoded.
     data: JSON.stringify(data),
   }
+}
+
+/** Whether any event waits: less to ask for than a transaction that finds none. */
+export async function hasWaitingEvents(db: Db): Promise<boolean> {
+  return (await query(db, 'SELECT 1 AS one FROM event_outbox ORDER BY id LIMIT 1')).length > 0
 }
 
 /** How many events wait to be relayed. */

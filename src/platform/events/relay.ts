@@ -1,4 +1,5 @@
 import { type Db, inTransaction, query, type Transaction } from '../persistence/db.ts'
+import { hasWaitingEvents, onEvents } from './outbox.ts'
 
 /**
  * Carries events from the outbox to the sinks. A batch is taken with SKIP LOCKED, handed to every
@@ -59,10 +60,15 @@ export async function relayBatch(db: Db, sinks: readonly EventSink[]): Promise<n
 export type Relay = { stop(): Promise<void> }
 
 const BUSY_MS = 0
+/** Also between an event of this process and the look for it, which is not committed when we hear of it. */
 const IDLE_MS = 1_000
-const IDLE_MAX_MS = 5_000
+const IDLE_MAX_MS = 15_000
+const RETRY_MS = 5_000
 
-/** Runs `relayBatch` for as long as the worker lives: at once while there is work, else every 1–5 s. */
+/**
+ * Runs `relayBatch` for as long as the worker lives: at once while there is work, a second after this
+ * process has written events, and every 15 s for those of others, who may be gone when theirs are there.
+ */
 export function startRelay(
   db: Db,
   sinks: readonly EventSink[],
@@ -72,27 +78,41 @@ export function startRelay(
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
   let pauseMs = IDLE_MS
+  let heard = false
 
   const round = async (): Promise<void> => {
     try {
-      const delivered = await relayBatch(db, sinks)
-      pauseMs = delivered > 0 ? BUSY_MS : Math.min(Math.max(pauseMs * 2, IDLE_MS), IDLE_MAX_MS)
+      heard = false
+      const busy = pauseMs === BUSY_MS || (await hasWaitingEvents(db))
+      const delivered = busy ? await relayBatch(db, sinks) : 0
+      if (delivered > 0) pauseMs = BUSY_MS
+      else pauseMs = heard ? IDLE_MS : Math.min(Math.max(pauseMs * 2, IDLE_MS), IDLE_MAX_MS)
     } catch (error) {
-      pauseMs = IDLE_MAX_MS
+      pauseMs = RETRY_MS
       log.warn({ err: error }, 'events could not be relayed and will be tried again')
     }
     if (!stopped) schedule()
   }
   const schedule = (): void => {
     timer = setTimeout(() => {
+      timer = undefined
       running = round()
     }, pauseMs)
     timer.unref()
   }
+  const unsubscribe = onEvents(() => {
+    heard = true
+    // A round that runs looks again by itself.
+    if (timer === undefined || pauseMs <= IDLE_MS) return
+    clearTimeout(timer)
+    pauseMs = IDLE_MS
+    schedule()
+  })
   schedule()
   return {
     async stop() {
       stopped = true
+      unsubscribe()
       clearTimeout(timer)
       await running
     },

@@ -9,7 +9,13 @@ import {
   type StoredEvent,
   startRelay,
 } from '../../../src/platform/events/relay.ts'
-import { type Db, inTransaction, openDb, query } from '../../../src/platform/persistence/db.ts'
+import {
+  type Db,
+  inTransaction,
+  observeStatements,
+  openDb,
+  query,
+} from '../../../src/platform/persistence/db.ts'
 import { type TestDatabase, testDatabase } from '../../support/postgres.ts'
 
 const thingDone = defineEvent<{ n: number; [detail: string]: unknown }>(
@@ -128,6 +134,23 @@ describe('the relay', function () {
     expect(await first).to.equal(200)
     expect([...one.numbers(), ...two.numbers()]).to.have.length(300)
   })
+
+  it('asks with one small statement while nothing waits, and soon after events of this process', async () => {
+    const asked: string[] = []
+    const unobserve = observeStatements(({ text }) => asked.push(text))
+    const { got, deliver } = sink()
+    start({ name: 'sink', deliver })
+    // After 1, 2 and 4 seconds without any; the next pause is one of eight.
+    while (asked.length < 3) await sleep(50)
+    unobserve()
+    expect(new Set(asked)).to.deep.equal(
+      new Set(['SELECT 1 AS one FROM event_outbox ORDER BY id LIMIT 1']),
+    )
+    const writtenAt = performance.now()
+    await append(0, 1)
+    while (got.length === 0) await sleep(50)
+    expect(performance.now() - writtenAt).to.be.below(6_000)
+  }).timeout(40_000)
 
   it('does not see an event before its transaction commits', async () => {
     const { got, deliver } = sink()

@@ -72,6 +72,20 @@ describe('housekeeping', () => {
     expect(log.lines[0]!.fields).to.have.property('task', 'failing')
   })
 
+  it('asks a task less and less often that finds nothing, unless what it does is due at a time', async () => {
+    const [resting, steady] = [task('resting'), { ...task('steady'), steady: true }]
+    start([resting, steady], { intervalMs: 5 })
+    while (steady.asked.count < 40) await sleep(5)
+    expect(resting.asked.count).to.be.within(4, 8)
+  })
+
+  it('asks a task in the next round again that has found something', async () => {
+    const [busy, steady] = [task('busy', 0, 0, 5, 0, 5, 0), { ...task('steady'), steady: true }]
+    start([busy, steady], { intervalMs: 5 })
+    while (steady.asked.count < 4) await sleep(1)
+    expect(busy.asked.count).to.be.at.least(4)
+  })
+
   it('never runs a task twice at the same time', async () => {
     let running = 0
     let most = 0
