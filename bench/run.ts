@@ -18,6 +18,9 @@ const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
   soak: () => import('./soak.ts'),
   login_flood: () => import('./login_flood.ts'),
   directory_logins: () => import('./directory_logins.ts'),
+  growth: () => import('./growth.ts'),
+  idle: () => import('./idle.ts'),
+  day: () => import('./day.ts'),
 }
 
 const [name = 'protocol', ...args] = process.argv.slice(2)

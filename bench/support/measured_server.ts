@@ -22,9 +22,11 @@ export type MeasuredServer<T> = { issuer: string; prepared: T; server: ServerPro
 export async function onPostgres<T>(
   folder: string,
   work: (connection: EmbeddedPostgres['connection']) => Promise<T>,
+  settings: Record<string, string> = {},
 ): Promise<T> {
   const postgres = await startEmbeddedPostgres({
     dataDir: path.join(folder, 'postgres'),
+    settings,
     stopAdopted: true,
     log: () => {},
   })

@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export const ROOT = path.resolve(import.meta.dirname, '../..')
 
 export type ServerProcess = {
+  /** Of the process itself; what it starts is below it. */
+  pid: number
   /** Milliseconds from the start of the process to the first 200 of /health/ready. */
   readyMs: number
   /** What it has printed so far. */
@@ -52,6 +54,7 @@ export async function startServer(start: Start): Promise<ServerProcess> {
     await sleep(10)
   }
   return {
+    pid: child.pid!,
     readyMs: performance.now() - startedAt,
     output: () => output,
     async stop() {
