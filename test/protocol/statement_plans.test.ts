@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect } from 'chai'
@@ -31,6 +31,8 @@ describe('How statements find their rows', function () {
 
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'authcore-plans-'))
+    // Where we are root, the database runs as somebody else, and would lie where nobody removes it.
+    chmodSync(folder, 0o711)
     postgres = await startExplainingPostgres(folder, fillTables)
     mail = await startSmtp()
   })
