@@ -219,7 +219,7 @@ export async function compose(input: {
     profile,
     passkeyAttestation: attestation?.policy,
     passkeyMetadata: attestation?.metadata,
-    passwords: createHasher(config, log),
+    passwords: createHasher(config, { log, processes: config.server.workers }),
     passwordPolicy: createPolicy(config, {
       request: outbound.request,
       log,

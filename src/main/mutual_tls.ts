@@ -39,7 +39,13 @@ export async function serveMutualTls(
   const { host } = config.server
   const { port } = config.mutualTls
   let material = readMaterial(config)
-  const server = await startHttpServer(handle, { host, port, log, tls: material })
+  const server = await startHttpServer(handle, {
+    host,
+    port,
+    log,
+    tls: material,
+    keepAliveTimeoutMs: config.server.keepAliveS * 1000,
+  })
   const timer = setInterval(() => {
     try {
       const found = readMaterial(config)

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { chooseArgon2Engine } from '../domain/credentials/password/argon2/argon2_engine.ts'
 import {
   type BreachServiceDeps,
@@ -17,9 +18,15 @@ import type { Db } from '../platform/persistence/db.ts'
 
 /** Hasher and policy as the configuration wants them, for servers and commands alike. */
 
+export type HasherOptions = {
+  /** That hash on this machine: together they leave one core free. */
+  processes?: number
+  log?: { debug(fields: object, message: string): void }
+}
+
 export function createHasher(
   { security }: Pick<ConfigBeforeSecrets, 'security'>,
-  log?: { debug(fields: object, message: string): void },
+  { processes = 1, log }: HasherOptions = {},
 ): TimedPasswordHasher {
   const argon2 = chooseArgon2Engine()
   log?.debug({ engine: argon2.name }, 'chosen to hash passwords')
@@ -28,7 +35,12 @@ export function createHasher(
     memoryKib: security.argon2MemoryKib,
     passes: security.argon2Passes,
     parallelism: security.argon2Parallelism,
+    ...(processes > 1 ? { concurrency: shareOfCores(processes) } : {}),
   })
+}
+
+function shareOfCores(processes: number): number {
+  return Math.max(1, Math.floor((availableParallelism() - 1) / processes))
 }
 
 export function createPolicy(

@@ -1,6 +1,13 @@
+import type { Config } from '../platform/config/schema.ts'
 import type { Logger } from '../platform/observability/logger.ts'
 
 const SAME_SIGNAL_MS = 1_000
+const JOBS_MS = 15_000
+
+/** The longest that stopping in order takes: the drain, and then the jobs in work. */
+export function stoppingMs({ drainDelayS, drainS }: Config['server']): number {
+  return (drainDelayS + drainS) * 1000 + JOBS_MS
+}
 
 /**
  * How a process ends. The first SIGTERM or SIGINT stops it in order; a second one, or an order that

@@ -1,30 +1,36 @@
 import { DomainError } from '../core/errors.ts'
-import { loadConfig } from '../platform/config/load_config.ts'
-import { withSecrets } from '../platform/config/own_secrets.ts'
 import type { Config } from '../platform/config/schema.ts'
 import { createLogger } from '../platform/observability/logger.ts'
-import { createMetrics } from '../platform/observability/metrics.ts'
-import { observeStatements } from '../platform/persistence/db.ts'
+import { createMetrics, type Metrics } from '../platform/observability/metrics.ts'
+import { type DbConnection, observeStatements } from '../platform/persistence/db.ts'
 import { compose, type Parts } from './compose.ts'
-import { endInOrder } from './process_lifetime.ts'
+import { endInOrder, stoppingMs } from './process_lifetime.ts'
 import { releaseMemoryAfterStart } from './release_memory.ts'
 import { openStorage } from './storage.ts'
+
+type Role = Config['server']['role']
+
+/** What a server process knows beside its configuration: it may be one of several. */
+export type Place = {
+  log: Parts['log']
+  metrics: Metrics
+  /** An embedded database that another process of ours looks after. */
+  database?: DbConnection | undefined
+  /** Does what one process does for all of them. */
+  first: boolean
+}
 
 /**
  * Starts a server process: the web part, the worker, or both, and in a demonstration its
  * application. What was started is stopped in the opposite order, also when a later part cannot
  * start.
  */
-export async function serve(role?: Config['server']['role']): Promise<void> {
-  const config = withSecrets(loadConfig())
-  const runs = role ?? config.server.role
-  const log = createLogger(config.server)
-  const drainMs = config.server.drainS * 1000
+export async function serve(config: Config, role: Role, place = alone(config)): Promise<void> {
   const running = new AsyncDisposableStack()
   const stop = () => running.disposeAsync()
   try {
-    const welcome = await start({ config, log, runs, drainMs, running })
-    endInOrder(log, stop, { deadlineMs: drainMs + 15_000 })
+    const welcome = await start({ config, role, place, running })
+    endInOrder(place.log, stop, { deadlineMs: stoppingMs(config.server) })
     welcome()
     releaseMemoryAfterStart()
   } catch (error) {
@@ -33,47 +39,49 @@ export async function serve(role?: Config['server']['role']): Promise<void> {
   }
 }
 
-type Start = {
-  config: Config
-  log: Parts['log']
-  runs: Config['server']['role']
-  drainMs: number
-  running: AsyncDisposableStack
+function alone({ server }: Config): Place {
+  return { log: createLogger(server), metrics: createMetrics(), first: true }
 }
 
+type Start = { config: Config; role: Role; place: Place; running: AsyncDisposableStack }
+
 /** Returns what greets the person at the terminal. */
-async function start({ config, log, runs, drainMs, running }: Start): Promise<() => void> {
+async function start({ config, role, place, running }: Start): Promise<() => void> {
+  const { log, metrics, database } = place
   const storage = await openStorage(config, {
     stopAdopted: true,
+    database,
     log: (message, fields) => log.info(fields ?? {}, message),
   })
   running.defer(() => storage.close())
-  const parts = await compose({ config, log, metrics: createMetrics(), storage })
+  const parts = await compose({ config, log, metrics, storage })
   running.defer(() => parts.close())
   parts.metrics.observeDatabase(observeStatements)
-  parts.jobs.start(runs)
-  if (runs !== 'web') {
+  parts.jobs.start(role)
+  if (role !== 'web') {
     const worker = await (await import('./worker.ts')).startWorker(parts)
     running.defer(() => worker.stop())
   }
-  if (runs === 'worker') return logServing(parts, runs)
-  const demo = config.demo.enabled
-    ? await (await import('./demo/demo.ts')).startDemo(parts)
-    : undefined
+  if (role === 'worker') return logServing(parts, role)
+  const demo =
+    config.demo.enabled && place.first
+      ? await (await import('./demo/demo.ts')).startDemo(parts)
+      : undefined
   running.defer(async () => await demo?.stop())
   const { http, health } = await (await import('./server.ts')).startWebServer(parts)
+  const { drainDelayS, drainS } = config.server
   running.defer(() => {
     health.enter('draining')
-    return http.drain(drainMs)
+    return http.drain(drainS * 1000, drainDelayS * 1000)
   })
-  const greet = logServing(parts, runs)
+  const greet = logServing(parts, role)
   return () => {
     greet()
     demo?.welcome()
   }
 }
 
-function logServing({ log, config }: Parts, role: string): () => void {
+function logServing({ log, config }: Parts, role: Role): () => void {
   const ready_ms = Math.round(performance.now())
   return () => log.info({ issuer: config.server.issuer, role, ready_ms }, 'serving')
 }

@@ -70,10 +70,15 @@ export async function startWebServer(parts: Parts): Promise<WebServer> {
   const health = healthOf(parts)
   const app = createApp(parts, health)
   meetForeignHashes(parts)
-  const { host, port } = parts.config.server
+  const { host, port, keepAliveS } = parts.config.server
   const callback = app.callback()
   const handle: RequestListener = (request, response) => void callback(request, response)
-  const http = await startHttpServer(handle, { host, port, log: parts.log })
+  const http = await startHttpServer(handle, {
+    host,
+    port,
+    log: parts.log,
+    keepAliveTimeoutMs: keepAliveS * 1000,
+  })
   const mutualTls = await serveMutualTls(handle, parts).catch(async (error) => {
     await http.stop()
     throw error
@@ -86,8 +91,8 @@ export async function startWebServer(parts: Parts): Promise<WebServer> {
 function together(http: HttpServer, mutualTls: HttpServer): HttpServer {
   return {
     ...http,
-    drain: async (timeoutMs) =>
-      void (await Promise.all([http.drain(timeoutMs), mutualTls.drain(timeoutMs)])),
+    drain: async (...times) =>
+      void (await Promise.all([http.drain(...times), mutualTls.drain(...times)])),
     stop: async () => void (await Promise.all([http.stop(), mutualTls.stop()])),
   }
 }

@@ -18,17 +18,19 @@ export type StorageOptions = {
   /** The server stops a database that a crash left running; a command leaves it as it found it. */
   stopAdopted?: boolean
   applicationName?: string
+  /** An embedded database that runs already, and that whoever started it looks after. */
+  database?: DbConnection | undefined
 }
 
 export async function openStorage(
   config: ConfigBeforeSecrets,
-  { log, stopAdopted = false, applicationName = 'authcore' }: StorageOptions,
+  { log, stopAdopted = false, applicationName = 'authcore', database }: StorageOptions,
 ): Promise<Storage> {
   const { databaseUrl, dataDir, databasePoolMax: poolMax, databaseTimeoutS } = config.storage
   const open = (connection: DbConnection) =>
     openDb({ connection, poolMax, timeoutMs: databaseTimeoutS * 1000, applicationName })
-  if (databaseUrl !== undefined) {
-    const connection = { connectionString: databaseUrl }
+  if (databaseUrl !== undefined || database) {
+    const connection = database ?? { connectionString: databaseUrl! }
     const db = open(connection)
     return { db, connection, kind: 'external', close: () => db.destroy() }
   }

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../platform/observability/logger.ts'
 import {
   createTlsServer,
@@ -33,8 +34,11 @@ export type HttpServerOptions = {
 export type HttpServer = {
   /** The port is the real one where 0 was asked for. */
   readonly address: AddressInfo
-  /** Accepts nothing new, finishes what is in flight, and after `timeoutMs` cuts what is left. */
-  drain(timeoutMs: number): Promise<void>
+  /**
+   * Serves on for `delayMs` while every answer ends its connection; then accepts nothing new,
+   * finishes what is in flight, and after `timeoutMs` cuts what is left.
+   */
+  drain(timeoutMs: number, delayMs?: number): Promise<void>
   /** Closes everything at once. */
   stop(): Promise<void>
   /** For connections from now on. Only for a server that speaks TLS. */
@@ -55,7 +59,10 @@ export async function startHttpServer(
   }
   return {
     address,
-    async drain(timeoutMs) {
+    async drain(timeoutMs, delayMs = 0) {
+      inFlight.takeLeave()
+      // Idle connections stay open: a request may be on its way on one of them.
+      if (delayMs > 0) await sleep(delayMs)
       inFlight.drain()
       const finished = close()
       const cut = setTimeout(() => {
@@ -105,10 +112,11 @@ function buildServer(handler: RequestListener, options: HttpServerOptions) {
 /** Knows which responses are under way, so that a drain can ask their connections to close. */
 function trackInFlight(server: Server) {
   const responses = new Set<ServerResponse>()
+  let leaving = false
   let draining = false
   server.on('request', (_req, res) => {
     responses.add(res)
-    if (draining) res.shouldKeepAlive = false
+    if (leaving) res.shouldKeepAlive = false
     res.once('close', () => {
       responses.delete(res)
       // Its head may have promised to keep the connection before the drain began.
@@ -117,9 +125,13 @@ function trackInFlight(server: Server) {
   })
   return {
     size: () => responses.size,
+    /** From now on every answer is the last one on its connection. */
+    takeLeave() {
+      leaving = true
+      for (const res of responses) res.shouldKeepAlive = false
+    },
     drain() {
       draining = true
-      for (const res of responses) res.shouldKeepAlive = false
     },
   }
 }

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 /** The server as an operator runs it: a process with an environment, a standard output and an end. */
 export type ServerProcess = {
   output(): string
+  /** The lines of the log so far, in the order of their printing. */
+  logged(): Record<string, unknown>[]
   /** Resolves when the output contains the text; rejects when the process ends first. */
   says(text: string): Promise<void>
   signal(name: NodeJS.Signals): void
@@ -17,14 +19,23 @@ export type ServerProcess = {
 
 const CLI = fileURLToPath(new URL('../../src/main/cli/authcore.ts', import.meta.url))
 
-/** @param env with AUTHCORE_DATA_DIR the folder is the caller's, and stays when the process is cleaned up */
-export function startProcess(args: string[], env: Record<string, string>): ServerProcess {
+/**
+ * @param env with AUTHCORE_DATA_DIR the folder is the caller's, and stays when the process is cleaned up
+ * @param cli of another copy of the program
+ */
+export function startProcess(
+  args: string[],
+  env: Record<string, string>,
+  cli = CLI,
+): ServerProcess {
   const ownDir = mkdtempSync(path.join(tmpdir(), 'authcore-process-'))
-  const child: ChildProcess = spawn(process.execPath, [CLI, ...args], {
+  const child: ChildProcess = spawn(process.execPath, [cli, ...args], {
     env: { PATH: process.env['PATH'], AUTHCORE_DATA_DIR: ownDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let text = ''
+  const logged: Record<string, unknown>[] = []
+  let readTo = 0
   const waiting = new Set<() => void>()
   const hear = (chunk: Buffer) => {
     text += chunk
@@ -40,6 +51,14 @@ export function startProcess(args: string[], env: Record<string, string>): Serve
   })
   return {
     output: () => text,
+    logged() {
+      const end = text.lastIndexOf('\n') + 1
+      const fresh = text.slice(readTo, end).split('\n')
+      readTo = end
+      const entries = fresh.filter((line) => line.startsWith('{"level"'))
+      logged.push(...entries.map((line) => JSON.parse(line) as Record<string, unknown>))
+      return logged
+    },
     says(wanted) {
       return new Promise((resolve, reject) => {
         const check = () => {

@@ -120,6 +120,33 @@ describe('web/server', () => {
       expect(refused).to.be.instanceOf(Error)
     })
 
+    it('may serve on for a while before, each answer the last on its connection', async () => {
+      const other = await listenTo((app) =>
+        app.use((ctx) => {
+          ctx.body = 'whole'
+        }),
+      )
+      const kept = connect(other.port, '127.0.0.1')
+      const answers: string[] = []
+      kept.on('data', (chunk: Buffer) => answers.push(chunk.toString()))
+      const ended = new Promise((resolve) => kept.once('end', resolve))
+      const ask = 'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n'
+      kept.write(ask)
+      while (answers.length < 1) await sleep(5)
+      expect(answers[0]).to.match(/Connection: keep-alive/i)
+
+      const drained = other.server.drain(5_000, 1_000)
+      const response = await fetch(`${other.url}/`)
+      expect([response.status, response.headers.get('connection')]).to.deep.equal([200, 'close'])
+      await sleep(50)
+      kept.write(ask)
+      await ended
+      expect(answers[1]).to.match(/^HTTP\/1.1 200 .*Connection: close/is)
+      await drained
+      const refused = await fetch(`${other.url}/`).catch((error: Error) => error)
+      expect(refused).to.be.instanceOf(Error)
+    })
+
     it('cuts what is still open when its time is over', async () => {
       const other = await listenTo((app) => app.use(() => new Promise(() => {})))
       const cut = fetch(`${other.url}/`).catch((error: Error) => error)

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { Option } from 'commander'
+import type { ServeOptions } from '../process_group/serve_as_told.ts'
 import { CliCommand } from './cli_command.ts'
+import { wholeNumber } from './option_values.ts'
 
 /**
  * Every command there is. A group is known here by its name only; its file is loaded when it is
@@ -107,11 +110,21 @@ function addServe(program: CliCommand): void {
         'worker',
       ]),
     )
-    .examples('authcore serve', 'authcore serve --role worker')
-    .action(async ({ role }: { role?: 'all' | 'web' | 'worker' }) => {
-      const { serve } = await import('../serve.ts')
-      await serve(role)
+    .addOption(
+      new Option(
+        '--workers <number>',
+        'how many processes serve; auto is one for each core',
+      ).argParser(numberOfWorkers),
+    )
+    .examples('authcore serve', 'authcore serve --role worker', 'authcore serve --workers auto')
+    .action(async (options: ServeOptions) => {
+      const { serveAsTold } = await import('../process_group/serve_as_told.ts')
+      await serveAsTold(options)
     })
+}
+
+function numberOfWorkers(text: string): number {
+  return text === 'auto' ? availableParallelism() : wholeNumber(1, 64)(text)
 }
 
 function addHelp(program: CliCommand): void {

@@ -60,6 +60,7 @@ function decide(
       ...written.server,
       issuer: written.server.issuer ?? `http://localhost:${written.server.port}`,
       host: written.server.host ?? (production ? '0.0.0.0' : '127.0.0.1'),
+      drainDelayS: written.server.drainDelayS ?? (production ? 5 : 0),
       logPretty:
         written.server.logPretty ??
         (!production && env['TERM'] !== undefined && process.stdout.isTTY === true),

@@ -37,7 +37,12 @@ export type NamedKey = { id: string; key: Buffer }
 /** The configuration in force: what was not written is decided, nothing is optional by accident. */
 export type Config = {
   readonly environment: Environment
-  readonly server: Written['server'] & { issuer: string; host: string; logPretty: boolean }
+  readonly server: Written['server'] & {
+    issuer: string
+    host: string
+    logPretty: boolean
+    drainDelayS: number
+  }
   readonly storage: Written['storage']
   readonly security: Written['security'] & {
     encryptionKeys: NamedKey[]

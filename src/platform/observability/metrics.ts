@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { registerProcessMetrics } from './process_metrics.ts'
 
 /**
@@ -16,8 +16,21 @@ type ObserveStatements = (
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-export function createMetrics() {
+/** What one process has measured, as it is passed on to another. */
+export type ProcessMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
+
+/**
+ * The text of one scrape for several processes, whose series differ in the label `process`: nothing is
+ * added up that a query could not add up better.
+ */
+export async function scrapeOf(measured: readonly ProcessMetrics[]): Promise<string> {
+  return await AggregatorRegistry.aggregate([...measured]).metrics()
+}
+
+/** @param labels of every series */
+export function createMetrics(labels: Record<string, string> = {}) {
   const registry = new Registry()
+  registry.setDefaultLabels(labels)
   registerProcessMetrics(registry)
   const instruments = registerInstruments(registry)
   return {
@@ -73,6 +86,8 @@ export function createMetrics() {
     contentType: registry.contentType,
     /** The text of one scrape. */
     scrape: () => registry.metrics(),
+    /** The same for `scrapeOf`. */
+    measure: () => registry.getMetricsAsJSON(),
   }
 }
 

@@ -1,6 +1,11 @@
+import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { durationS, flag, integer, list, setting } from '../setting.ts'
 import { cidr, webOrigin } from '../values.ts'
+
+const workers = z
+  .union([z.literal('auto'), integer(1, 64)], { error: 'must be a number from 1 to 64, or auto' })
+  .transform((wanted) => (wanted === 'auto' ? availableParallelism() : wanted))
 
 /** Where the server listens, what it is called from outside, and whom it believes. */
 export const serverSection = z.strictObject({
@@ -26,9 +31,22 @@ export const serverSection = z.strictObject({
     env: 'AUTHCORE_ROLE',
     doc: 'Which part runs in this process: `web` answers requests, `worker` delivers events and runs jobs, `all` does both.',
   }),
+  workers: setting(workers.default(1), {
+    env: 'AUTHCORE_WORKERS',
+    doc: 'How many processes `authcore serve` starts, each with one core to fill; `auto` is one for each core. Above 1, one more process watches over them.',
+  }),
+  drainDelayS: setting(durationS(0, 300).optional(), {
+    env: 'AUTHCORE_DRAIN_DELAY',
+    doc: 'After SIGTERM, how long /health/ready already answers 503 while requests are served as before: the time a proxy needs to notice.',
+    defaultDoc: '`5s` in production, `0s` outside',
+  }),
   drainS: setting(durationS(0, 300).default(20), {
     env: 'AUTHCORE_DRAIN',
-    doc: 'After SIGTERM, how long requests in flight may take to finish before connections are closed.',
+    doc: 'Once nothing new is accepted, how long requests in flight may take to finish before connections are closed.',
+  }),
+  keepAliveS: setting(durationS(1, 900).default(5), {
+    env: 'AUTHCORE_KEEP_ALIVE',
+    doc: 'How long an idle connection is kept. Longer than the proxy keeps its own, or a request may meet a connection that is being closed.',
   }),
   logLevel: setting(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
