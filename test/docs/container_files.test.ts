@@ -2,25 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
 import { parse } from 'yaml'
-import { settingTable } from '../../src/platform/config/setting_table.ts'
 import { ROOT } from './documents.ts'
+import { defaultS, secretSettings, unknownVariables } from './variables.ts'
 
 /** No container engine runs here: these files are held to what can be said about their text. */
 
 const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8')
 
-/** Variables that the loader knows besides the settings. */
-const OTHER_VARIABLES = ['NODE_ENV', 'AUTHCORE_CONFIG']
-const secretSettings = new Set(settingTable.filter((row) => row.secret).map(({ env }) => env))
-const variables = new Set([
-  ...OTHER_VARIABLES,
-  ...settingTable.flatMap(({ env, secret }) => (secret ? [env, `${env}_FILE`] : [env])),
-])
-
-/** Names that would make the server refuse to start, or do nothing. */
-function unknown(names: Iterable<string>): string[] {
-  return [...names].filter((name) => !variables.has(name))
-}
+const PRODUCTION_DRAIN_DELAY_S = 5
 
 describe('Dockerfile', () => {
   const text = read('Dockerfile')
@@ -75,7 +64,7 @@ describe('Dockerfile', () => {
   it('sets variables that the server knows', () => {
     const names = wordsOf('ENV').flatMap((words) => words.map((word) => word.split('=')[0] ?? ''))
     expect(names).to.include('NODE_ENV')
-    expect(unknown(names)).to.deep.equal([])
+    expect(unknownVariables(names)).to.deep.equal([])
   })
 
   it('starts the server without a shell, and asks it for its health', () => {
@@ -177,7 +166,7 @@ describe('compose.yaml', () => {
   it('sets variables that the server knows', () => {
     expect(ours.map(([name]) => name)).to.have.members(['web', 'worker', 'migrate'])
     for (const [name, { environment = {} }] of ours) {
-      expect(unknown(Object.keys(environment)), name).to.deep.equal([])
+      expect(unknownVariables(Object.keys(environment)), name).to.deep.equal([])
     }
   })
 
@@ -222,10 +211,9 @@ describe('compose.yaml', () => {
   })
 
   it('gives processes the time to drain', () => {
-    const drain = settingTable.find(({ env }) => env === 'AUTHCORE_DRAIN')
-    const drainS = Number(drain?.schema.parse(undefined))
+    const stopS = defaultS('AUTHCORE_DRAIN') + PRODUCTION_DRAIN_DELAY_S + 20
     for (const [name, { stop_grace_period = '10s' }] of ours) {
-      expect(Number.parseInt(stop_grace_period, 10), name).to.be.at.least(drainS + 20)
+      expect(Number.parseInt(stop_grace_period, 10), name).to.be.at.least(stopS)
     }
   })
 })
@@ -245,7 +233,7 @@ describe('.env.example', () => {
   it('sets variables that the server knows', () => {
     const names = set.map((name) => name?.replace('# ', '') ?? '')
     expect(names).to.include.members(['NODE_ENV', 'ISSUER', 'DATABASE_URL'])
-    expect(unknown(names)).to.deep.equal([])
+    expect(unknownVariables(names)).to.deep.equal([])
   })
 
   it('holds no key that somebody could forget to replace', () => {
