@@ -22,6 +22,7 @@ const PACKAGES: Record<string, [pkg: string, witness: string][]> = {
     ['haproxy', 'haproxy'],
     ['openssl', 'openssl'],
   ],
+  pgbouncer: [['pgbouncer', 'pgbouncer']],
   oidc_agent: [['oidc-agent-cli', 'oidc-agent']],
   dovecot: [
     ['dovecot-imapd', '/usr/lib/dovecot/imap'],
