@@ -15,7 +15,7 @@ import type { Availability } from './skip.ts'
 
 /**
  * haproxy in front of several servers of ours, round robin, as an operator would write it: a health
- * check every half second, one retry on another server, X-Forwarded-* set. Its `forwardfor` appends,
+ * check every half second that a busy machine may be slow to answer, one retry on another server, X-Forwarded-* set. Its `forwardfor` appends,
  * so that a client's own X-Forwarded-For survives as the first element.
  */
 
@@ -70,6 +70,7 @@ defaults
   timeout connect 1s
   timeout client 30s
   timeout server 30s
+  timeout check 5s
   retries 2
   option redispatch
 frontend public

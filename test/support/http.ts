@@ -69,10 +69,12 @@ export type BrowserOptions = {
   ca?: string
   /** What the client shows of itself, in PEM. */
   certificate?: { cert: string; key: string } | undefined
+  /** Keeps connections; otherwise each request has its own. */
+  agent?: http.Agent
 }
 
 export function browser(options: BrowserOptions = {}): Browser {
-  const { base, headers: always = {}, ca, certificate } = options
+  const { base, headers: always = {}, ca, certificate, agent } = options
   const jar = new CookieJar()
 
   async function request(method: string, address: string, options: SendOptions = {}) {
@@ -87,7 +89,8 @@ export function browser(options: BrowserOptions = {}): Browser {
       ...always,
       ...options.headers,
     }
-    const reply = await send(url, { method, headers, body, ca, certificate, gate: options.gate })
+    const { gate } = options
+    const reply = await send(url, { method, headers, body, ca, certificate, agent, gate })
     for (const line of reply.headers['set-cookie'] ?? []) {
       await jar.setCookie(line, url.href, { ignoreError: true })
     }
@@ -168,12 +171,13 @@ type Sending = {
   body: string | undefined
   ca: string | undefined
   certificate: BrowserOptions['certificate']
+  agent: http.Agent | undefined
   gate: Gate | undefined
 }
 
 async function send(
   url: URL,
-  { method, headers, body, ca, certificate, gate }: Sending,
+  { method, headers, body, ca, certificate, agent, gate }: Sending,
 ): Promise<Reply> {
   const socket = gate && (await gate.open(url, ca))
   const { request } = url.protocol === 'https:' ? https : http
@@ -184,7 +188,7 @@ async function send(
       ...(ca ? { ca } : {}),
       ...(certificate ? { cert: certificate.cert, key: certificate.key } : {}),
       // A connection each, so that no test meets another's half-closed one.
-      ...(socket ? { createConnection: () => socket } : { agent: false }),
+      ...(socket ? { createConnection: () => socket } : { agent: agent ?? false }),
     })
     outgoing.on('response', (incoming) => readReply(url, incoming).then(resolve, reject))
     outgoing.on('error', reject)

@@ -20,15 +20,20 @@ export type Run = {
   json(): any
 }
 
-export type RunOptions = { input?: string; env?: EnvironmentVariables }
+export type RunOptions = {
+  input?: string
+  env?: EnvironmentVariables
+  /** Of another copy of the program. */
+  cli?: string | undefined
+}
 
 export function runCli(
   args: readonly string[],
-  { input = '', env = {} }: RunOptions = {},
+  { input = '', env = {}, cli = CLI }: RunOptions = {},
 ): Promise<Run> {
   // Nothing of the test's own environment: a setting in it would be one of the command.
   const { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE } = process.env
-  const child = spawn(process.execPath, [CLI, ...args], {
+  const child = spawn(process.execPath, [cli, ...args], {
     env: { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE, ...env },
   })
   child.stdin.on('error', () => {}) // it may end before it has read

@@ -38,6 +38,8 @@ describe('authcore serve --workers 2', function () {
       NODE_ENV: 'test',
       PORT: String(port),
       DATABASE_URL: database.url,
+      // A busy machine is no database that is away.
+      AUTHCORE_DATABASE_TIMEOUT: '60s',
       AUTHCORE_DRAIN_DELAY: '1s',
       ...KEYS,
     }
