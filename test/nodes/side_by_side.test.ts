@@ -109,7 +109,7 @@ for (const [name, prepare] of Object.entries(UPGRADES)) {
     it('the processes that run go on while the schema is brought forward', async () => {
       await expectNoFailure(async () => {
         const { applied } = await nodes.run('migrate up', { cli: upgrade.to })
-        expect(applied).to.have.length(1)
+        expect(applied).to.have.length.above(0)
       })
       await expectNoFailure(async () => {})
     })

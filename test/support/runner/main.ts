@@ -22,8 +22,11 @@ const { values, positionals } = parseArgs({
   options: { grep: { type: 'string', short: 'g' }, jobs: { type: 'string', short: 'j' } },
 })
 
-/** Tests of faults suffer from company: they come last and one at a time. */
-const ALONE = /^test\/faults\//
+/**
+ * Tests of faults, and of what several nodes know within a second, suffer from company: they come last
+ * and one at a time.
+ */
+const ALONE = /^test\/(faults|nodes)\//
 /** For one file, from the start of its process to its end, on a machine that is busy. */
 const TIME_LIMIT_MS = 300_000
 

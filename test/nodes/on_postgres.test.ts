@@ -1,0 +1,3 @@
+import { describeNodes } from './behind_haproxy.ts'
+
+describeNodes('PostgreSQL')
