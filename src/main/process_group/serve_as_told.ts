@@ -6,7 +6,7 @@ import type { Config } from '../../platform/config/schema.ts'
 /**
  * `authcore serve` as its options and the configuration have it: in this process, or in several of
  * the same, one for each core, which a supervisor watches over
- * (docs/decisions/0030-several-processes-on-one-machine.md). From here: `supervisor.ts` starts the
+ * (docs/decisions/0031-several-processes-on-one-machine.md). From here: `supervisor.ts` starts the
  * members and starts them again, `member.ts` is what each of them does.
  */
 export async function serveAsTold(options: ServeOptions): Promise<void> {
