@@ -14,6 +14,7 @@ const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
   memory: () => import('./memory.ts'),
   import: () => import('./import.ts'),
   directory_sync: () => import('./directory_sync.ts'),
+  workers: () => import('./workers.ts'),
   hash: () => import('./hash.ts'),
   soak: () => import('./soak.ts'),
   login_flood: () => import('./login_flood.ts'),
