@@ -33,11 +33,12 @@ function theBeginning(): Promise<ToMember & { kind: 'begin' }> {
 function metricsOfAll(own: Metrics): Metrics {
   const waiting = new Map<number, (measured: ProcessMetrics[]) => void>()
   let questions = 0
-  process.on('message', async (message: ToMember) => {
+  const measure = async (question: number) =>
+    tell({ kind: 'measured', question, metrics: await own.measure() })
+  process.on('message', (message: ToMember) => {
     if (message.kind === 'are_you_there') tell({ kind: 'here' })
-    if (message.kind === 'measure') {
-      tell({ kind: 'measured', question: message.question, metrics: await own.measure() })
-    }
+    // Who cannot is left out of the scrape.
+    if (message.kind === 'measure') measure(message.question).catch(() => {})
     if (message.kind === 'all_measured') {
       waiting.get(message.question)?.(message.measured)
       waiting.delete(message.question)
