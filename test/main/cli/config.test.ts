@@ -44,7 +44,7 @@ describe('authcore config', function () {
     expect(json.json().error.code).to.equal('invalid_configuration')
     expect(json.json().error.faults.map((f: { key: string }) => f.key)).to.include('PORT')
     expect(doctor.code).to.equal(1)
-    expect(doctor.stdout).to.match(/^fail {2}configuration {2}AUTHCORE_TYPO/m)
+    expect(doctor.stdout).to.match(/^fail {2}configuration {2,}AUTHCORE_TYPO/m)
 
     const dataDir = temporaryFolder('cli-damaged')
     writeFileSync(path.join(dataDir, 'secrets.json'), '{}')
