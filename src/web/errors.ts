@@ -107,6 +107,7 @@ function describeError(error: unknown, ctx: Context): Problem {
   const status = exposedStatus(error)
   if (status === 405) return { kind: 'method_not_allowed', status }
   const kind = (Object.keys(HTTP_STATUS) as ErrorCode[]).find((k) => HTTP_STATUS[k] === status)
+  if (kind === 'unavailable') return { kind, status: 503, retryAfterS: AWAY_S }
   return kind ? { kind, status: HTTP_STATUS[kind] } : { kind: 'internal', status: 500 }
 }
 

@@ -27,6 +27,9 @@ describe('web/app', () => {
           }
           if (ctx.path === '/error/away') throw new DomainError('unavailable', 'A sentence.')
           if (ctx.path === '/error/bug' || ctx.path === '/api/bug') throw new TypeError('private')
+          if (ctx.path === '/away') {
+            throw Object.assign(new Error('private'), { status: 503, expose: true })
+          }
           if (ctx.path === '/post-only') throw new MethodNotAllowed(['POST'])
           if (ctx.path === '/context') {
             const { protocol, host, href, secure, ip } = ctx
@@ -263,6 +266,13 @@ describe('web/app', () => {
       expect(failures).to.have.length(1)
       expect(failures[0]).to.include({ request_id: headers['x-request-id'] })
       expect(JSON.stringify(failures[0])).to.include('TypeError')
+    })
+
+    it('tells whoever is told "not now" when to come again, whoever threw it', async () => {
+      const { status, headers, body } = await get('/away')
+      expect(status).to.equal(503)
+      expect(Number(headers['retry-after'])).to.be.above(0)
+      expect(body).to.not.include('private')
     })
 
     it('logs a refusal below the level of an error', async () => {
