@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import knex, { type Knex } from 'knex'
 import { describeSqlError } from './sql_errors.ts'
 
@@ -44,7 +45,18 @@ export function openDb({
       connectionTimeoutMillis: timeoutMs,
       keepAlive: true,
     },
-    pool: { min: 0, max: poolMax, idleTimeoutMillis: 60_000 },
+    pool: {
+      min: 0,
+      max: poolMax,
+      idleTimeoutMillis: 60_000,
+      afterCreate(
+        connection: RawConnection,
+        done: (error: null, connection: RawConnection) => void,
+      ) {
+        cutWhereSilent(connection, timeoutMs + SILENCE_GRACE_MS)
+        done(null, connection)
+      },
+    },
     acquireConnectionTimeout: timeoutMs,
     // knex prints through console otherwise; failures reach our log as errors.
     log: { warn() {}, error() {}, deprecate() {}, debug() {} },
@@ -53,6 +65,24 @@ export function openDb({
 
 /** Adds a value to a statement that is put together, and returns its place in the text: `$3::uuid`. */
 export type AddValue = (value: unknown, type: string) => string
+
+/** A statement that takes too long is ended by the server; this much later nobody else will. */
+const SILENCE_GRACE_MS = 1_000
+
+/** What node-postgres hands out; `readyForQuery` while it waits for no answer. */
+type RawConnection = { readyForQuery: boolean; connection: { stream: Socket } }
+
+/**
+ * A server that is frozen, or behind a line that swallows everything, ends no statement: the driver
+ * would wait for as long as the connection stands. Whether what was asked is carried out later is not
+ * known, and the connection is in a state that nobody knows; so it goes.
+ */
+function cutWhereSilent(client: RawConnection, limitMs: number): void {
+  const { stream } = client.connection
+  stream.setTimeout(limitMs, () => {
+    if (!client.readyForQuery) stream.destroy(new Error(`no answer within ${limitMs} ms`))
+  })
+}
 
 type PgConnection = {
   query(config: { name?: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>

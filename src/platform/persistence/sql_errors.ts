@@ -15,7 +15,7 @@ const UNAVAILABLE_SYSTEM = new Set([
   'EHOSTUNREACH',
 ])
 const CONNECTION_LOST =
-  /Connection terminated|Timeout acquiring a connection|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Unable to acquire a connection/
+  /Connection terminated|Timeout acquiring a connection|timeout exceeded when trying to connect|timeout expired|no answer within|Client has encountered a connection error|not queryable|Unable to acquire a connection/
 
 type SqlError = Error & { code?: string; constraint?: string; table?: string; severity?: string }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { DomainError } from '../../../src/core/errors.ts'
@@ -93,6 +95,50 @@ describe('persistence/db', () => {
     const nowhere = openDb({ connection, poolMax: 1, timeoutMs: 500 })
     expect((await domainError(query(nowhere, 'SELECT 1'))).code).to.equal('unavailable')
     await nowhere.destroy()
+  })
+
+  it('says unavailable where somebody takes the call and says nothing', async () => {
+    const port = await freePort()
+    const silent = createServer((socket) => socket.unref())
+      .unref()
+      .listen(port, '127.0.0.1')
+    await once(silent, 'listening')
+    const connection = { ...database.connection, host: '127.0.0.1', port }
+    const nowhere = openDb({ connection, poolMax: 1, timeoutMs: 300 })
+    const asked = [0, 100, 200].map(async (laterMs) => {
+      await sleep(laterMs)
+      return (await domainError(query(nowhere, 'SELECT 1'))).code
+    })
+    expect(await Promise.all(asked)).to.deep.equal(Array(3).fill('unavailable'))
+    await nowhere.destroy()
+    silent.close()
+  })
+
+  it('says unavailable where a server falls silent, and asks it on another connection', async () => {
+    const small = openDb({ connection: database.connection, poolMax: 1, timeoutMs: 300 })
+    const { pid } = (await queryOne<{ pid: number }>(small, 'SELECT pg_backend_pid() AS pid'))!
+    process.kill(pid, 'SIGSTOP')
+    try {
+      const begun = domainError(inTransaction(small, (tx) => query(tx, 'SELECT 1')))
+      expect((await begun).code).to.equal('unavailable')
+      expect(await query(small, 'SELECT 1 AS one')).to.deep.equal([{ one: 1 }])
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    await small.destroy()
+  })
+
+  it('leaves a connection alone that is silent because nobody asks', async () => {
+    const small = openDb({ connection: database.connection, poolMax: 1, timeoutMs: 50 })
+    const pidOf = async (on: Db) =>
+      (await queryOne<{ pid: number }>(on, 'SELECT pg_backend_pid() AS pid'))!.pid
+    const pid = await pidOf(small)
+    await inTransaction(small, async (tx) => {
+      await sleep(1_300)
+      expect(await pidOf(tx)).to.equal(pid)
+    })
+    expect(await pidOf(small)).to.equal(pid)
+    await small.destroy()
   })
 
   it('says unavailable where a connection is lost, and opens another', async () => {
