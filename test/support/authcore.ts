@@ -106,12 +106,15 @@ export async function startAuthCore({
   }
 }
 
+/** What is put into a deployment needs no server that answers. */
+type Composed = Pick<AuthCore, 'parts'>
+
 export type Person = { id: string; email: string; password: string }
 
 let people = 0
 
 export async function addPerson(
-  { parts }: AuthCore,
+  { parts }: Composed,
   input: { email?: string; claims?: Record<string, unknown> } = {},
 ): Promise<Person> {
   people += 1
@@ -127,7 +130,7 @@ export async function addPerson(
 }
 
 /** A registered client; `redirect_uris` defaults to an address at which nobody listens. */
-export async function addClient({ parts }: AuthCore, input: Partial<ClientToCreate> = {}) {
+export async function addClient({ parts }: Composed, input: Partial<ClientToCreate> = {}) {
   const preset = input.preset ?? 'web'
   const { client, secret } = await createClient(parts, {
     name: 'Example application',
@@ -144,7 +147,7 @@ export async function addClient({ parts }: AuthCore, input: Partial<ClientToCrea
 export const CALLBACK = 'https://rp.example.test/callback'
 
 export async function addApi(
-  { parts }: AuthCore,
+  { parts }: Composed,
   format: 'jwt' | 'opaque' = 'jwt',
   identifier = API,
 ) {

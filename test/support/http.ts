@@ -36,6 +36,8 @@ export type SendOptions = {
   /** Follows up to 20 redirects; otherwise the redirect itself is the reply. */
   followRedirects?: boolean
   gate?: Gate
+  /** For the whole answer; what is not there by then fails. Without it, for ever. */
+  timeoutMs?: number
 }
 
 export type Fields = URLSearchParams | Record<string, string | string[]>
@@ -89,8 +91,17 @@ export function browser(options: BrowserOptions = {}): Browser {
       ...always,
       ...options.headers,
     }
-    const { gate } = options
-    const reply = await send(url, { method, headers, body, ca, certificate, agent, gate })
+    const { gate, timeoutMs } = options
+    const reply = await send(url, {
+      method,
+      headers,
+      body,
+      ca,
+      certificate,
+      agent,
+      gate,
+      timeoutMs,
+    })
     for (const line of reply.headers['set-cookie'] ?? []) {
       await jar.setCookie(line, url.href, { ignoreError: true })
     }
@@ -173,11 +184,12 @@ type Sending = {
   certificate: BrowserOptions['certificate']
   agent: http.Agent | undefined
   gate: Gate | undefined
+  timeoutMs: number | undefined
 }
 
 async function send(
   url: URL,
-  { method, headers, body, ca, certificate, agent, gate }: Sending,
+  { method, headers, body, ca, certificate, agent, gate, timeoutMs }: Sending,
 ): Promise<Reply> {
   const socket = gate && (await gate.open(url, ca))
   const { request } = url.protocol === 'https:' ? https : http
@@ -185,6 +197,7 @@ async function send(
     const outgoing = request(url, {
       method,
       headers,
+      ...(timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(timeoutMs) }),
       ...(ca ? { ca } : {}),
       ...(certificate ? { cert: certificate.cert, key: certificate.key } : {}),
       // A connection each, so that no test meets another's half-closed one.

@@ -27,6 +27,11 @@ export function temporaryFolder(name: string, parent = tmpdir()): string {
   return folder
 }
 
+/** A file system mounted on this folder is unmounted before the folder is removed. */
+export function leashMount(folder: string): void {
+  tell('mount', folder)
+}
+
 /** Lets the holder do its work now, and waits for it. What comes later is on a new leash. */
 export async function letGo(): Promise<void> {
   const last = holder

@@ -25,9 +25,20 @@ type Running = { stop(): Promise<void> }
 /** One server without persistence; `settings` as on the command line: `{ appendonly: 'yes' }`. */
 export async function startRedis(
   settings: Record<string, string> = {},
-): Promise<RedisNode & Running> {
-  const node = await startNode(temporaryFolder('redis'), settings)
-  return { ...node, stop: () => node.component.stop() }
+): Promise<RedisNode & Running & { startAgain(): Promise<void> }> {
+  const folder = temporaryFolder('redis')
+  const node = await startNode(folder, settings)
+  return Object.assign(node, {
+    stop: () => node.component.stop(),
+    async startAgain() {
+      node.component = (await startNode(folder, settings, { port: node.port })).component
+    },
+  })
+}
+
+/** Forgets everything, at once. */
+export async function flush({ port }: RedisNode): Promise<void> {
+  await ask(port, 'FLUSHALL')
 }
 
 /** Three masters that share the 16384 slots; `urls` are the nodes to begin with. */
@@ -106,7 +117,7 @@ async function startNode(
 ): Promise<RedisNode> {
   port ??= await freePort()
   const dir = path.join(folder, String(port))
-  mkdirSync(dir)
+  mkdirSync(dir, { recursive: true })
   const common = { port: String(port), bind: '127.0.0.1', dir, save: '' }
   const args = Object.entries({ ...common, ...settings }).flatMap(([key, value]) => [
     `--${key}`,

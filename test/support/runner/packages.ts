@@ -14,6 +14,7 @@ const PACKAGES: Record<string, [pkg: string, witness: string][]> = {
     ['redis-tools', 'redis-cli'],
   ],
   chromium: [['chromium', 'chromium']],
+  faketime: [['faketime', 'faketime']],
   apache: [
     ['apache2', 'apache2'],
     ['libapache2-mod-auth-openidc', '/usr/lib/apache2/modules/mod_auth_openidc.so'],

@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import * as smallDisk from '../../support/small_disk.ts'
+import { ALWAYS, type Group, type Setting } from '../harness/fault.ts'
+import type { OwnPostgres } from '../harness/own_postgres.ts'
+import { startStand } from '../harness/stand.ts'
+
+/** What happens to the database, on which everything rests. */
+
+/** Everybody is told to come again, and nobody waits for an answer that never comes. */
+const NOT_NOW = { meets: ['unavailable'], mustMeet: 'unavailable' } as const
+/** Lost in the middle of a statement, nobody knows whether it was carried out. */
+const LOST = { ...NOT_NOW, notNowIsInDoubt: true } as const
+
+type OnDisk = Setting & { disk: smallDisk.SmallDisk | undefined }
+
+const DISK_MB = 220
+const disk = smallDisk.available()
+
+export const postgresFaults: Group<OnDisk> = {
+  title: 'a PostgreSQL that fails',
+  needs: () => ALWAYS,
+  async start(form) {
+    const small = disk.ok ? smallDisk.startSmallDisk(DISK_MB) : undefined
+    const stand = await startStand({
+      // What an operator gets by default is measured; a test need not wait for it.
+      env: form === 'short' ? { AUTHCORE_DATABASE_TIMEOUT: '2s' } : {},
+      ...(small ? { databaseFolder: small.folder } : {}),
+    })
+    return { stand, disk: small, stop: () => stand.stop() }
+  },
+  faults: [
+    {
+      name: 'postgres_killed',
+      what: 'every process of PostgreSQL is killed (-9), and it is started again',
+      async strike({ stand: { postgres } }) {
+        postgres.kill()
+        return () => postgres.start()
+      },
+      ...LOST,
+      lastsMs: { short: 500, long: 5_000 },
+    },
+    {
+      name: 'postgres_restarted',
+      what: 'PostgreSQL is restarted in order',
+      async strike({ stand: { postgres } }) {
+        await postgres.stop()
+        return () => postgres.start()
+      },
+      ...LOST,
+      lastsMs: { short: 200, long: 1_000 },
+    },
+    {
+      name: 'postgres_connections_cut',
+      what: 'every connection is cut by pg_terminate_backend',
+      async strike({ stand: { postgres } }) {
+        await cut(postgres)
+        return async () => {}
+      },
+      // So short that it may pass unnoticed.
+      meets: ['unavailable'],
+      notNowIsInDoubt: true,
+      rounds: { short: 6, long: 50 },
+      lastsMs: { short: 0, long: 0 },
+    },
+    {
+      name: 'postgres_frozen',
+      what: 'PostgreSQL is frozen and goes on',
+      async strike({ stand: { postgres } }) {
+        postgres.freeze()
+        return async () => postgres.thaw()
+      },
+      ...LOST,
+      lastsMs: { short: 3_500, long: 10_000 },
+    },
+    {
+      name: 'pool_exhausted',
+      what: 'a lock on a table holds every connection of the pool',
+      async strike({ stand: { postgres } }) {
+        const admin = await connected(postgres)
+        await admin.query('BEGIN')
+        await admin.query('LOCK TABLE oidc_record IN ACCESS EXCLUSIVE MODE')
+        return async () => void (await admin.end())
+      },
+      ...NOT_NOW,
+      lastsMs: { short: 0, long: 10_000 },
+    },
+    {
+      name: 'postgres_full_of_connections',
+      what: 'others take every connection that PostgreSQL has',
+      async strike({ stand: { postgres } }) {
+        const taken = await takeEveryConnection(postgres)
+        return async () => void (await Promise.all(taken.map((each) => each.end())))
+      },
+      ...NOT_NOW,
+      lastsMs: { short: 500, long: 10_000 },
+    },
+    {
+      name: 'disk_full',
+      what: 'the disk of PostgreSQL is full to the last byte, and has room again',
+      needs: () => disk,
+      async strike({ disk, stand: { postgres } }) {
+        disk!.fill()
+        return async () => {
+          disk!.free()
+          // It may have given up meanwhile, and whoever runs it starts it again.
+          await postgres.start()
+        }
+      },
+      ...LOST,
+      lastsMs: { short: 500, long: 10_000 },
+    },
+  ],
+}
+
+const OTHERS = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND backend_type = 'client backend'`
+
+async function cut(postgres: OwnPostgres): Promise<void> {
+  await postgres.asAdmin((admin) => admin.query(OTHERS))
+}
+
+async function connected({ connection }: OwnPostgres): Promise<pg.Client> {
+  const client = new pg.Client(connection)
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+/** Those of the server are cut; whoever asks first afterwards is one of ours. */
+async function takeEveryConnection(postgres: OwnPostgres): Promise<pg.Client[]> {
+  const taken: pg.Client[] = [await connected(postgres)]
+  for (let tries = 0; tries < 500; tries++) {
+    try {
+      taken.push(await connected(postgres))
+    } catch {
+      if (taken.length > 50) return taken
+      await taken[0]!.query(`${OTHERS} AND application_name LIKE 'authcore%'`)
+      await sleep(5)
+    }
+  }
+  return taken
+}
