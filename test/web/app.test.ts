@@ -30,6 +30,11 @@ describe('web/app', () => {
           if (ctx.path === '/away') {
             throw Object.assign(new Error('private'), { status: 503, expose: true })
           }
+          if (ctx.path === '/own-page-of-away') {
+            ctx.status = 503
+            ctx.body = 'a page'
+            return undefined
+          }
           if (ctx.path === '/post-only') throw new MethodNotAllowed(['POST'])
           if (ctx.path === '/context') {
             const { protocol, host, href, secure, ip } = ctx
@@ -269,10 +274,12 @@ describe('web/app', () => {
     })
 
     it('tells whoever is told "not now" when to come again, whoever threw it', async () => {
-      const { status, headers, body } = await get('/away')
-      expect(status).to.equal(503)
-      expect(Number(headers['retry-after'])).to.be.above(0)
-      expect(body).to.not.include('private')
+      const thrown = await get('/away')
+      expect(thrown.body).to.not.include('private')
+      for (const { status, headers } of [thrown, await get('/own-page-of-away')]) {
+        expect(status).to.equal(503)
+        expect(Number(headers['retry-after'])).to.be.above(0)
+      }
     })
 
     it('logs a refusal below the level of an error', async () => {
