@@ -1,11 +1,20 @@
 import type { Availability } from '../../support/skip.ts'
+import type { Caller } from './asking.ts'
 import type { Kind } from './history.ts'
 import type { Stand } from './stand.ts'
 
 /** `short` for every run of the tests, `long` for `npm run chaos`. */
 export type Form = 'short' | 'long'
 
-export type Setting = { stand: Stand; stop(): Promise<void> }
+export type Setting = {
+  stand: Stand
+  /** Who comes for something that not every deployment has, by name. */
+  visitors?: Record<string, Visitor>
+  stop(): Promise<void>
+}
+
+/** One visit, that writes itself down. */
+export type Visitor = (caller: Caller) => Promise<void>
 
 /** Undoes the fault; resolves when the cause is gone, not when the server has noticed. */
 export type Heal = () => Promise<void>
@@ -26,6 +35,8 @@ export type Fault<S extends Setting = Setting> = {
   rounds?: Record<Form, number>
   /** What may be met; anything else fails. */
   meets: readonly Trouble[]
+  /** Only this actor may meet it. */
+  onlyFor?: string
   /** What has to be met, or it did not happen. */
   mustMeet?: Trouble
   /** A 503 may stand for a statement whose fate nobody knows. */

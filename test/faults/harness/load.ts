@@ -18,9 +18,9 @@ import {
   written,
 } from './asking.ts'
 import { type Chance, chanceOf } from './chance.ts'
+import type { Setting } from './fault.ts'
 import type { Answer, History } from './history.ts'
 import { patiently, type SignedIn, signIn } from './sign_in.ts'
-import type { Stand } from './stand.ts'
 
 /**
  * What a deployment does all day, at once: people who sign in, applications that exchange, refresh and
@@ -47,43 +47,61 @@ export type Left = {
   state: 'live' | 'revoked'
 }
 
-export type Load = { left: Left[]; stop(): Promise<void> }
+export type Load = {
+  left: Left[]
+  /** @throws what made an actor give up, which is a fault of the load and not of the server */
+  assertGoing(): void
+  stop(): Promise<void>
+}
 
 const PAUSE_MS = [40, 160] as const
 
-export function startLoad(stand: Stand, history: History, seed: number): Load {
+export function startLoad(
+  { stand, visitors = {} }: Pick<Setting, 'stand' | 'visitors'>,
+  history: History,
+  seed: number,
+): Load {
   const chance = chanceOf(seed)
-  let over = false
+  let ended = false
   const left: Left[] = []
   const failures: unknown[] = []
-  const actors: [string, (world: World) => Promise<void>][] = [
+  const actors: [string, Act][] = [
     ...stand.people
       .slice(0, 2)
-      .map((person, n): [string, (world: World) => Promise<void>] => [
+      .map((person, n): [string, Act] => [
         `person ${n + 1}`,
         (world) => beAPerson(world, person, left),
       ]),
     ['service', beAService],
-    ...PROBES.map((op): [string, (world: World) => Promise<void>] => [`probe ${op}`, probing[op]]),
+    ...Object.entries(visitors).map(([name, visit]): [string, Act] => [
+      `visitor ${name}`,
+      (world) => over(world, ({ caller }) => visit(caller)),
+    ]),
+    ...PROBES.map((op): [string, Act] => [`probe ${op}`, probing[op]]),
   ]
   const running = actors.map(async ([actor, act], n) => {
     const mine = chance.fork()
     const caller = { actor, stand, history, ip: `10.1.${n}.1` }
-    const isOver = () => over
+    const isOver = () => ended
     const pause = () => sleep(mine.between(...PAUSE_MS))
     const world = { caller, chance: mine, isOver, pause, person: stand.people.at(-1)! }
-    // What is not an answer of the server is a fault of the load, and ends it.
     await act(world).catch((error) => failures.push(error))
   })
+  const assertGoing = () => {
+    if (failures.length > 0) throw failures[0]
+  }
   return {
     left,
+    assertGoing,
     async stop() {
-      over = true
+      ended = true
       await Promise.all(running)
-      if (failures.length > 0) throw failures[0]
+      assertGoing()
     },
   }
 }
+
+type Act = (world: World) => Promise<void>
 
 type World = {
   caller: Caller

@@ -3,7 +3,7 @@ import { audit } from './audit.ts'
 import { check, describeViolation } from './checker.ts'
 import type { Fault, Form, Setting, Trouble } from './fault.ts'
 import { type Call, History } from './history.ts'
-import { PROBES, startLoad } from './load.ts'
+import { type Load, PROBES, startLoad } from './load.ts'
 
 /** One fault under load: calm, broken, healed, calm, and then the history is judged. */
 
@@ -20,9 +20,16 @@ export type Outcome = {
 export type Tally = { ok: number; unavailable: number; unanswered: number; longestMs: number }
 
 /** Pages that people see; everything else is asked by programs. */
-const PAGES: ReadonlySet<string> = new Set(['authorize', 'page', 'login', 'consent', 'go back'])
+const PAGES: ReadonlySet<string> = new Set([
+  'authorize',
+  'page',
+  'login',
+  'consent',
+  'go back',
+  'visit',
+])
 const CALM_MS = { short: 400, long: 3_000 }
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 30_000
 
 type Options = { form: Form; seed: number }
 /** One time that it was broken, in milliseconds of the history. */
@@ -37,13 +44,13 @@ export async function runFault(
   const { stand } = setting
   const history = new History()
   const rounds: Round[] = []
-  const load = startLoad(stand, history, seed)
+  const load = startLoad(setting, history, seed)
   const wrong: string[] = []
   try {
-    await everythingDone(history, 0)
+    await everythingDone(history, load, 0)
     for (let n = 0; n < (fault.rounds?.[form] ?? 1); n++) {
       await sleep(CALM_MS[form])
-      rounds.push(await breakOnce(setting, fault, form, history))
+      rounds.push(await breakOnce({ setting, fault, form, history, load }))
     }
     await sleep(CALM_MS[form])
   } catch (error) {
@@ -74,12 +81,9 @@ export async function runFault(
   }
 }
 
-async function breakOnce(
-  setting: Setting,
-  fault: Fault,
-  form: Form,
-  history: History,
-): Promise<Round> {
+type Run = { setting: Setting; fault: Fault; form: Form; history: History; load: Load }
+
+async function breakOnce({ setting, fault, form, history, load }: Run): Promise<Round> {
   const struckAt = performance.now()
   const heal = await fault.strike(setting, form)
   try {
@@ -89,7 +93,7 @@ async function breakOnce(
     await heal()
   }
   const healedAt = performance.now()
-  return { struckAt, healedAt, recoveredAt: await everythingDone(history, healedAt) }
+  return { struckAt, healedAt, recoveredAt: await everythingDone(history, load, healedAt) }
 }
 
 async function met({ calls }: History, trouble: Trouble, since: number): Promise<void> {
@@ -103,9 +107,10 @@ async function met({ calls }: History, trouble: Trouble, since: number): Promise
 }
 
 /** When each probe had a yes after this moment; @returns when the last of them had it */
-async function everythingDone({ calls }: History, since: number): Promise<number> {
+async function everythingDone({ calls }: History, load: Load, since: number): Promise<number> {
   const deadline = performance.now() + PATIENCE_MS
   for (;;) {
+    load.assertGoing()
     const firsts = PROBES.map((op) =>
       calls.find(
         (call) =>
@@ -130,7 +135,8 @@ function troubles(calls: readonly Call[], fault: Fault): string[] {
   const found: string[] = []
   for (const { op, actor, answer } of calls) {
     if (answer.kind !== 'unavailable' && answer.kind !== 'unanswered') continue
-    if (fault.meets.includes(answer.kind)) continue
+    const mayBe = fault.onlyFor === undefined || fault.onlyFor === actor
+    if (mayBe && fault.meets.includes(answer.kind)) continue
     const why = answer.kind === 'unanswered' ? ` (${answer.why})` : ''
     found.push(`${actor}: ${op} was ${answer.kind}${why}`)
   }

@@ -1,0 +1,4 @@
+import { neighbourFaults } from './groups/neighbour_faults.ts'
+import { describeFaults } from './harness/describe_faults.ts'
+
+describeFaults(neighbourFaults)
