@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import { KINDS } from '../../../src/domain/federation/kinds.ts'
 import { createConnection } from '../../../src/domain/federation/manage_connections.ts'
 import { CALLBACK } from '../../support/authcore.ts'
@@ -141,10 +141,12 @@ const comeFromTheProvider: Visitor = (caller) =>
 type Options = { timeoutMs: number }
 
 async function visit(
-  caller: Parameters<Visitor>[0],
+  visitor: Parameters<Visitor>[0],
   go: (page: Reply, alice: Browser, options: Options) => Promise<Reply>,
   parameters: Record<string, string> = {},
 ): Promise<void> {
+  // Each from an address of its own: what is limited per address is not what is tried here.
+  const caller = { ...visitor, ip: `10.3.${randomInt(256)}.${randomInt(1, 255)}` }
   const { issuer, clients } = caller.stand
   const options = { timeoutMs: PATIENCE_MS }
   const alice = browserOf(caller)

@@ -60,7 +60,7 @@ export const postgresFaults: Group<OnDisk> = {
       // So short that it may pass unnoticed.
       meets: ['unavailable'],
       notNowIsInDoubt: true,
-      rounds: { short: 6, long: 50 },
+      rounds: { short: 6, long: 20 },
       lastsMs: { short: 0, long: 0 },
     },
     {

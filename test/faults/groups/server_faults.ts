@@ -17,7 +17,7 @@ export const serverFaults: Group = {
         await stand.server.kill()
         return async () => stand.server.launch()
       },
-      rounds: { short: 3, long: 10 },
+      rounds: { short: 3, long: 6 },
       lastsMs: { short: 200, long: 1_000 },
       meets: ['unanswered'],
       mustMeet: 'unanswered',

@@ -93,7 +93,7 @@ function wrong(reply: Reply, why: string): Answer {
 
 const hasRetryAfter = ({ headers }: Reply) => Number(headers['retry-after']) > 0
 
-export const headlineOf = ({ body }: Reply) =>
+const headlineOf = ({ body }: Reply) =>
   /<h1[^>]*>([^<]*)/.exec(body)?.[1]?.trim() ?? 'a page without headline'
 
 function jsonOf(reply: Reply): object | undefined {

@@ -28,7 +28,7 @@ const PAGES: ReadonlySet<string> = new Set([
   'go back',
   'visit',
 ])
-const CALM_MS = { short: 400, long: 3_000 }
+const CALM_MS = { short: 400, long: 1_500 }
 const PATIENCE_MS = 30_000
 
 type Options = { form: Form; seed: number }
