@@ -29,7 +29,7 @@ const PAGES: ReadonlySet<string> = new Set([
   'visit',
 ])
 const CALM_MS = { short: 400, long: 1_500 }
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 60_000
 
 type Options = { form: Form; seed: number }
 /** One time that it was broken, in milliseconds of the history. */
@@ -47,7 +47,7 @@ export async function runFault(
   const load = startLoad(setting, history, seed)
   const wrong: string[] = []
   try {
-    await everythingDone(history, load, 0)
+    await everythingDone(history, load, 0, setting)
     for (let n = 0; n < (fault.rounds?.[form] ?? 1); n++) {
       await sleep(CALM_MS[form])
       rounds.push(await breakOnce({ setting, fault, form, history, load }))
@@ -93,7 +93,7 @@ async function breakOnce({ setting, fault, form, history, load }: Run): Promise<
     await heal()
   }
   const healedAt = performance.now()
-  return { struckAt, healedAt, recoveredAt: await everythingDone(history, load, healedAt) }
+  return { struckAt, healedAt, recoveredAt: await everythingDone(history, load, healedAt, setting) }
 }
 
 async function met({ calls }: History, trouble: Trouble, since: number): Promise<void> {
@@ -106,15 +106,24 @@ async function met({ calls }: History, trouble: Trouble, since: number): Promise
   }
 }
 
-/** When each probe had a yes after this moment; @returns when the last of them had it */
-async function everythingDone({ calls }: History, load: Load, since: number): Promise<number> {
+/** When each probe and visitor had a yes after this moment; @returns when the last of them had it */
+async function everythingDone(
+  { calls }: History,
+  load: Load,
+  since: number,
+  { visitors = {} }: Setting,
+): Promise<number> {
+  const wanted = [
+    ...PROBES.map((op) => ({ actor: `probe ${op}`, op })),
+    ...Object.keys(visitors).map((name) => ({ actor: `visitor ${name}`, op: 'visit' })),
+  ]
   const deadline = performance.now() + PATIENCE_MS
   for (;;) {
     load.assertGoing()
-    const firsts = PROBES.map((op) =>
+    const firsts = wanted.map(({ actor, op }) =>
       calls.find(
         (call) =>
-          call.actor === `probe ${op}` &&
+          call.actor === actor &&
           call.op === op &&
           call.answer.kind === 'ok' &&
           call.endedAt > since,
@@ -124,7 +133,7 @@ async function everythingDone({ calls }: History, load: Load, since: number): Pr
       return Math.max(...firsts.map((call) => call.endedAt))
     }
     if (performance.now() > deadline) {
-      const missing = PROBES.filter((_, n) => !firsts[n])
+      const missing = wanted.filter((_, n) => !firsts[n]).map(({ actor }) => actor)
       throw new Error(`not done within ${PATIENCE_MS} ms: ${missing.join(', ')}`)
     }
     await sleep(10)
