@@ -50,6 +50,7 @@ import { mountRegistration } from '../surfaces/registration/mount.ts'
 import { REGISTRATION_PATH } from '../surfaces/registration/paths.ts'
 import { createWebApp } from '../web/app.ts'
 import type { ProblemKind } from '../web/errors.ts'
+import { answerAtOnce } from '../web/ready_answers.ts'
 import { type HttpServer, startHttpServer } from '../web/server.ts'
 import { serveFiles } from '../web/static_files.ts'
 import type { Parts } from './compose.ts'
@@ -73,7 +74,7 @@ export async function startWebServer(parts: Parts): Promise<WebServer> {
   const { host, port, keepAliveS } = parts.config.server
   const callback = app.callback()
   const handle: RequestListener = (request, response) => void callback(request, response)
-  const http = await startHttpServer(handle, {
+  const http = await startHttpServer(withDocuments(handle, parts), {
     host,
     port,
     log: parts.log,
@@ -85,6 +86,14 @@ export async function startWebServer(parts: Parts): Promise<WebServer> {
   })
   health.enter('serving')
   return { http: mutualTls ? together(http, mutualTls) : http, health }
+}
+
+/** Where certificates have an origin of their own, it depends on the host what a path is. */
+function withDocuments(handle: RequestListener, parts: Parts): RequestListener {
+  const { config, log, metrics, runtime } = parts
+  return config.mutualTls.origin === undefined
+    ? answerAtOnce(handle, { find: runtime.document, log, metrics })
+    : handle
 }
 
 /** Two listeners that come and go as one; the address is the first one's. */

@@ -1,18 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import type { Middleware } from 'koa'
 
-/**
- * The headers every response carries, set before anything downstream runs so that a surface can only
- * loosen one it names.
- */
-export function setSecurityHeaders({
-  issuer,
-  crossOriginPaths = new Set(),
-}: {
-  issuer: string
-  /** Exact paths that other origins may load: key set and discovery documents. */
-  crossOriginPaths?: ReadonlySet<string>
-}): Middleware {
+/** The headers every response carries. */
+export function securityHeaders(issuer: string): Record<string, string> {
   const headers: Record<string, string> = {
     'Content-Security-Policy': contentSecurityPolicy(),
     'Referrer-Policy': 'no-referrer',
@@ -26,11 +16,27 @@ export function setSecurityHeaders({
   if (issuer.startsWith('https:')) {
     headers['Strict-Transport-Security'] = 'max-age=63072000; includeSubDomains'
   }
-  const entries = Object.entries(headers)
+  return headers
+}
+
+/** What other origins may load. */
+export const CROSS_ORIGIN = { 'Cross-Origin-Resource-Policy': 'cross-origin' } as const
+
+/** Sets them before anything downstream runs, so that a surface can only loosen one it names. */
+export function setSecurityHeaders({
+  issuer,
+  crossOriginPaths = new Set(),
+}: {
+  issuer: string
+  /** Exact paths that other origins may load: key set and discovery documents. */
+  crossOriginPaths?: ReadonlySet<string>
+}): Middleware {
+  const entries = Object.entries(securityHeaders(issuer))
+  const looser = Object.entries(CROSS_ORIGIN)
   return (ctx, next) => {
     for (const [name, value] of entries) ctx.res.setHeader(name, value)
     if (crossOriginPaths.has(ctx.path)) {
-      ctx.res.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
+      for (const [name, value] of looser) ctx.res.setHeader(name, value)
     }
     return next()
   }

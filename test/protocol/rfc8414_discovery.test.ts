@@ -32,6 +32,23 @@ describe('Discovery (RFC 8414, OpenID Connect Discovery 1.0)', function () {
     expect(one!.json<Metadata>().issuer).to.equal(server.issuer)
   })
 
+  for (const path of [...WELL_KNOWN, '/jwks']) {
+    it(`answers ${path} in one way, made ready or not`, async () => {
+      const lasting = ({ headers, body, status }: Reply) => {
+        const { date, 'x-request-id': id, connection, 'keep-alive': _, ...rest } = headers
+        expect(id).to.match(/^[0-9a-f-]{36}$/)
+        return { date: date !== undefined, connection, status, body, rest }
+      }
+      await get(path)
+      const ready = lasting(await get(path))
+      expect(ready.rest['etag']).to.match(/^"[\w-]{27}"$/)
+      // Whoever names a version that is not ours is answered by the application.
+      expect(lasting(await get(path, { 'if-none-match': '"another"' }))).to.deep.equal(ready)
+      const known = await get(path, { 'if-none-match': ready.rest['etag']! })
+      expect({ status: known.status, body: known.body }).to.deep.equal({ status: 304, body: '' })
+    })
+  }
+
   it('names what there is', async () => {
     const document = await metadata()
     const { issuer } = server

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Middleware } from 'koa'
+import type { ReadyAnswer } from '../../web/ready_answers.ts'
+import { CROSS_ORIGIN, securityHeaders } from '../../web/security_headers.ts'
 
 /**
  * Discovery and the key set are the same bytes for everyone until keys or configuration change, and
@@ -9,16 +11,25 @@ import type { Middleware } from 'koa'
 
 const MAX_AGE_S = 300
 
-type Document = { body: string; etag: string; type: string }
+type Document = { body: string; headers: Record<string, string> }
 
-export function serveDocuments(paths: {
+export type Documents = {
+  serve: Middleware
+  /** The whole answer, where it was made before. */
+  find(path: string): ReadyAnswer | undefined
+}
+
+export function createDocuments(paths: {
+  issuer: string
   jwks: string
   discovery: readonly string[]
   amendDiscovery(document: object): object
-}): Middleware {
+}): Documents {
   const cached = new Map<string, Document>()
+  const ready = new Map<string, ReadyAnswer>()
+  const routeOf = (path: string) => (path === paths.jwks ? 'jwks' : 'discovery')
   const cacheable = new Set([paths.jwks, ...paths.discovery])
-  return async (ctx, next) => {
+  const serve: Middleware = async (ctx, next) => {
     const wanted = (ctx.method === 'GET' || ctx.method === 'HEAD') && cacheable.has(ctx.path)
     if (!wanted) return await next()
     let document = cached.get(ctx.path)
@@ -28,21 +39,38 @@ export function serveDocuments(paths: {
       const content = ctx.path === paths.jwks ? ctx.body : paths.amendDiscovery(ctx.body)
       document = documentOf(content, ctx.response.get('Content-Type') || 'application/json')
       cached.set(ctx.path, document)
+      ready.set(ctx.path, readyAnswer(document, { issuer: paths.issuer, route: routeOf(ctx.path) }))
     }
     ctx.status = 200
-    ctx.set('ETag', document.etag)
-    ctx.set('Cache-Control', `public, max-age=${MAX_AGE_S}, stale-while-revalidate=${MAX_AGE_S}`)
-    ctx.set('Access-Control-Allow-Origin', '*')
-    ctx.type = document.type
-    ctx.state.route = ctx.path === paths.jwks ? 'jwks' : 'discovery'
+    ctx.set(document.headers)
+    ctx.state.route = routeOf(ctx.path)
     ctx.state.quiet = true
     if (ctx.fresh) ctx.status = 304
     else ctx.body = document.body
   }
+  return { serve, find: (path) => ready.get(path) }
 }
 
 function documentOf(content: object, type: string): Document {
   const body = JSON.stringify(content)
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
-  return { body, etag, type }
+  const headers = {
+    ETag: etag,
+    'Cache-Control': `public, max-age=${MAX_AGE_S}, stale-while-revalidate=${MAX_AGE_S}`,
+    'Access-Control-Allow-Origin': '*',
+    'Content-Type': type,
+  }
+  return { body, headers }
+}
+
+function readyAnswer(
+  { body, headers }: Document,
+  { issuer, route }: { issuer: string; route: string },
+): ReadyAnswer {
+  const length = { 'Content-Length': String(Buffer.byteLength(body)) }
+  return {
+    body,
+    route,
+    headers: { ...securityHeaders(issuer), ...CROSS_ORIGIN, ...headers, ...length },
+  }
 }

@@ -8,7 +8,7 @@ import { listPublishedSigningKeys } from '../../platform/keys/signing_key_store.
 import type { ChangeFeed } from '../../platform/persistence/change_feed.ts'
 import { createProvider, type ProviderDeps } from './create_provider.ts'
 import { amendDiscovery } from './discovery.ts'
-import { serveDocuments } from './documents.ts'
+import { createDocuments, type Documents } from './documents.ts'
 import { nameEndpointAliases } from './mutual_tls.ts'
 import { createOwnTokens } from './own_tokens.ts'
 import { DISCOVERY_PATHS, PATHS } from './paths.ts'
@@ -21,6 +21,8 @@ import { handleStructuredTokens } from './structured_tokens.ts'
 export type ProviderRuntime = {
   provider(): Provider
   handler(): Middleware
+  /** A public document that was asked for before, whole. */
+  document: Documents['find']
   /** Builds anew from what is in the database; a no-op where it has not changed. */
   refresh(): Promise<void>
   stop(): void
@@ -30,7 +32,12 @@ type Deps = Omit<ProviderDeps, 'jwks' | 'ownTokens' | 'detailsTypes'> & {
   changes?: Pick<ChangeFeed, 'subscribe'>
 }
 type Loaded = { keys: readonly SigningKey[]; detailsTypes: readonly OwnedDetailsType[] }
-type Built = { provider: Provider; handler: Middleware; fingerprint: string }
+type Built = {
+  provider: Provider
+  handler: Middleware
+  documents: Documents
+  fingerprint: string
+}
 
 const REBUILT_FOR: ReadonlySet<string> = new Set(['signing_key', 'resource_server', 'everything'])
 
@@ -68,6 +75,7 @@ export async function startProviderRuntime(deps: Deps): Promise<ProviderRuntime>
   return {
     provider: () => built.provider,
     handler: () => built.handler,
+    document: (path) => built.documents.find(path),
     refresh,
     stop() {
       unsubscribe?.()
@@ -88,12 +96,14 @@ function build(deps: Deps, loaded: Loaded): Built {
     detailsTypes,
     jwks: { keys: keys.map((key) => key.privateJwk) },
   })
+  const documents = createDocuments({
+    issuer: deps.config.server.issuer,
+    jwks: PATHS.jwks,
+    discovery: DISCOVERY_PATHS,
+    amendDiscovery: (document) => amendDiscovery(document, deps.config.protocols),
+  })
   const handler = compose([
-    serveDocuments({
-      jwks: PATHS.jwks,
-      discovery: DISCOVERY_PATHS,
-      amendDiscovery: (document) => amendDiscovery(document, deps.config.protocols),
-    }),
+    documents.serve,
     nameEndpointAliases(deps.config.mutualTls.origin),
     handleStructuredTokens({
       db: deps.db,
@@ -104,7 +114,7 @@ function build(deps: Deps, loaded: Loaded): Built {
     }),
     compose(provider.middleware as never),
   ]) as Middleware
-  return { provider, handler, fingerprint: fingerprint(loaded) }
+  return { provider, handler, documents, fingerprint: fingerprint(loaded) }
 }
 
 function fingerprint({ keys, detailsTypes }: Loaded): string {
