@@ -9,6 +9,7 @@ type Measurement = { measure(args: readonly string[]): Promise<boolean> }
 const MEASUREMENTS: Record<string, () => Promise<Measurement>> = {
   protocol: () => import('./protocol.ts'),
   profile: () => import('./profile.ts'),
+  saturation: () => import('./saturation.ts'),
   cold: () => import('./cold.ts'),
   restart: () => import('./restart.ts'),
   memory: () => import('./memory.ts'),
