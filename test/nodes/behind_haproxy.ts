@@ -65,7 +65,7 @@ export function describeNodes(name: string, store?: Store): void {
     })
 
     it('take a whole sign-in in turns, from the password to the logout', async () => {
-      const begin = nodes.requests().length
+      const begin = (await nodes.allRequests()).length
       const mind = nodes.browser()
       const first = await signIn(nodes, party, visitor, mind)
       const tokens = await oidc.refreshTokenGrant(party.configuration, first.refresh_token!)
@@ -85,7 +85,7 @@ export function describeNodes(name: string, store?: Store): void {
       const again = await signIn(nodes, party, visitor, other)
       expect(again.claims()!.sub).to.equal(sub)
 
-      const steps = nodes.requests().slice(begin)
+      const steps = (await nodes.allRequests()).slice(begin)
       const [turns, paths] = [steps.map(({ node }) => node), steps.map(({ path }) => path)]
       expect(paths.join()).to.match(/\/enrol_factor.*\/consent.*\/second_factor/)
       expect(paths).to.include.members(['/token', '/userinfo', '/logout', '/logout/confirm'])

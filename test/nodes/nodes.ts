@@ -31,9 +31,13 @@ export type Nodes = {
   /** Through it: a connection for each request, which go to the nodes in turn, or kept ones. */
   browser(options?: BrowserOptions): Browser
   /** What was answered, in order, without probes. */
-  requests(): { node: number; path: string; clientIp: unknown }[]
+  requests(): Request[]
+  /** The same, once the log has everything that was answered before: lines are written by and by. */
+  allRequests(): Promise<Request[]>
   close(): Promise<void>
 }
+
+type Request = { node: number; path: string; clientIp: unknown }
 
 const secret = () => randomBytes(32).toString('base64')
 
@@ -112,6 +116,15 @@ export async function startNodes({
             })),
         )
         .sort((a, b) => (a.at < b.at ? -1 : 1)),
+    async allRequests() {
+      const mark = `/mark-${randomBytes(8).toString('hex')}`
+      await Promise.all([0, 1].map((node) => nodes.direct(node).get(mark)))
+      await eventually(async () => {
+        const marks = nodes.requests().filter(({ path }) => path === mark)
+        expect(marks).to.have.length(2)
+      })
+      return nodes.requests().filter(({ path }) => path !== mark)
+    },
     async close() {
       await Promise.all(started.map(({ server }) => server.clean()))
       await proxy.stop()

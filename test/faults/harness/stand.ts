@@ -135,6 +135,13 @@ async function addClients(parts: Parts): Promise<Clients> {
   }
 }
 
+/** What the runner tells the tests is no setting of the server. */
+const NOT_OURS = Object.fromEntries(
+  Object.keys(process.env)
+    .filter((name) => name.startsWith('AUTHCORE_'))
+    .map((name) => [name, undefined]),
+)
+
 function serverOf(folder: string, port: number, env: Record<string, string>): Server {
   const logFile = path.join(folder, 'server.log')
   mkdirSync(folder, { recursive: true })
@@ -146,7 +153,10 @@ function serverOf(folder: string, port: number, env: Record<string, string>): Se
       await component?.stop('SIGKILL')
     },
     launch() {
-      component = startComponent(process.execPath, [CLI, 'serve'], { logFile, env })
+      component = startComponent(process.execPath, [CLI, 'serve'], {
+        logFile,
+        env: { ...NOT_OURS, ...env },
+      })
     },
     async ready() {
       await untilReady(component!, () => isReady(port), 60_000)
