@@ -123,7 +123,7 @@ export async function startNodes({
         const marks = nodes.requests().filter(({ path }) => path === mark)
         expect(marks).to.have.length(2)
       })
-      return nodes.requests().filter(({ path }) => path !== mark)
+      return nodes.requests().filter(({ path }) => !path.startsWith('/mark-'))
     },
     async close() {
       await Promise.all(started.map(({ server }) => server.clean()))
