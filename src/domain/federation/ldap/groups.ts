@@ -126,7 +126,7 @@ async function groupsAbove(
 
 /** `cn=Staff\2c all,ou=groups` → `Staff, all` (RFC 4514 §2.4). */
 export function firstRdnValue(dn: string): string {
-  const value = /^[^=]*=\s*((?:\\.|[^,+\\])*)/s.exec(dn)?.[1] ?? dn
+  const value = /^[^=]*= *((?:\\.|[^,+\\])*)/s.exec(dn)?.[1] ?? dn
   // In one go: what an escape stands for may be a backslash, and escapes nothing.
   return value.replace(/((?:\\[0-9a-f]{2})+)|\\(.)/gis, (_, pairs?: string, char?: string) =>
     pairs ? Buffer.from(pairs.replaceAll('\\', ''), 'hex').toString('utf8') : char!,

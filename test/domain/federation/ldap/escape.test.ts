@@ -51,6 +51,7 @@ describe('a name within a DN (RFC 4514 §2.4)', () => {
 
   it('is read as directories write it', () => {
     expect(firstRdnValue('cn=\\5c\\20,ou=x')).to.equal('\\ ')
+    expect(firstRdnValue('cn= \u00a0a,ou=x')).to.equal('\u00a0a')
     expect(firstRdnValue('CN=Staff\\, all,OU=Groups,DC=x')).to.equal('Staff, all')
     expect(firstRdnValue('cn=Entwicklung \\C3\\9Cbersee+ou=x,dc=y')).to.equal('Entwicklung Übersee')
   })
