@@ -79,7 +79,7 @@ backend authcore
 
   function documented(): string {
     const page = readFileSync(new URL('../../docs/OPERATIONS.md', import.meta.url), 'utf8')
-    return /```haproxy\n(.*?)```/s.exec(page)![1]!
+    return /```haproxy\n(frontend mtls\n.*?)```/s.exec(page)![1]!
   }
 
   const ask = (certificate: Issued | undefined, headers = {}) =>
