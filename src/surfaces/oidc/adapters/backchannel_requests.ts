@@ -1,4 +1,5 @@
 import { type Db, query, queryOne } from '../../../platform/persistence/db.ts'
+import { partitionOf } from './models.ts'
 import { findRecord } from './postgres_records.ts'
 import type { OidcRecord } from './record.ts'
 
@@ -14,8 +15,8 @@ export async function listUnansweredRequests(
 ): Promise<OidcRecord[]> {
   const rows = await query<{ id_hash: Buffer }>(
     db,
-    `SELECT id_hash FROM oidc_record
-      WHERE model = '${MODEL}' AND account_id = $1 AND grant_hash IS NULL
+    `SELECT id_hash FROM ${partitionOf(MODEL)}
+      WHERE account_id = $1 AND grant_hash IS NULL
         AND consumed_at IS NULL AND expires_at > now()
       ORDER BY created_at LIMIT $2`,
     [accountId, limit],
@@ -39,8 +40,8 @@ export async function answerRequest(
 ): Promise<boolean> {
   const row = await queryOne(
     tx,
-    `UPDATE oidc_record SET payload = $2::json, sealed = $3, grant_hash = $4
-      WHERE model = '${MODEL}' AND id_hash = $1 AND sealed = $5
+    `UPDATE ${partitionOf(MODEL)} SET payload = $2::json, sealed = $3, grant_hash = $4
+      WHERE id_hash = $1 AND sealed = $5
         AND consumed_at IS NULL AND expires_at > now()
       RETURNING 1 AS one`,
     [

@@ -46,9 +46,16 @@ export const MODELS = {
 
 export type ModelName = keyof typeof MODELS
 
+const PARTITIONS = new Map(
+  (Object.keys(MODELS) as ModelName[]).map((model) => [
+    model,
+    `oidc_record_${model.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase()}`,
+  ]),
+)
+
 /** Where the records of a model lie: each has a partition of its own. */
 export function partitionOf(model: ModelName): string {
-  return `oidc_record_${model.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase()}`
+  return PARTITIONS.get(model)!
 }
 
 export function isModelName(name: string): name is ModelName {

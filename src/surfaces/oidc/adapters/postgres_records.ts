@@ -214,19 +214,20 @@ export async function deleteSessions(db: Db, uidHashes: readonly Buffer[]): Prom
   await query(
     db,
     `WITH unseen AS (DELETE FROM session WHERE uid_hash = ANY($1::bytea[]))
-     DELETE FROM oidc_record WHERE model = 'Session' AND uid_hash = ANY($1::bytea[])`,
+     DELETE FROM ${partitionOf('Session')} WHERE uid_hash = ANY($1::bytea[])`,
     [uidHashes],
   )
 }
 
 /** Marks a record used, on its own: for what is not consumed at the end of a unit of work. */
 export async function consumeRecord(db: Db, { model, idHash }: RecordKey): Promise<boolean> {
-  const text = textFor(
-    `consume:${model}`,
-    () => `UPDATE oidc_record SET consumed_at = now()
-            WHERE model = '${model}' AND id_hash = $1 AND consumed_at IS NULL RETURNING 1 AS one`,
+  const row = await queryOne(
+    db,
+    `UPDATE ${partitionOf(model)} SET consumed_at = now()
+      WHERE id_hash = $1 AND consumed_at IS NULL RETURNING 1 AS one`,
+    [idHash],
   )
-  return (await queryOne(db, text, [idHash])) !== undefined
+  return row !== undefined
 }
 
 /**
@@ -241,8 +242,8 @@ export async function claimDeviceCode(
 ): Promise<boolean> {
   const row = await queryOne(
     db,
-    `UPDATE oidc_record SET payload = $2::json, sealed = $3
-      WHERE model = 'DeviceCode' AND id_hash = $1 AND sealed = $4 AND consumed_at IS NULL
+    `UPDATE ${partitionOf('DeviceCode')} SET payload = $2::json, sealed = $3
+      WHERE id_hash = $1 AND sealed = $4 AND consumed_at IS NULL
       RETURNING 1 AS one`,
     [record.idHash, JSON.stringify(record.payload), record.sealed ?? null, readSeal ?? null],
   )
@@ -250,11 +251,7 @@ export async function claimDeviceCode(
 }
 
 export async function deleteRecord(db: Db, { model, idHash }: RecordKey): Promise<void> {
-  const text = textFor(
-    `delete:${model}`,
-    () => `DELETE FROM oidc_record WHERE model = '${model}' AND id_hash = $1`,
-  )
-  await query(db, text, [idHash])
+  await query(db, `DELETE FROM ${partitionOf(model)} WHERE id_hash = $1`, [idHash])
 }
 
 /** Everything that hangs on a grant, whatever the client may do today: one statement. */
@@ -322,8 +319,8 @@ export async function listSessionRecordsOfAccount(
 ): Promise<OidcRecord[]> {
   const rows = await query<Row>(
     db,
-    `SELECT ${columns('t')} FROM oidc_record t
-      WHERE t.model = 'Session' AND t.account_id = $1 ${unreplaced('Session')}
+    `SELECT ${columns('t')} FROM ${partitionOf('Session')} t
+      WHERE t.account_id = $1 ${unreplaced('Session')}
       ORDER BY t.created_at DESC`,
     [accountId],
   )
@@ -332,7 +329,7 @@ export async function listSessionRecordsOfAccount(
 
 /** Ends the codes of a client that were not exchanged yet: what they would be sent to has changed. */
 export async function deleteCodesOfClient(db: Db, clientId: string): Promise<void> {
-  await query(db, `DELETE FROM oidc_record WHERE model = 'AuthorizationCode' AND client_id = $1`, [
+  await query(db, `DELETE FROM ${partitionOf('AuthorizationCode')} WHERE client_id = $1`, [
     clientId,
   ])
 }

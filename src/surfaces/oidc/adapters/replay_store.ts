@@ -1,4 +1,5 @@
 import { type Db, queryOne } from '../../../platform/persistence/db.ts'
+import { partitionOf } from './models.ts'
 
 /**
  * What may be seen once only (client assertions, DPoP proofs) and what was revoked although nothing
@@ -26,7 +27,7 @@ export async function insertRevokedToken(
     `WITH revoked AS (
        INSERT INTO revoked_token (jti_hash, expires_at) VALUES ($1, $2)
        ON CONFLICT (jti_hash) DO NOTHING)
-     SELECT account_id FROM oidc_record WHERE model = 'Grant' AND id_hash = $3`,
+     SELECT account_id FROM ${partitionOf('Grant')} WHERE id_hash = $3`,
     [token.jtiHash, token.expiresAt, token.grantHash ?? null],
   )
   return { accountId: row?.account_id ?? undefined }
@@ -54,7 +55,7 @@ export async function findJwtStanding(
     `SELECT EXISTS (SELECT 1 FROM revoked_token WHERE jti_hash = $1) AS revoked,
             g.id_hash IS NOT NULL AS grant_alive, g.account_id, a.status AS account_status
        FROM (SELECT $2::bytea AS grant_hash) token
-       LEFT JOIN oidc_record g ON g.model = 'Grant' AND g.id_hash = token.grant_hash
+       LEFT JOIN ${partitionOf('Grant')} g ON g.id_hash = token.grant_hash
        LEFT JOIN account a ON a.id = g.account_id`,
     [input.jtiHash, input.grantHash ?? null],
   )

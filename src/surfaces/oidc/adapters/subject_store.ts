@@ -1,4 +1,5 @@
 import { type Db, queryOne } from '../../../platform/persistence/db.ts'
+import { partitionOf } from './models.ts'
 
 /** Whom a token that is stored nowhere speaks for, and whether that still stands: one statement each. */
 
@@ -18,8 +19,8 @@ export type Subject = {
 
 const SUBJECT = `SELECT g.id_hash AS grant_hash, a.id AS account_id, a.status AS account_status,
        EXISTS (SELECT 1 FROM revoked_token WHERE jti_hash = $1) AS revoked
-  FROM oidc_record g JOIN account a ON a.id = g.account_id
- WHERE g.model = 'Grant' AND (g.expires_at IS NULL OR g.expires_at > now())`
+  FROM ${partitionOf('Grant')} g JOIN account a ON a.id = g.account_id
+ WHERE (g.expires_at IS NULL OR g.expires_at > now())`
 
 /** Undefined where the grant is gone. */
 export async function findSubjectOfGrant(
