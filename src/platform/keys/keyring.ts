@@ -1,11 +1,5 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-  randomBytes,
-} from 'node:crypto'
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
+import { decrypt, encrypt, OVERHEAD_BYTES } from '../../core/aead.ts'
 import { DomainError } from '../../core/errors.ts'
 import { hmacSha256 } from '../../core/secrets.ts'
 import type { NamedKey } from '../config/schema.ts'
@@ -31,8 +25,6 @@ export type Keyring = {
 }
 
 const VERSION = 1
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
 
 export function createKeyring(secrets: {
   encryptionKeys: readonly NamedKey[]
@@ -65,36 +57,19 @@ function keyFor(hashKey: KeyObject, purpose: string): KeyObject {
 type SealingKey = { id: string; key: KeyObject }
 
 function seal({ id, key }: SealingKey, plain: string | Uint8Array, place: string): Buffer {
-  const nonce = randomBytes(NONCE_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(place))
-  const body = Buffer.concat([
-    typeof plain === 'string' ? cipher.update(plain, 'utf8') : cipher.update(plain),
-    cipher.final(),
-  ])
-  return Buffer.concat([
-    Buffer.from([VERSION, id.length]),
-    Buffer.from(id),
-    nonce,
-    cipher.getAuthTag(),
-    body,
-  ])
+  const head = [Buffer.from([VERSION, id.length]), Buffer.from(id)]
+  return Buffer.concat([...head, encrypt(key, plain, place)])
 }
 
 function open(keys: ReadonlyMap<string, KeyObject>, sealed: Uint8Array, place: string): Buffer {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
   const idEnd = 2 + (bytes[1] ?? 0)
   const key = keys.get(bytes.toString('latin1', 2, idEnd))
-  const nonceEnd = idEnd + NONCE_BYTES
-  const tagEnd = nonceEnd + TAG_BYTES
-  if (bytes[0] !== VERSION || !key || bytes.length < tagEnd) {
+  if (bytes[0] !== VERSION || !key || bytes.length < idEnd + OVERHEAD_BYTES) {
     throw unreadable(place, key ? 'malformed' : 'unknown key-encryption key')
   }
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(idEnd, nonceEnd), {
-    authTagLength: TAG_BYTES,
-  })
-  decipher.setAAD(Buffer.from(place)).setAuthTag(bytes.subarray(nonceEnd, tagEnd))
   try {
-    return Buffer.concat([decipher.update(bytes.subarray(tagEnd)), decipher.final()])
+    return decrypt(key, bytes.subarray(idEnd), place)
   } catch (cause) {
     throw unreadable(place, 'authentication failed', cause)
   }

@@ -1,12 +1,6 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-  randomBytes,
-} from 'node:crypto'
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import type { Context } from 'koa'
+import { decrypt, encrypt } from '../../../core/aead.ts'
 import type { Clock } from '../../../core/clock.ts'
 import type { Codec } from '../adapters/codec.ts'
 import type { OidcRecord } from '../adapters/record.ts'
@@ -21,27 +15,13 @@ import { currentUnitOfWork } from '../adapters/unit_of_work.ts'
  * tells them from a thief; a retry of theirs within the window is refused without revoking anything.
  */
 
-const NONCE_BYTES = 12
-
 /** Seals the successor's value under the value of the token it replaces. */
 export function sealSuccessor(presented: string, successor: string): Buffer {
-  const nonce = randomBytes(NONCE_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', keyFrom(presented), nonce)
-  const body = Buffer.concat([cipher.update(successor, 'utf8'), cipher.final()])
-  return Buffer.concat([nonce, cipher.getAuthTag(), body])
+  return encrypt(keyFrom(presented), successor)
 }
 
 export function openSuccessor(presented: string, sealed: Buffer): string {
-  const tagEnd = NONCE_BYTES + 16
-  const decipher = createDecipheriv(
-    'aes-256-gcm',
-    keyFrom(presented),
-    sealed.subarray(0, NONCE_BYTES),
-    { authTagLength: 16 },
-  ).setAuthTag(sealed.subarray(NONCE_BYTES, tagEnd))
-  return Buffer.concat([decipher.update(sealed.subarray(tagEnd)), decipher.final()]).toString(
-    'utf8',
-  )
+  return decrypt(keyFrom(presented), sealed).toString('utf8')
 }
 
 function keyFrom(presented: string): KeyObject {
