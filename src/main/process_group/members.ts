@@ -1,13 +1,10 @@
 import cluster, { type Worker as Member } from 'node:cluster'
+import { RestartDelay } from '../../core/restart_delay.ts'
 import type { Logger } from '../../platform/observability/logger.ts'
 import type { ProcessMetrics } from '../../platform/observability/metrics.ts'
 import type { DbConnection } from '../../platform/persistence/db.ts'
 import type { FromMember, ToMember } from './messages.ts'
 
-const FIRST_DELAY_MS = 50
-const LONGEST_DELAY_MS = 10_000
-/** A member that lived this long has not fallen to what felled the one before. */
-const STEADY_MS = 60_000
 /** A member that leaves so many questions in a row unanswered hangs. */
 const UNANSWERED_MAX = 4
 const ASK_EVERY_MS = 3_000
@@ -21,7 +18,7 @@ type Slot = {
   serving: boolean
   unanswered: number
   startedAt: number
-  delayMs: number
+  readonly delay: RestartDelay
   retry?: NodeJS.Timeout
 }
 
@@ -49,7 +46,7 @@ export class Members {
       serving: false,
       unanswered: 0,
       startedAt: 0,
-      delayMs: FIRST_DELAY_MS,
+      delay: new RestartDelay(),
     }))
     // Every member accepts for itself. A connection that is handed out is lost without an end where
     // the member dies before it has it: its client would wait for ever. (It has to be said first.)
@@ -122,9 +119,8 @@ export class Members {
     if (this.#stopping) return
     // The start itself is over for good where its first member cannot serve.
     if (!this.#asking && number === 1 && !served) return
-    if (Date.now() - startedAt > STEADY_MS) slot.delayMs = FIRST_DELAY_MS
-    const { delayMs } = slot
-    slot.delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)
+    slot.delay.livedFor(Date.now() - startedAt)
+    const delayMs = slot.delay.next()
     const fields = { ended_pid: slot.member?.process.pid, exit_code: code, signal }
     this.#log.error(
       { number, ...fields, next_try_ms: delayMs },

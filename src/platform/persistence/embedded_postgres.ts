@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DomainError } from '../../core/errors.ts'
+import { RestartDelay } from '../../core/restart_delay.ts'
 import { type Machine, refuseForeignPlatform, thisMachine } from './postgres_binaries.ts'
 import {
   type Cluster,
@@ -54,10 +55,6 @@ export type EmbeddedPostgresOptions = {
 
 const POLL_MS = 500
 const LOG_CHECK_EVERY_MS = 60_000
-const FIRST_DELAY_MS = 50
-const LONGEST_DELAY_MS = 10_000
-/** A server that lived this long has not fallen to what felled the one before. */
-const STEADY_MS = 60_000
 
 /** @throws DomainError `unavailable`, its hint the remedy in words for whoever runs the server */
 export async function startEmbeddedPostgres(
@@ -92,7 +89,7 @@ class Supervisor implements EmbeddedPostgres {
   readonly #stopAdopted: boolean
   readonly #stopping = new AbortController()
   #running: Running
-  #delayMs = FIRST_DELAY_MS
+  readonly #delay = new RestartDelay()
   #unwatch: () => void = () => {}
   #replacement: Promise<void> = Promise.resolve()
   #stopped: Promise<void> | undefined
@@ -150,7 +147,7 @@ class Supervisor implements EmbeddedPostgres {
     const lost = () => {
       if (!watching) return
       this.#unwatch()
-      if (Date.now() - since > STEADY_MS) this.#delayMs = FIRST_DELAY_MS
+      this.#delay.livedFor(Date.now() - since)
       this.#replacement = this.#replace()
     }
     this.#unwatch = () => {
@@ -179,17 +176,15 @@ class Supervisor implements EmbeddedPostgres {
         if (!this.#stopping.signal.aborted) this.#watch()
         return
       } catch (error) {
-        log('embedded PostgreSQL could not be started again', describe(error, this.#delayMs))
+        log('embedded PostgreSQL could not be started again', describe(error, this.#delay.nextMs))
       }
     }
   }
 
   /** Longer each time; false where the end was asked for meanwhile. */
   async #pause(): Promise<boolean> {
-    const delayMs = this.#delayMs
-    this.#delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)
     const options = { ref: false, signal: this.#stopping.signal }
-    return sleep(delayMs, true, options).catch(() => false)
+    return sleep(this.#delay.next(), true, options).catch(() => false)
   }
 }
 
