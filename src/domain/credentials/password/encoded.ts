@@ -1,5 +1,3 @@
-import { timingSafeEqual } from 'node:crypto'
-
 /** Bytes and numbers as they stand in a hash. */
 
 /** Base64 with or without its padding, of either alphabet, and passlib's with `.` for `+`. */
@@ -20,8 +18,4 @@ export function fromHex(text: string): Buffer | undefined {
 /** A whole number from one upwards, as it stands in a hash; NaN for any other text. */
 export function count(text: string | undefined): number {
   return /^[1-9]\d{0,9}$/.test(text ?? '') ? Number(text) : Number.NaN
-}
-
-export function equal(a: Buffer, b: Buffer): boolean {
-  return a.length === b.length && timingSafeEqual(a, b)
 }

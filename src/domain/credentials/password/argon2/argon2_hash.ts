@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { count, equal, fromBase64, toBase64 } from '../encoded.ts'
+import { equalsInConstantTime } from '../../../../core/secrets.ts'
+import { count, fromBase64, toBase64 } from '../encoded.ts'
 import type { Argon2Cost, Argon2Engine, Argon2Input, Argon2Variant } from './argon2_engine.ts'
 
 /** The PHC string of an Argon2 hash: read, written, made and compared. */
@@ -75,7 +76,10 @@ export async function verifyArgon2(
   const read = readArgon2(phc)
   if (!read || !isAcceptable(read)) return false
   const { hash, ...input } = read
-  return equal(await engine.derive(password, { ...input, sizeBytes: hash.length }), hash)
+  return equalsInConstantTime(
+    await engine.derive(password, { ...input, sizeBytes: hash.length }),
+    hash,
+  )
 }
 
 function isAcceptable({ memoryKib, parallelism, hash }: Argon2Hash): boolean {

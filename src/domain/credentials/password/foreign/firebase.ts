@@ -1,5 +1,6 @@
 import { createCipheriv } from 'node:crypto'
-import { count, equal, fromBase64 } from '../encoded.ts'
+import { equalsInConstantTime } from '../../../../core/secrets.ts'
+import { count, fromBase64 } from '../encoded.ts'
 import { costly, malformed, ok, parsePhc, type Scheme } from './scheme.ts'
 import { derive, isCostly } from './scrypt.ts'
 
@@ -34,6 +35,6 @@ export const firebaseScheme: Scheme = {
     const cost = { N: 2 ** Number(ln), r: Number(r), p: 1 }
     const derived = await derive(password, salt, cost, DERIVED_BYTES)
     const cipher = createCipheriv('aes-256-ctr', derived.subarray(0, KEY_BYTES), Buffer.alloc(16))
-    return equal(cipher.update(fromBase64(key) ?? Buffer.alloc(0)), phc.hash)
+    return equalsInConstantTime(cipher.update(fromBase64(key) ?? Buffer.alloc(0)), phc.hash)
   },
 }

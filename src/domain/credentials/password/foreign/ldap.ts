@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { equal, fromBase64 } from '../encoded.ts'
+import { equalsInConstantTime } from '../../../../core/secrets.ts'
+import { fromBase64 } from '../encoded.ts'
 import { formatPhc, malformed, ok, parsePhc, type Scheme } from './scheme.ts'
 
 /**
@@ -32,6 +33,6 @@ export const ldapScheme: Scheme = {
     const phc = parsePhc(stored)
     if (!phc) return false
     const digest = createHash(phc.id.replace('ldap-', ''))
-    return equal(digest.update(password).update(phc.salt).digest(), phc.hash)
+    return equalsInConstantTime(digest.update(password).update(phc.salt).digest(), phc.hash)
   },
 }

@@ -1,6 +1,7 @@
 import { pbkdf2 } from 'node:crypto'
 import { promisify } from 'node:util'
-import { count, equal, fromBase64, fromHex } from '../encoded.ts'
+import { equalsInConstantTime } from '../../../../core/secrets.ts'
+import { count, fromBase64, fromHex } from '../encoded.ts'
 import {
   costly,
   formatPhc,
@@ -63,7 +64,10 @@ export const pbkdf2Scheme: Scheme = {
     if (!phc) return false
     const digest = phc.id.replace('pbkdf2-', '')
     const rounds = Number(phc.params['i'])
-    return equal(await derive(password, phc.salt, rounds, phc.hash.length, digest), phc.hash)
+    return equalsInConstantTime(
+      await derive(password, phc.salt, rounds, phc.hash.length, digest),
+      phc.hash,
+    )
   },
 }
 

@@ -1,5 +1,6 @@
 import { scrypt } from 'node:crypto'
-import { count, equal, fromBase64, fromHex } from '../encoded.ts'
+import { equalsInConstantTime } from '../../../../core/secrets.ts'
+import { count, fromBase64, fromHex } from '../encoded.ts'
 import {
   costly,
   formatPhc,
@@ -37,7 +38,7 @@ export const scryptScheme: Scheme = {
     if (!phc) return false
     const { ln, r, p } = phc.params
     const cost = { N: 2 ** Number(ln), r: Number(r), p: Number(p) }
-    return equal(await derive(password, phc.salt, cost, phc.hash.length), phc.hash)
+    return equalsInConstantTime(await derive(password, phc.salt, cost, phc.hash.length), phc.hash)
   },
 }
 
