@@ -263,12 +263,7 @@ export async function lockAccount(tx: Transaction, id: string): Promise<boolean>
  * disables it waits, and then sees what the transaction made.
  */
 export async function lockActiveAccount(tx: Transaction, id: string): Promise<boolean> {
-  const rows = await query(
-    tx,
-    `SELECT id FROM account WHERE id = $1 AND status = 'active' FOR SHARE`,
-    [id],
-  )
-  return rows.length > 0
+  return await lockActive(tx, id, 'FOR SHARE')
 }
 
 /**
@@ -276,12 +271,12 @@ export async function lockActiveAccount(tx: Transaction, id: string): Promise<bo
  * for the other to let go.
  */
 export async function lockActiveAccountToChange(tx: Transaction, id: string): Promise<boolean> {
-  const rows = await query(
-    tx,
-    `SELECT id FROM account WHERE id = $1 AND status = 'active' FOR UPDATE`,
-    [id],
-  )
-  return rows.length > 0
+  return await lockActive(tx, id, 'FOR UPDATE')
+}
+
+async function lockActive(tx: Transaction, id: string, lock: 'FOR SHARE' | 'FOR UPDATE') {
+  const text = `SELECT id FROM account WHERE id = $1 AND status = 'active' ${lock}`
+  return (await query(tx, text, [id])).length > 0
 }
 
 /** Absence counts from now on: somebody wants the account to be used again. */
