@@ -11,7 +11,12 @@ import { CROSS_ORIGIN, securityHeaders } from '../../web/security_headers.ts'
 
 const MAX_AGE_S = 300
 
-type Document = { body: string; headers: Record<string, string> }
+type Document = {
+  body: string
+  headers: Record<string, string>
+  /** The whole answer, for whoever answers before the application does. */
+  ready: ReadyAnswer
+}
 
 export type Documents = {
   serve: Middleware
@@ -26,8 +31,6 @@ export function createDocuments(paths: {
   amendDiscovery(document: object): object
 }): Documents {
   const cached = new Map<string, Document>()
-  const ready = new Map<string, ReadyAnswer>()
-  const routeOf = (path: string) => (path === paths.jwks ? 'jwks' : 'discovery')
   const cacheable = new Set([paths.jwks, ...paths.discovery])
   const serve: Middleware = async (ctx, next) => {
     const wanted = (ctx.method === 'GET' || ctx.method === 'HEAD') && cacheable.has(ctx.path)
@@ -37,21 +40,27 @@ export function createDocuments(paths: {
       await next()
       if (ctx.status !== 200 || typeof ctx.body !== 'object' || ctx.body === null) return
       const content = ctx.path === paths.jwks ? ctx.body : paths.amendDiscovery(ctx.body)
-      document = documentOf(content, ctx.response.get('Content-Type') || 'application/json')
+      document = documentOf(content, {
+        type: ctx.response.get('Content-Type') || 'application/json',
+        issuer: paths.issuer,
+        route: ctx.path === paths.jwks ? 'jwks' : 'discovery',
+      })
       cached.set(ctx.path, document)
-      ready.set(ctx.path, readyAnswer(document, { issuer: paths.issuer, route: routeOf(ctx.path) }))
     }
     ctx.status = 200
     ctx.set(document.headers)
-    ctx.state.route = routeOf(ctx.path)
+    ctx.state.route = document.ready.route
     ctx.state.quiet = true
     if (ctx.fresh) ctx.status = 304
     else ctx.body = document.body
   }
-  return { serve, find: (path) => ready.get(path) }
+  return { serve, find: (path) => cached.get(path)?.ready }
 }
 
-function documentOf(content: object, type: string): Document {
+function documentOf(
+  content: object,
+  { type, issuer, route }: { type: string; issuer: string; route: string },
+): Document {
   const body = JSON.stringify(content)
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
   const headers = {
@@ -60,17 +69,11 @@ function documentOf(content: object, type: string): Document {
     'Access-Control-Allow-Origin': '*',
     'Content-Type': type,
   }
-  return { body, headers }
-}
-
-function readyAnswer(
-  { body, headers }: Document,
-  { issuer, route }: { issuer: string; route: string },
-): ReadyAnswer {
-  const length = { 'Content-Length': String(Buffer.byteLength(body)) }
-  return {
-    body,
-    route,
-    headers: { ...securityHeaders(issuer), ...CROSS_ORIGIN, ...headers, ...length },
+  const whole = {
+    ...securityHeaders(issuer),
+    ...CROSS_ORIGIN,
+    ...headers,
+    'Content-Length': String(Buffer.byteLength(body)),
   }
+  return { body, headers, ready: { body, route, headers: whole } }
 }
