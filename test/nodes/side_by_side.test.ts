@@ -83,6 +83,13 @@ const UPGRADES: Record<string, (context: Mocha.Context) => Upgrade> = {
   },
 }
 
+/** What the processes said of what they could not do. */
+async function reasons(nodes: Nodes): Promise<string[]> {
+  await nodes.allRequests()
+  const lines = [0, 1].flatMap((node) => nodes.output(node).split('\n'))
+  return lines.filter((line) => line.includes('"request failed"'))
+}
+
 for (const [name, prepare] of Object.entries(UPGRADES)) {
   describe(`From ${name}`, function () {
     this.timeout(240_000)
@@ -102,7 +109,7 @@ for (const [name, prepare] of Object.entries(UPGRADES)) {
       const running = load.begin()
       await work()
       const { counts, failures } = await running.end()
-      expect(failures).to.deep.equal([])
+      if (failures.length > 0) throw new Error([...failures, ...(await reasons(nodes))].join('\n'))
       for (const [what, count] of Object.entries(counts)) expect(count, what).to.be.above(0)
     }
 

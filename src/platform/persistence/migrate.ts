@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ExponentialBackoff, handleWhen, retry } from 'cockatiel'
 import knex, { type Knex } from 'knex'
 import { DomainError } from '../../core/errors.ts'
 import { type Db, query } from './db.ts'
@@ -15,8 +16,19 @@ const MIGRATIONS_DIR = fileURLToPath(new URL('../../../migrations/', import.meta
 const TABLE = 'schema_migration'
 /** Any number, as long as nothing else of ours locks it. */
 const LOCK = 7_215_004
-/** Who waits for a table makes everyone wait who comes after: less than a request has patience for. */
-const TABLE_LOCK_TIMEOUT_MS = 4_000
+/**
+ * Who waits for a table makes everyone wait who comes after. A request that comes after and holds
+ * another table of the same migration is ended by PostgreSQL as a deadlock within a second
+ * (`deadlock_timeout`); so it is the migration that gives in, long before, with all that it holds.
+ */
+const TABLE_LOCK_TIMEOUT_MS = 200
+/** lock_not_available, deadlock_detected: it was rolled back, and may go through the next time. */
+const IN_THE_WAY = new Set(['55P03', '40P01'])
+/** Together a minute and a half of patience with a table that is never free. */
+const untilOutOfTheWay = retry(
+  handleWhen((error) => IN_THE_WAY.has((error as { code?: string }).code ?? '')),
+  { maxAttempts: 100, backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 1_000 }) },
+)
 
 export type MigrationStatus = {
   applied: string[]
@@ -71,7 +83,7 @@ export async function migrateUp(db: Db): Promise<string[]> {
     const applied: string[] = []
     for (;;) {
       // `latest` would put all of them into one transaction.
-      const [, names] = (await migrator.migrate.up(options)) as [number, string[]]
+      const names = await oneStep(migrator, 'up')
       if (names.length === 0) return applied
       applied.push(...names.map((name) => source.getMigrationName(name)))
     }
@@ -82,9 +94,16 @@ export async function migrateUp(db: Db): Promise<string[]> {
 export async function migrateDown(db: Db): Promise<string | undefined> {
   return await underLock(db, async (migrator) => {
     refuseNewerSchema(await migrationStatus(migrator))
-    const [, names] = (await migrator.migrate.down(options)) as [number, string[]]
+    const names = await oneStep(migrator, 'down')
     return names[0] === undefined ? undefined : source.getMigrationName(names[0])
   })
+}
+
+async function oneStep(migrator: Db, direction: 'up' | 'down'): Promise<string[]> {
+  const [, names] = await untilOutOfTheWay.execute(
+    () => migrator.migrate[direction](options) as Promise<[number, string[]]>,
+  )
+  return names
 }
 
 /**

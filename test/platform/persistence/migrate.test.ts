@@ -193,6 +193,29 @@ describe('migrations', function () {
     await hasty.destroy()
   })
 
+  it('end no request as a deadlock: they give in, and try again', async () => {
+    await migrateUp(db)
+    await migrateDown(db)
+    await withClient(async (client) => {
+      await client.query('BEGIN')
+      // A migration comes to this table last, holding all that it changed.
+      await client.query('LOCK TABLE schema_migration IN SHARE MODE')
+      const migrated = migrateUp(db)
+      while (!(await someoneWaits())) await sleep(5)
+      for (const name of await tables()) {
+        await client.query(`LOCK TABLE ${name} IN ROW EXCLUSIVE MODE`)
+      }
+      await client.query('COMMIT')
+      expect(await migrated).to.deep.equal([ALL.at(-1)])
+    })
+  })
+
+  async function tables(): Promise<string[]> {
+    const text = `SELECT oid::regclass::text AS name FROM pg_class
+      WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace`
+    return (await query<{ name: string }>(db, text)).map(({ name }) => name)
+  }
+
   async function someoneWaits(): Promise<boolean> {
     const rows = await query<{ waits: boolean }>(
       db,
