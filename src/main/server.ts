@@ -178,6 +178,7 @@ export function createApp(parts: Parts, health: Health): Koa {
     },
     clients,
     pages,
+    log,
     throttle: createThrottle(parts),
     posts,
     requestByReference: config.protocols.requestUri ? createRequestByReference(parts) : undefined,

@@ -3,7 +3,7 @@ import { DomainError } from '../../core/errors.ts'
 /** Translates what PostgreSQL and its pool throw into the error vocabulary of the house. */
 
 /** SQLSTATE classes and codes that mean "not now": connection loss, shutdown, too many clients, time-out. */
-const UNAVAILABLE = /^(08|53|57P|57014|25006|40001|40P01|58)/
+const UNAVAILABLE = /^(08|53|57P|57014|25006|40001|40P01|55P03|58)/
 const UNAVAILABLE_SYSTEM = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

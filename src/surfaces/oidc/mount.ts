@@ -1,6 +1,7 @@
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import type { ClientCache } from '../../domain/clients/client_cache.ts'
+import type { Logger } from '../../platform/observability/logger.ts'
 import { guardProviderBody } from '../../web/guard_provider_body.ts'
 import { originOf } from '../../web/origin.ts'
 import type { Pages } from '../../web/pages.ts'
@@ -11,6 +12,7 @@ import type { BrowserAccounts } from './browser_accounts.ts'
 import { takeEmptyBasic } from './empty_basic.ts'
 import { showOwnForm } from './engine_forms.ts'
 import { type FrontchannelDeps, showFrontchannelLogout } from './frontchannel_logout.ts'
+import { logLoss } from './log_loss.ts'
 import { MACHINE_PATHS, PATHS } from './paths.ts'
 import { takePosts } from './post_as_get.ts'
 import type { ProviderRuntime } from './provider_runtime.ts'
@@ -37,6 +39,7 @@ export type OidcMount = {
   }): Promise<void>
   clients: ClientCache
   pages: Pages
+  log: Logger
   /** Limits on what comes in; runs before anything is read. */
   throttle: Middleware
   /** Whether requests of browsers may come as forms. */
@@ -86,6 +89,8 @@ async function serve(ctx: Context, next: () => Promise<unknown>, mount: OidcMoun
       unit.origin = originOf(ctx)
       unit.lookForAnyToken = TOKEN_LOOKUPS.has(ctx.path)
       await runtime.handler()(ctx, next as never)
+      // Lost in a hook of the engine, which has answered with an error of ours by now.
+      if (ctx.state.unavailable) throw ctx.state.unavailable
       if (hasSignedOut(ctx)) await accounts.endAll(ctx)
       return unit
     })
@@ -94,6 +99,7 @@ async function serve(ctx: Context, next: () => Promise<unknown>, mount: OidcMoun
   } catch (error) {
     if (!MACHINE_PATHS.has(ctx.path)) throw error
     answerInOAuth(ctx, error)
+    logLoss(mount.log, ctx, error)
   }
   if (ctx.status === 503) ctx.set('Retry-After', RETRY_AFTER_S)
   ctx.state.route ??= ctx.oidc?.route

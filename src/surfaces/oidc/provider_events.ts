@@ -10,8 +10,11 @@ import type { AuthEvent } from '../../platform/events/event.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Logger } from '../../platform/observability/logger.ts'
 import { originOf } from '../../web/origin.ts'
+import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { currentUnitOfWork } from './adapters/unit_of_work.ts'
+import { asContext } from './as_context.ts'
 import { isReuse } from './grants/token_reuse.ts'
+import { logLoss } from './log_loss.ts'
 
 /**
  * The engine's events as entries of our trail and log. A listener that throws would turn an answer
@@ -51,15 +54,20 @@ export function listenToProvider(
     })
   }
   const record = (event: AuthEvent) => deps.recorder.record(event)
+  const noteLoss = (ctx: KoaContextWithOIDC, error: EngineError) => {
+    if (error.statusCode === 503) logLoss(deps.log, asContext(ctx), error)
+  }
 
   for (const name of ENDPOINTS_WITH_REFUSALS) {
     on(name, (ctx, error: EngineError) => {
+      noteLoss(ctx, error)
       const event = refusalOf(ctx, error, name.replace('.error', ''))
       if (event) record(event)
     })
   }
   for (const name of ['authorization.error', 'code_verification.error', 'device_resume.error']) {
     on(name, (ctx, error: EngineError) => {
+      noteLoss(ctx, error)
       const { error: code = 'error' } = error
       record(
         authorizationRefused({
@@ -72,6 +80,12 @@ export function listenToProvider(
     })
   }
   on('server_error', (ctx, error: EngineError) => {
+    const known = oauthErrorOf(error)
+    if (known !== error) {
+      // What the engine has no word for; whoever serves the request answers and logs it.
+      asContext(ctx).state.unavailable = known
+      return
+    }
     const fields = { err: error, request_id: ctx.state?.['requestId'], route: ctx.oidc?.route }
     deps.log.error(fields, 'the provider failed to answer a request')
   })

@@ -79,6 +79,18 @@ describe('persistence/db', () => {
     expect(await insert(db, 'a')).to.have.length(1)
   })
 
+  it('says unavailable where a lock is not had within the time that the role has for it', async () => {
+    await query(db, 'CREATE TABLE wanted (id int)')
+    await inTransaction(db, async (holder) => {
+      await query(holder, 'LOCK TABLE wanted')
+      const hasty = async (tx: Transaction) => {
+        await query(tx, 'SET LOCAL lock_timeout = 20')
+        await query(tx, 'SELECT * FROM wanted')
+      }
+      expect((await domainError(inTransaction(db, hasty))).code).to.equal('unavailable')
+    })
+  })
+
   it('says unavailable where every connection is taken for too long', async () => {
     const small = openDb({ connection: database.connection, poolMax: 1, timeoutMs: 300 })
     const held = await small.transaction()
