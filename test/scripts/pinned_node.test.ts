@@ -38,7 +38,7 @@ describe('a process that serves', () => {
     import { runServer } from 'PINNED_NODE_MJS'
     await runServer([new URL('report.mjs', import.meta.url).pathname, 'serve', '--role', 'web'])
   `
-  const FLAGS = [/^--max-semi-space-size=4$/, /^--max-old-space-size=\d+$/]
+  const FLAGS = [/^--max-semi-space-size=8$/, /^--max-old-space-size=\d+$/]
 
   for (const [how, source] of [
     ['in the place of the one that was started', IN_PLACE],
