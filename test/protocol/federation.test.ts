@@ -382,7 +382,7 @@ describe('Signing in at a source', function () {
     const returned = await statementsOf(() => mind.get(back.result.location!))
     const counts = [away, back, returned].map(({ texts }) => texts.length)
     // There, to the callback, and to the interaction, where everything is decided.
-    expect(counts).to.deep.equal([4, 1, 12])
+    expect(counts).to.deep.equal([4, 1, 11])
   })
 
   it('is told of where the server is looked after', async () => {

@@ -1,3 +1,5 @@
+import type { AuthEvent } from '../../platform/events/event.ts'
+import { withEvent } from '../../platform/events/outbox.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
 import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
@@ -61,16 +63,27 @@ function interactionHash(keyring: Keyring, interactionUid: string): Buffer {
   return keyring.hash('interaction', interactionUid)
 }
 
-/** Takes the place of what was proven in this interaction before. */
+/** Takes the place of what was proven in this interaction before, and tells of it, in one statement. */
 export async function upsertAttempt(
   tx: Db,
   keyring: Keyring,
   interactionUid: string,
   attempt: NewAttempt,
+  event: AuthEvent,
 ): Promise<Attempt> {
   const assurance = assuranceOf(attempt.methods)
-  await query(
-    tx,
+  const values: unknown[] = [
+    interactionHash(keyring, interactionUid),
+    attempt.accountId,
+    attempt.methods,
+    assurance.acr,
+    assurance.amr,
+    attempt.remember,
+    attempt.authenticatedAt,
+    attempt.expiresAt,
+    attempt.risk ? JSON.stringify(attempt.risk) : null,
+  ]
+  const text = withEvent(
     `INSERT INTO authentication_attempt (interaction_hash, ${ATTEMPT_COLUMNS})
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT (interaction_hash) DO UPDATE SET
@@ -78,18 +91,10 @@ export async function upsertAttempt(
        amr = excluded.amr, remember = excluded.remember,
        authenticated_at = excluded.authenticated_at, expires_at = excluded.expires_at,
        risk = excluded.risk, refused_factors = 0, completed_at = NULL`,
-    [
-      interactionHash(keyring, interactionUid),
-      attempt.accountId,
-      attempt.methods,
-      assurance.acr,
-      assurance.amr,
-      attempt.remember,
-      attempt.authenticatedAt,
-      attempt.expiresAt,
-      attempt.risk ? JSON.stringify(attempt.risk) : null,
-    ],
+    values,
+    event,
   )
+  await query(tx, text, values)
   return { ...attempt, ...assurance }
 }
 

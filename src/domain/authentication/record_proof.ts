@@ -1,6 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
 import { factorAccepted, type Origin } from '../../platform/events/catalogue.ts'
-import { appendEvent } from '../../platform/events/outbox.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
 import type { Transaction } from '../../platform/persistence/db.ts'
 import type { Method } from './assurance.ts'
@@ -50,12 +49,12 @@ export async function recordProof(
       knownDevice: deviceKnownFor.includes(accountId),
       origin,
     }))
-  const attempt = await upsertAttempt(tx, keyring, interactionUid, {
+  const proven = {
     ...base,
     methods: [...new Set([...base.methods, method])],
     risk: found ?? base.risk,
     expiresAt: new Date(clock.now().getTime() + attemptTtlS * 1000),
-  })
-  await appendEvent(tx, factorAccepted({ accountId, clientId, method, ...origin }))
-  return attempt
+  }
+  const event = factorAccepted({ accountId, clientId, method, ...origin })
+  return await upsertAttempt(tx, keyring, interactionUid, proven, event)
 }

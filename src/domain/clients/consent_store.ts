@@ -1,4 +1,6 @@
 import { isId } from '../../core/ids.ts'
+import type { AuthEvent } from '../../platform/events/event.ts'
+import { withEvent } from '../../platform/events/outbox.ts'
 import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
 import { isClientId } from './client.ts'
 import type { Consent, Requested } from './consent.ts'
@@ -53,16 +55,25 @@ export async function listConsentsOfAccount(db: Db, accountId: string): Promise<
   return rows.map(consentFromRow)
 }
 
-/** Adds to what was granted before: one statement, so that pages answered at once lose nothing. */
+/**
+ * Adds to what was granted before, and tells it: one statement, so that pages answered at once lose
+ * nothing.
+ */
 export async function upsertConsent(
-  tx: Db,
-  accountId: string,
-  clientId: string,
-  granted: Requested,
+  db: Db,
+  { accountId, clientId, granted }: { accountId: string; clientId: string; granted: Requested },
   now: Date,
+  event: AuthEvent,
 ): Promise<Consent> {
-  const row = await queryOne<ConsentRow>(
-    tx,
+  const values: unknown[] = [
+    accountId,
+    clientId,
+    granted.openidScopes,
+    granted.openidClaims,
+    JSON.stringify(granted.resourceScopes),
+    now,
+  ]
+  const text = withEvent(
     `INSERT INTO consent (account_id, client_id, openid_scopes, openid_claims, resource_scopes,
                           granted_at, updated_at)
      VALUES ($1, $2, $3::text[], $4::text[], $5::jsonb, $6, $6)
@@ -84,16 +95,10 @@ export async function upsertConsent(
                   GROUP BY resource) AS merged),
        updated_at = excluded.updated_at
      RETURNING ${CONSENT_COLUMNS}`,
-    [
-      accountId,
-      clientId,
-      granted.openidScopes,
-      granted.openidClaims,
-      JSON.stringify(granted.resourceScopes),
-      now,
-    ],
+    values,
+    event,
   )
-  return consentFromRow(row!)
+  return consentFromRow((await queryOne<ConsentRow>(db, text, values))!)
 }
 
 /** False where there was none. */

@@ -18,16 +18,8 @@ type Granted = Parties & {
 export async function grantConsent(
   { db, clock }: { db: Db; clock: Clock },
   input: Granted,
-  tx?: Transaction,
 ): Promise<Consent> {
-  const { accountId, clientId, granted } = input
-  const event = eventOf(input)
-  const grant = async (tx: Transaction): Promise<Consent> => {
-    const consent = await upsertConsent(tx, accountId, clientId, granted, clock.now())
-    await appendEvent(tx, event)
-    return consent
-  }
-  return tx ? await grant(tx) : await inTransaction(db, grant)
+  return await upsertConsent(db, input, clock.now(), eventOf(input))
 }
 
 /** For a client that is not registered: nothing is remembered, and the next request asks again. */

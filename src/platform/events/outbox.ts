@@ -21,6 +21,15 @@ export async function appendEvents(tx: Db, events: readonly AuthEvent[]): Promis
   await query(tx, text, values)
 }
 
+/**
+ * `insert`, a statement of `values`, as one that tells its fact too: where that is all that there is to
+ * do, neither takes a transaction of its own. `values` grows.
+ */
+export function withEvent(insert: string, values: unknown[], event: AuthEvent): string {
+  const add: AddValue = (value, type) => `$${values.push(value)}::${type}`
+  return `WITH ${appendedEventsCte([event], add, '')} ${insert}`
+}
+
 const listeners = new Set<() => void>()
 
 /** Called when this process is about to write events, until the returned function is. */

@@ -23,6 +23,7 @@ import {
 } from '../../../src/domain/credentials/password/password_hash.ts'
 import { findPassword } from '../../../src/domain/credentials/password/password_store.ts'
 import { setPassword } from '../../../src/domain/credentials/password/set_password.ts'
+import { factorAccepted } from '../../../src/platform/events/catalogue.ts'
 import { query } from '../../../src/platform/persistence/db.ts'
 import {
   codeOf,
@@ -273,8 +274,10 @@ describe('domain/authentication/sign_in_with_password', function () {
       expiresAt: new Date(now.getTime() + minutes * 60_000),
     })
 
+    const proven = () => factorAccepted({ accountId: ada, clientId: 'app', method: 'password' })
+
     it('is found by its interaction alone, until it expires, and consumed once', async () => {
-      await upsertAttempt(db, keyring, 'uid', attempt(15))
+      await upsertAttempt(db, keyring, 'uid', attempt(15), proven())
       expect(await findAttempt(db, keyring, 'uid', now)).to.deep.equal(attempt(15))
       expect(await findAttempt(db, keyring, 'other', now)).to.equal(undefined)
       expect(await findAttempt(db, keyring, 'uid', attempt(15).expiresAt)).to.equal(undefined)
@@ -283,7 +286,7 @@ describe('domain/authentication/sign_in_with_password', function () {
     })
 
     it('stores no interaction id', async () => {
-      await upsertAttempt(db, keyring, 'plain-uid', attempt(15))
+      await upsertAttempt(db, keyring, 'plain-uid', attempt(15), proven())
       const rows = await query<{ text: string }>(
         db,
         `SELECT encode(interaction_hash, 'escape') AS text FROM authentication_attempt`,
@@ -293,8 +296,10 @@ describe('domain/authentication/sign_in_with_password', function () {
 
     it('is removed when it has expired, each once, and with the access of its account', async () => {
       await deleteAttemptsOfAccount(db, ada)
-      for (let i = 0; i < 30; i += 1) await upsertAttempt(db, keyring, `old-${i}`, attempt(-1))
-      await upsertAttempt(db, keyring, 'live', attempt(15))
+      for (let i = 0; i < 30; i += 1) {
+        await upsertAttempt(db, keyring, `old-${i}`, attempt(-1), proven())
+      }
+      await upsertAttempt(db, keyring, 'live', attempt(15), proven())
       const removed = await Promise.all(
         [1, 2, 3, 4].map(() => deleteExpiredAttempts(db, { now, limit: 10 })),
       )

@@ -31,6 +31,7 @@ import {
   noteIdentityUse,
 } from '../../../src/domain/federation/identity_store.ts'
 import { createConnection } from '../../../src/domain/federation/manage_connections.ts'
+import { factorAccepted } from '../../../src/platform/events/catalogue.ts'
 import { OutboundError } from '../../../src/platform/outbound/outbound_error.ts'
 import { inTransaction, query } from '../../../src/platform/persistence/db.ts'
 import { madeUpSource, personOf } from '../../support/made_up_source.ts'
@@ -132,9 +133,9 @@ describe('domain/directory_sync', function () {
   const halfWay = async (accountId: string) => {
     const [authenticatedAt, expiresAt] = [clock.now(), new Date(clock.now().getTime() + 900_000)]
     const methods: Method[] = ['federated']
-    await upsertAttempt(database.db, keyring, `half-way-${accountId}`, {
-      ...{ accountId, methods, remember: false, authenticatedAt, expiresAt },
-    })
+    const attempt = { accountId, methods, remember: false, authenticatedAt, expiresAt }
+    const event = factorAccepted({ accountId, clientId: 'app', method: 'federated' })
+    await upsertAttempt(database.db, keyring, `half-way-${accountId}`, attempt, event)
     expect(await attemptOf(accountId)).to.include({ accountId })
   }
   const attemptOf = (accountId: string) =>
