@@ -20,19 +20,21 @@ export type ComponentOptions = {
   /** Where stdout and stderr are written together. */
   logFile: string
   env?: NodeJS.ProcessEnv
+  /** What it has from us besides; our own environment where nothing is said. */
+  inherited?: NodeJS.ProcessEnv
   cwd?: string
 }
 
 export function startComponent(
   command: string,
   args: string[],
-  { logFile, env = {}, cwd }: ComponentOptions,
+  { logFile, env = {}, inherited = process.env, cwd }: ComponentOptions,
 ): Component {
   const log = openSync(logFile, 'a')
   const child = spawn(command, args, {
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...process.env, ...env },
+    env: { ...inherited, ...env },
     ...(cwd ? { cwd } : {}),
   })
   closeSync(log)

@@ -136,10 +136,8 @@ async function addClients(parts: Parts): Promise<Clients> {
 }
 
 /** What the runner tells the tests is no setting of the server. */
-const NOT_OURS = Object.fromEntries(
-  Object.keys(process.env)
-    .filter((name) => name.startsWith('AUTHCORE_'))
-    .map((name) => [name, undefined]),
+const INHERITED = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('AUTHCORE_')),
 )
 
 function serverOf(folder: string, port: number, env: Record<string, string>): Server {
@@ -155,7 +153,8 @@ function serverOf(folder: string, port: number, env: Record<string, string>): Se
     launch() {
       component = startComponent(process.execPath, [CLI, 'serve'], {
         logFile,
-        env: { ...NOT_OURS, ...env },
+        env,
+        inherited: INHERITED,
       })
     },
     async ready() {
