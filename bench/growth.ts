@@ -10,6 +10,7 @@ import { cpuMsOf } from './protocol/processes.ts'
 import { backendCpuMs, backendsOf } from './support/cpu.ts'
 import { type Callers, hotOperations } from './support/hot_operations.ts'
 import { hotStatements } from './support/hot_statements.ts'
+import { createDatabase } from './support/measured_command.ts'
 import { type Bench, onPostgres, startMeasured } from './support/measured_server.ts'
 import { type Person, type Populated, populate, type Size } from './support/populate.ts'
 import { judge, median, printHeading } from './support/report.ts'
@@ -21,7 +22,8 @@ import { temporaryFolder } from './support/server_process.ts'
  * does other things too. Each size is a database of its own on one PostgreSQL, and a server of its
  * own; they take turns, so that whatever else the machine does meets all of them.
  *
- * `--accounts N --tokens N` measures that size beside the smallest, and no other.
+ * `--accounts N --tokens N` measures that size beside the smallest, and no other; for `--everybody` see
+ * `peopleOf`.
  */
 
 const SIZES: readonly Size[] = [
@@ -45,10 +47,13 @@ const API = 'https://api.growth.example'
 export async function measure(args: readonly string[]): Promise<boolean> {
   printHeading('Growth')
   const folder = await temporaryFolder()
+  const { sizes, everybody } = asked(args)
   const work = async (connection: Connection) => {
     const deployments: Deployment[] = []
     try {
-      for (const size of sizesAsked(args)) deployments.push(await deploy(folder, connection, size))
+      for (const size of sizes) {
+        deployments.push({ ...(await deploy(folder, connection, size)), everybody })
+      }
       return await compare(deployments)
     } finally {
       for (const { stop } of deployments) await stop()
@@ -57,18 +62,25 @@ export async function measure(args: readonly string[]): Promise<boolean> {
   return await onPostgres(folder, work, SETTINGS)
 }
 
-function sizesAsked(args: readonly string[]): readonly Size[] {
+function asked(args: readonly string[]): { sizes: readonly Size[]; everybody: boolean } {
   const { values } = parseArgs({
     args: [...args],
-    options: { accounts: { type: 'string' }, tokens: { type: 'string' } },
+    options: {
+      accounts: { type: 'string' },
+      tokens: { type: 'string' },
+      everybody: { type: 'boolean', default: false },
+    },
   })
-  if (values.accounts === undefined) return SIZES
+  const { everybody } = values
+  if (values.accounts === undefined) return { sizes: SIZES, everybody }
   const accounts = Number(values.accounts)
-  return [SIZES[0]!, { accounts, tokens: Number(values.tokens ?? accounts * 10) }]
+  const wanted = { accounts, tokens: Number(values.tokens ?? accounts * 10) }
+  return { sizes: [SIZES[0]!, wanted], everybody }
 }
 
 type Deployment = {
   size: Size
+  everybody: boolean
   populated: Populated
   /** One connection, and nobody else's. */
   db: Db
@@ -79,7 +91,11 @@ type Deployment = {
   stop(): Promise<void>
 }
 
-async function deploy(folder: string, connection: Connection, size: Size): Promise<Deployment> {
+async function deploy(
+  folder: string,
+  connection: Connection,
+  size: Size,
+): Promise<Omit<Deployment, 'everybody'>> {
   const database = `growth_${size.accounts}`
   await createDatabase(connection, database)
   const beganAt = performance.now()
@@ -113,15 +129,6 @@ async function deploy(folder: string, connection: Connection, size: Size): Promi
 }
 
 const seconds = (ms: number) => `${Math.round(ms / 1000)} s`
-
-async function createDatabase(connection: Connection, name: string): Promise<void> {
-  const admin = openDb({ connection, poolMax: 1, timeoutMs: 30_000 })
-  try {
-    await query(admin, `CREATE DATABASE ${name}`)
-  } finally {
-    await admin.destroy()
-  }
-}
 
 async function sizeOf(db: Db, { accounts, tokens }: Size): Promise<string> {
   const [row] = await query<{ size: string }>(
@@ -183,7 +190,9 @@ async function inTurns(deployments: readonly Deployment[], of: Round): Promise<M
   const measured = new Map<string, readonly Cost[]>()
   for (const name of names) {
     const costs: Cost[][] = deployments.map(() => [])
-    for (const round of rounds) await round[name]!() // warms up
+    for (const round of rounds) {
+      for (let n = 0; n < ROUNDS; n++) await round[name]!() // everybody at work comes once
+    }
     for (let n = 0; n < ROUNDS; n++) {
       for (const [i, round] of rounds.entries()) costs[i]!.push(await round[name]!())
     }
@@ -241,14 +250,22 @@ function mapEntries<In, Out>(
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(name, value)]))
 }
 
-/** People from all over the tables, one after the other, each again after all the others. */
-function peopleOf({ populated, size }: Deployment): () => Person {
-  // Coprime to every size, and so far apart that nobody's row lies beside the last one's.
+/** All of them come while it warms up. */
+const AT_WORK = ROUNDS * Math.min(STATEMENTS_PER_ROUND, REQUESTS_PER_ROUND)
+
+/**
+ * People from all over the tables, one after the other, each again after all the others. As many are at
+ * work in each deployment, so that what is told is the growth of what they are among; with `--everybody`
+ * whoever comes has not been there before, and his pages have to be fetched into PostgreSQL's memory.
+ */
+function peopleOf({ populated, size, everybody }: Deployment): () => Person {
+  // Coprime to every number of people, and so far apart that nobody's row lies beside the last one's.
   const STEP = 7_919
+  const people = everybody ? size.accounts : Math.min(AT_WORK, size.accounts)
   let at = 0
   return () => {
-    at = (at + STEP) % size.accounts
-    return populated.person(at)
+    at = (at + STEP) % people
+    return populated.person(at * Math.floor(size.accounts / people))
   }
 }
 

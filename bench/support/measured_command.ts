@@ -27,7 +27,8 @@ export async function inDatabase<T>(
   }
 }
 
-async function createDatabase(connection: Connection, name: string): Promise<string> {
+/** @returns its address */
+export async function createDatabase(connection: Connection, name: string): Promise<string> {
   const admin = openDb({ connection, poolMax: 1, timeoutMs: 30_000 })
   try {
     await query(admin, `CREATE DATABASE ${name}`)
