@@ -5,7 +5,13 @@ import { freePort } from '../test/support/free_port.ts'
 import { browser } from '../test/support/http.ts'
 import { signInThroughPages } from './support/pages.ts'
 import { judge, printHeading, printRows, seconds } from './support/report.ts'
-import { plainEnvironment, ROOT, startServer, temporaryFolder } from './support/server_process.ts'
+import {
+  plainEnvironment,
+  ROOT,
+  readyUriOf,
+  startServer,
+  temporaryFolder,
+} from './support/server_process.ts'
 
 /**
  * From nothing to somebody signed in: a fresh clone, an empty npm cache, `npm start`, and the
@@ -33,7 +39,7 @@ export async function measure(): Promise<boolean> {
       PORT: String(port),
       AUTHCORE_DEMO_PORT: String(demoPort),
     },
-    port,
+    readyUri: readyUriOf(port),
     timeoutMs: TIMEOUT_MS,
   })
   const ready = performance.now()

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Connection } from '../test/support/postgres.ts'
 import { residentBytesOf } from './protocol/processes.ts'
+import { asSuperuser, COUNTED } from './support/counted_statements.ts'
 import { onPostgres, startMeasured } from './support/measured_server.ts'
 import { judge, mebibytes, printHeading, printRows, seconds } from './support/report.ts'
 import { ROOT, temporaryFolder } from './support/server_process.ts'
@@ -32,7 +33,7 @@ export async function measure(): Promise<boolean> {
       await told.end()
     }
   }
-  return await onPostgres(folder, work, { shared_preload_libraries: 'pg_stat_statements' })
+  return await onPostgres(folder, work, COUNTED)
 }
 
 async function measureAt(
@@ -53,13 +54,6 @@ async function measureAt(
   console.log(`\nWhat is asked, times in ${MINUTES} minutes:`)
   printRows(statements.map(({ calls, text }) => ({ what: text, value: String(calls) })))
   return judge('Statements a minute', perMinute, TARGET_PER_MINUTE, '')
-}
-
-async function asSuperuser(connection: Connection): Promise<pg.Client> {
-  const client = new pg.Client({ ...connection, user: 'postgres' })
-  await client.connect()
-  await client.query('CREATE EXTENSION pg_stat_statements')
-  return client
 }
 
 /** Those of others than ourselves. */

@@ -1,8 +1,9 @@
-import http, { type RequestOptions } from 'node:http'
+import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { createClient } from '../src/domain/clients/create_client.ts'
 import { createResourceServer } from '../src/domain/clients/create_resource_server.ts'
+import { type Asked, ask } from './support/ask.ts'
 import { type Bench, onPostgres, startMeasured } from './support/measured_server.ts'
 import { judge, median, percentile, printHeading, printRows, type Row } from './support/report.ts'
 import { temporaryFolder } from './support/server_process.ts'
@@ -89,49 +90,25 @@ function rowsOf(what: string, values: readonly number[]): Row[] {
 
 function tokenRequest(issuer: string, clientSecret: string): () => Promise<void> {
   const authorization = `Basic ${Buffer.from(`bench-service:${clientSecret}`).toString('base64')}`
-  const body = new URLSearchParams({
-    grant_type: 'client_credentials',
-    scope: 'read',
-    resource: API,
-  }).toString()
-  const headers = {
-    authorization,
-    'content-type': 'application/x-www-form-urlencoded',
-    'content-length': Buffer.byteLength(body),
-  }
-  return answered(`${issuer}/token`, { method: 'POST', headers }, body)
+  const fields = { grant_type: 'client_credentials', scope: 'read', resource: API }
+  return answered(`${issuer}/token`, {
+    method: 'POST',
+    headers: { authorization, 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams(fields).toString(),
+  })
 }
 
 function keysRequest(issuer: string): () => Promise<void> {
-  return answered(`${issuer}/jwks`, {})
+  return answered(`${issuer}/jwks`)
 }
 
-/** @returns asks on connections that stay, and waits for the last byte of a 200 */
-function answered(url: string, options: RequestOptions, body = ''): () => Promise<void> {
-  // `fetch` leaves so much to collect that its caller stalls for longer than a token takes.
+/** @returns asks once more, and waits for a 200 */
+function answered(url: string, asked?: Asked): () => Promise<void> {
   const agent = new http.Agent({ keepAlive: true })
-  const ask = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const request = http.request(url, { ...options, agent })
-      const failed = (error: Error) => {
-        // The server has closed a connection that was idle for long: whoever meets that asks again.
-        const closed = request.reusedSocket && 'code' in error && error.code === 'ECONNRESET'
-        if (closed) ask().then(resolve, reject)
-        else reject(error)
-      }
-      request.once('error', failed).once('response', (response) => {
-        let text = ''
-        response.setEncoding('utf8').on('data', (part: string) => {
-          text += part
-        })
-        response.once('error', reject).once('end', () => {
-          if (response.statusCode === 200) resolve()
-          else reject(new Error(`${response.statusCode}: ${text}`))
-        })
-      })
-      request.end(body)
-    })
-  return ask
+  return async () => {
+    const { status, body } = await ask(agent, url, asked)
+    if (status !== 200) throw new Error(`${status}: ${body}`)
+  }
 }
 
 /** @returns ends it, with how many tries ended with which status */

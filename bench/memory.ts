@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as oidc from 'openid-client'
 import { createAccount } from '../src/domain/accounts/create_account.ts'
 import { createClient } from '../src/domain/clients/create_client.ts'
-import { createPasswordHasher } from '../src/domain/credentials/password/password_hash.ts'
+import { createHasher } from '../src/main/passwords.ts'
 import { browser } from '../test/support/http.ts'
 import { type Bench, onPostgres, startMeasured } from './support/measured_server.ts'
 import { signInThroughPages } from './support/pages.ts'
@@ -60,16 +60,10 @@ async function measureAt(issuer: string, clientSecret: string): Promise<boolean>
 
 /** An account and a client of the house, which asks for no consent. */
 async function prepare(bench: Bench): Promise<string> {
-  const { argon2MemoryKib, argon2Passes, argon2Parallelism } = bench.config.security
-  const passwords = createPasswordHasher({
-    memoryKib: argon2MemoryKib,
-    passes: argon2Passes,
-    parallelism: argon2Parallelism,
-  })
   await createAccount(bench, {
     email: PERSON.login,
     emailVerified: true,
-    passwordHash: await passwords.hash(PERSON.password),
+    passwordHash: await createHasher(bench.config).hash(PERSON.password),
   })
   const { secret } = await createClient(bench, {
     clientId: 'bench',

@@ -4,6 +4,7 @@ import { judge, median, printHeading, printRows, seconds } from './support/repor
 import {
   plainEnvironment,
   ROOT,
+  readyUriOf,
   type ServerProcess,
   startServer,
   temporaryFolder,
@@ -67,7 +68,7 @@ async function startOnce(
       // Its redirect URIs are those of the first start; nobody signs in here.
       AUTHCORE_DATA_DIR: dataDir,
     },
-    port,
+    readyUri: readyUriOf(port),
     timeoutMs: 60_000,
   })
 }

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { createAccount } from '../src/domain/accounts/create_account.ts'
 import { createClient } from '../src/domain/clients/create_client.ts'
 import { createResourceServer } from '../src/domain/clients/create_resource_server.ts'
-import { createPasswordHasher } from '../src/domain/credentials/password/password_hash.ts'
+import { createHasher } from '../src/main/passwords.ts'
 import { type Db, openDb, query } from '../src/platform/persistence/db.ts'
 import { type Browser, browser, type Reply } from '../test/support/http.ts'
 import { urlOf } from '../test/support/postgres.ts'
@@ -397,13 +397,7 @@ function codeOf(reply: Reply): string {
 }
 
 async function prepare(bench: Bench): Promise<Secrets> {
-  const { argon2MemoryKib, argon2Passes, argon2Parallelism } = bench.config.security
-  const passwords = createPasswordHasher({
-    memoryKib: argon2MemoryKib,
-    passes: argon2Passes,
-    parallelism: argon2Parallelism,
-  })
-  const passwordHash = await passwords.hash(PASSWORD)
+  const passwordHash = await createHasher(bench.config).hash(PASSWORD)
   for (let n = 0; n < PEOPLE; n++) {
     await createAccount(bench, { email: `p${n}@example.test`, emailVerified: true, passwordHash })
   }

@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { createPasswordHasher } from '../../src/domain/credentials/password/password_hash.ts'
 import { plainEnvironment, ROOT } from '../support/server_process.ts'
 import type { ProviderDescription } from './provider.ts'
 
@@ -87,13 +86,4 @@ async function importPeople(
     JSON.stringify({ email: `person${n}@example.test`, email_verified: true, password })
   await writeFile(file, Array.from({ length: count }, line).join('\n'))
   await authcore('user', 'import', file)
-}
-
-/** Milliseconds of CPU that one check of a password takes, here and now. */
-export async function cpuMsOfHash(times = 60): Promise<number> {
-  const passwords = createPasswordHasher({ memoryKib: 19_456, passes: 2, parallelism: 1 })
-  const before = process.cpuUsage()
-  for (let n = 0; n < times; n++) await passwords.verify(HASH, PASSWORD)
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1000 / times
 }

@@ -1,16 +1,14 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
-import pg from 'pg'
 import { startEmbeddedPostgres } from '../../src/platform/persistence/embedded_postgres.ts'
-import { type Component, startComponent } from '../../test/support/component.ts'
 import { freePort } from '../../test/support/free_port.ts'
 import { urlOf } from '../../test/support/postgres.ts'
 import { startRedis } from '../../test/support/redis.ts'
-import { plainEnvironment, ROOT } from '../support/server_process.ts'
+import { asSuperuser, COUNTED } from '../support/counted_statements.ts'
+import { plainEnvironment, ROOT, startServer } from '../support/server_process.ts'
 import { ENVIRONMENT, seedAuthcore } from './authcore.ts'
 import { cpuMsOf, forgetPeak, peakBytesOf, pinned, residentBytesOf } from './processes.ts'
 import { atPort, type ProviderDescription } from './provider.ts'
@@ -39,7 +37,7 @@ export type RunningProvider = {
 }
 
 type Service = 'postgres' | 'redis'
-type Place = { folder: string; name: string; services: readonly Service[] }
+type Place = { folder: string; services: readonly Service[] }
 
 /** The server's processor; everything else is kept on the other one. */
 const SERVER_CPU = 0
@@ -51,7 +49,7 @@ export async function startDescribed(
   const filled = atPort(description, await freePort())
   const cwd = path.join(ROOT, filled.folder)
   if (filled.install) await runOnce(filled.install, cwd, {})
-  const place = { folder, name: filled.name, services: filled.services }
+  const place = { folder, services: filled.services }
   return await withServices(place, async (services) => {
     const env = { ...filled.env, ...services.env }
     if (filled.seed) await runOnce(filled.seed, cwd, env)
@@ -72,7 +70,7 @@ export async function startAuthcore(
   folder: string,
 ): Promise<RunningProvider> {
   const services: Service[] = redis ? ['postgres', 'redis'] : ['postgres']
-  return await withServices({ folder, name, services }, async ({ env }) => {
+  return await withServices({ folder, services }, async ({ env }) => {
     const port = await freePort()
     const own = path.join(folder, 'authcore')
     mkdirSync(own, { recursive: true })
@@ -113,7 +111,7 @@ type Start = {
 }
 
 async function withServices(
-  { folder, name, services }: Place,
+  { folder, services }: Place,
   prepare: (services: { env: Record<string, string> }) => Promise<Start>,
 ): Promise<RunningProvider> {
   mkdirSync(folder, { recursive: true })
@@ -127,12 +125,19 @@ async function withServices(
     running.defer(async () => await redis?.stop())
     if (redis) env['REDIS_URL'] = redis.url
     const start = await prepare({ env })
-    const { server, readyMs } = await startServer(start, folder, name)
+    const { description, command, cwd } = start
+    const server = await startServer({
+      command: pinned(SERVER_CPU, command) as [string, ...string[]],
+      cwd,
+      env: { ...plainEnvironment(), ...start.env },
+      readyUri: `${description.issuer}/.well-known/openid-configuration`,
+      timeoutMs: 60_000,
+    })
     running.defer(() => server.stop())
     const { pid } = server
     return {
-      description: start.description,
-      readyMs,
+      description,
+      readyMs: server.readyMs,
       said: () => server.output().slice(-2000),
       residentBytes: () => residentBytesOf(pid),
       forgetPeak: () => forgetPeak(pid),
@@ -152,56 +157,18 @@ async function withServices(
   }
 }
 
-async function startServer(
-  { description, command, cwd, env }: Start,
-  folder: string,
-  name: string,
-): Promise<{ server: Component; readyMs: number }> {
-  const startedAt = performance.now()
-  const [program, ...args] = pinned(SERVER_CPU, command) as [string, ...string[]]
-  const logFile = path.join(folder, `${name.replaceAll(/\W+/g, '_')}.log`)
-  const server = startComponent(program, args, {
-    logFile,
-    cwd,
-    env: { ...plainEnvironment(), ...env },
-  })
-  const discovery = `${description.issuer}/.well-known/openid-configuration`
-  while (!(await answers(discovery))) {
-    if (performance.now() - startedAt > 60_000 || server.hasEnded()) {
-      const said = server.output().slice(-2000)
-      await server.stop('SIGKILL')
-      throw new Error(`${name} did not get ready:\n${said}`)
-    }
-    await sleep(10)
-  }
-  return { server, readyMs: performance.now() - startedAt }
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url)
-    await response.body?.cancel()
-    return response.status === 200
-  } catch {
-    return false
-  }
-}
-
 async function startPostgres(folder: string) {
   const dataDir = path.join(folder, 'postgres')
   const server = await startEmbeddedPostgres({
     dataDir,
     stopAdopted: true,
-    // Counts statements; costs each of them some microseconds of its own.
-    settings: { shared_preload_libraries: 'pg_stat_statements' },
+    settings: COUNTED,
     log: () => {},
   })
   const pid = Number(
     readFileSync(path.join(server.dataDir, 'postmaster.pid'), 'utf8').split('\n')[0],
   )
-  const client = new pg.Client({ ...server.connection, user: 'postgres' })
-  await client.connect()
-  await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements')
+  const client = await asSuperuser(server.connection)
   return {
     url: urlOf(server.connection),
     pid,

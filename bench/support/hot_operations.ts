@@ -2,6 +2,7 @@ import http from 'node:http'
 import Keygrip from 'keygrip'
 import { sha256 } from '../../src/core/secrets.ts'
 import type { Config } from '../../src/platform/config/schema.ts'
+import { ask } from './ask.ts'
 import { type Person, REDIRECT_URI } from './populate.ts'
 
 /** What clients and browsers ask a server, with tokens and sessions that were put there by COPY. */
@@ -81,25 +82,4 @@ const basic = ({ clientId, secret }: Client) =>
 function cookies(keys: Keygrip, session: string): string {
   const cookie = `authcore_session=${session}`
   return `${cookie}; authcore_session.sig=${keys.sign(cookie)}`
-}
-
-type Asked = { method?: string; headers?: Record<string, string>; body?: string }
-type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string }
-
-/** `fetch` leaves so much to collect that its caller stalls. */
-function ask(agent: http.Agent, url: string, { method = 'GET', headers = {}, body }: Asked) {
-  return new Promise<Answer>((resolve, reject) => {
-    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
-    const request = http.request(url, { method, agent, headers: { ...headers, ...length } })
-    request.once('error', reject).once('response', (response) => {
-      let text = ''
-      response.setEncoding('utf8').on('data', (part: string) => {
-        text += part
-      })
-      response.once('error', reject).once('end', () => {
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text })
-      })
-    })
-    request.end(body)
-  })
 }

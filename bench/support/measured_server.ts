@@ -12,7 +12,13 @@ import {
 import { migrateUp } from '../../src/platform/persistence/migrate.ts'
 import { freePort } from '../../test/support/free_port.ts'
 import { urlOf } from '../../test/support/postgres.ts'
-import { plainEnvironment, ROOT, type ServerProcess, startServer } from './server_process.ts'
+import {
+  plainEnvironment,
+  ROOT,
+  readyUriOf,
+  type ServerProcess,
+  startServer,
+} from './server_process.ts'
 
 /** What is measured runs on a PostgreSQL of its own, with nothing in it but what is put there first. */
 
@@ -56,7 +62,7 @@ export async function startMeasured<T>(
     command: [path.join(ROOT, 'node_modules/node/bin/node'), 'bin/authcore.mjs', 'serve'],
     cwd: ROOT,
     env: { ...plainEnvironment(), ...env },
-    port,
+    readyUri: readyUriOf(port),
     timeoutMs: 60_000,
   })
   return { issuer: `http://localhost:${port}`, prepared, server }

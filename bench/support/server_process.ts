@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -12,7 +12,7 @@ export const ROOT = path.resolve(import.meta.dirname, '../..')
 export type ServerProcess = {
   /** Of the process itself; what it starts is below it. */
   pid: number
-  /** Milliseconds from the start of the process to the first 200 of /health/ready. */
+  /** Milliseconds from the start of the process to the first 200 of what was asked. */
   readyMs: number
   /** What it has printed so far. */
   output(): string
@@ -24,39 +24,41 @@ export type Start = {
   command: readonly [string, ...string[]]
   cwd: string
   env: NodeJS.ProcessEnv
-  port: number
+  /** What is asked until it answers 200. */
+  readyUri: string
   timeoutMs: number
 }
 
+export const readyUriOf = (port: number) => `http://127.0.0.1:${port}/health/ready`
+
 export async function startServer(start: Start): Promise<ServerProcess> {
+  // Read through a pipe, what it prints would cost whoever measures it.
+  const logFile = path.join(await temporaryFolder(), 'server.log')
+  const log = openSync(logFile, 'a')
+  const output = () => readFileSync(logFile, 'utf8')
   const startedAt = performance.now()
   const [program, ...args] = start.command
   const child = spawn(program, args, {
     cwd: start.cwd,
     env: start.env,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', log, log],
     detached: true,
   })
+  closeSync(log)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const letGo = endWithUs(child)
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-    })
-  }
-  while (!(await isReady(start.port))) {
+  while (!(await answers(start.readyUri))) {
     const late = performance.now() - startedAt > start.timeoutMs
     if (late || child.exitCode !== null) {
       signal(child, 'SIGKILL')
-      throw new Error(`${start.command.join(' ')} did not get ready:\n${output.slice(-2000)}`)
+      throw new Error(`${start.command.join(' ')} did not get ready:\n${output().slice(-2000)}`)
     }
     await sleep(10)
   }
   return {
     pid: child.pid!,
     readyMs: performance.now() - startedAt,
-    output: () => output,
+    output,
     async stop() {
       signal(child, 'SIGTERM')
       await Promise.race([ended, sleep(30_000, undefined, { ref: false })])
@@ -66,9 +68,9 @@ export async function startServer(start: Start): Promise<ServerProcess> {
   }
 }
 
-async function isReady(port: number): Promise<boolean> {
+async function answers(uri: string): Promise<boolean> {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/health/ready`)
+    const response = await fetch(uri)
     await response.body?.cancel()
     return response.status === 200
   } catch {
