@@ -31,9 +31,14 @@ export type Start = {
 
 export const readyUriOf = (port: number) => `http://127.0.0.1:${port}/health/ready`
 
+let logs: Promise<string> | undefined
+let started = 0
+
 export async function startServer(start: Start): Promise<ServerProcess> {
   // Read through a pipe, what it prints would cost whoever measures it.
-  const logFile = path.join(await temporaryFolder(), 'server.log')
+  logs ??= temporaryFolder()
+  started += 1
+  const logFile = path.join(await logs, `${started}.log`)
   const log = openSync(logFile, 'a')
   const output = () => readFileSync(logFile, 'utf8')
   const startedAt = performance.now()
