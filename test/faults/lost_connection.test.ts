@@ -9,7 +9,9 @@ import {
   expectTokens,
   fromSomewhere,
   post,
+  redeemDevice,
   refresh,
+  revoke,
   startDevice,
   type TestClient,
   userinfo,
@@ -38,9 +40,7 @@ describe('a connection that is lost within a request', function () {
   let clients: Record<'app' | 'ours' | 'service' | 'guard' | 'device', TestClient>
 
   before(async () => {
-    server = await startAuthCore({
-      env: BEHIND_PROXY,
-    })
+    server = await startAuthCore({ env: BEHIND_PROXY })
     admin = new pg.Client({ connectionString: String(server.env['DATABASE_URL']) })
     await admin.connect()
     await addApi(server)
@@ -144,7 +144,7 @@ describe('a connection that is lost within a request', function () {
     },
     async 'a revocation'() {
       const { refresh_token } = await tokens()
-      return () => post(server, '/revoke', clients.app, { token: refresh_token! })
+      return () => revoke(server, clients.app, refresh_token!)
     },
     'client credentials, JWT': async () => () =>
       post(server, '/token', clients.service, asService(API)),
@@ -170,8 +170,7 @@ describe('a connection that is lost within a request', function () {
       post(server, '/device_authorization', clients.device, { scope: 'openid' }),
     async 'a device that asks'() {
       const { device_code } = await startDevice(server, clients.device)
-      const fields = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code }
-      return () => post(server, '/token', clients.device, fields)
+      return () => redeemDevice(server, clients.device, device_code)
     },
     async 'the sign-out page'() {
       const { alice } = await signedIn()
