@@ -1,4 +1,4 @@
-import { type AddValue, type Db, query } from '../persistence/db.ts'
+import { type AddValue, addTo, type Db, query } from '../persistence/db.ts'
 import type { AuthEvent } from './event.ts'
 
 /**
@@ -17,7 +17,7 @@ export async function appendEvent(tx: Db, event: AuthEvent): Promise<void> {
 export async function appendEvents(tx: Db, events: readonly AuthEvent[]): Promise<void> {
   if (events.length === 0) return
   const values: unknown[] = []
-  const text = insertOf(events, (value, type) => `$${values.push(value)}::${type}`)
+  const text = insertOf(events, addTo(values))
   await query(tx, text, values)
 }
 
@@ -26,8 +26,7 @@ export async function appendEvents(tx: Db, events: readonly AuthEvent[]): Promis
  * do, neither takes a transaction of its own. `values` grows.
  */
 export function withEvent(insert: string, values: unknown[], event: AuthEvent): string {
-  const add: AddValue = (value, type) => `$${values.push(value)}::${type}`
-  return `WITH ${appendedEventsCte([event], add, '')} ${insert}`
+  return `WITH ${appendedEventsCte([event], addTo(values), '')} ${insert}`
 }
 
 const listeners = new Set<() => void>()

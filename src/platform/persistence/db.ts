@@ -66,6 +66,10 @@ export function openDb({
 /** Adds a value to a statement that is put together, and returns its place in the text: `$3::uuid`. */
 export type AddValue = (value: unknown, type: string) => string
 
+export function addTo(values: unknown[]): AddValue {
+  return (value, type) => `$${values.push(value)}::${type}`
+}
+
 /** A statement that takes too long is ended by the server; this much later nobody else will. */
 const SILENCE_GRACE_MS = 1_000
 

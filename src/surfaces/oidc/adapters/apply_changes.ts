@@ -1,7 +1,7 @@
 import { seenSessionCte } from '../../../domain/sessions/session_store.ts'
 import type { AuthEvent } from '../../../platform/events/event.ts'
 import { appendedEventsCte } from '../../../platform/events/outbox.ts'
-import { type AddValue, type Db, queryOne } from '../../../platform/persistence/db.ts'
+import { type AddValue, addTo, type Db, queryOne } from '../../../platform/persistence/db.ts'
 import { type ModelName, partitionOf } from './models.ts'
 import { deleteSessions } from './postgres_records.ts'
 import type { OidcRecord, RecordKey } from './record.ts'
@@ -51,7 +51,7 @@ export type Consumption = RecordKey & {
  */
 export async function applyChanges(db: Db, changes: RecordChanges): Promise<boolean> {
   const values: unknown[] = []
-  const text = statementOf(changes, (value, type) => `$${values.push(value)}::${type}`)
+  const text = statementOf(changes, addTo(values))
   const row = await queryOne<{ applied: boolean }>(db, text, values)
   if (changes.sessionUidsEnded.length > 0) await deleteSessions(db, changes.sessionUidsEnded)
   return row?.applied === true
