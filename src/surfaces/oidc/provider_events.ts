@@ -14,7 +14,7 @@ import { oauthErrorOf } from './adapters/adapter_for_model.ts'
 import { currentUnitOfWork } from './adapters/unit_of_work.ts'
 import { asContext } from './as_context.ts'
 import { isReuse } from './grants/token_reuse.ts'
-import { logLoss } from './log_loss.ts'
+import { logFailure, logLoss } from './log_failure.ts'
 
 /**
  * The engine's events as entries of our trail and log. A listener that throws would turn an answer
@@ -86,8 +86,7 @@ export function listenToProvider(
       asContext(ctx).state.unavailable = known
       return
     }
-    const fields = { err: error, request_id: ctx.state?.['requestId'], route: ctx.oidc?.route }
-    deps.log.error(fields, 'the provider failed to answer a request')
+    logFailure(deps.log, asContext(ctx), error, 'the provider failed to answer a request')
   })
   on('end_session.success', (ctx) => {
     const { session, params } = ctx.oidc
