@@ -200,6 +200,12 @@ describe('the checker of histories', () => {
       expect(judge(history, ends(['service_token'], 10))).to.have.length(1)
       expect(judge(history, ends(['access_token'], 1))).to.have.length(1)
     })
+
+    it('may be ended by a fault that was over between the question and the answer', () => {
+      const ends = { kinds: ['access_token'] as const, until: 2.5 }
+      const history = [signedIn, exchanged, refused([ACCESS], [20, 21])]
+      expect(judge(history, { ends })).to.deep.equal([])
+    })
   })
 
   describe('what was taken back', () => {

@@ -13,7 +13,7 @@ export type Allowed = {
    * is then as much in doubt as no answer. Otherwise it has to mean that nothing was done.
    */
   notNowIsInDoubt?: boolean
-  /** What the fault may end before its time, by design, where it was brought before `until`. */
+  /** What the fault may end before its time, by design, where it was asked for before `until`. */
   ends?: { kinds: readonly Kind[]; until: number }
 }
 
@@ -137,13 +137,14 @@ function isReuse(call: Call, past: Past): boolean {
 
 function hasEndedByItself(call: Call, { label, kind }: Thing, past: Past): boolean {
   // What nobody brought, as a way through the pages, begins with the first call of it.
-  const broughtAt =
-    past.calls.find(({ brings }) => brings.includes(label))?.endedAt ??
-    Math.min(...past.byThing.get(label)!.map(({ startedAt }) => startedAt))
+  const born =
+    past.calls.find(({ brings }) => brings.includes(label)) ??
+    past.byThing.get(label)!.toSorted((a, b) => a.startedAt - b.startedAt)[0]!
   const lifetimeMs = LIFETIME_MS[kind] ?? Number.POSITIVE_INFINITY
   const { ends } = past.allowed
-  const endedByFault = ends?.kinds.includes(kind) && broughtAt <= ends.until
-  return endedByFault || call.endedAt - broughtAt > lifetimeMs - SLACK_MS
+  // Asked for before the fault was over, it may have been made under it and answered after.
+  const endedByFault = ends?.kinds.includes(kind) && born.startedAt <= ends.until
+  return endedByFault || call.endedAt - born.endedAt > lifetimeMs - SLACK_MS
 }
 
 function worksAfterItsEnd(call: Call, { byThing, byFamily, things }: Past): string | undefined {
