@@ -18,24 +18,26 @@ export type BlockedKeys = {
 type Entry = { refusal: Refusal; endsAt: number; forgottenAt: number }
 
 export function createBlockedKeys(max = 20_000): BlockedKeys {
-  const entries = new LRUCache<string, Entry>({ max })
+  // Made for the first refusal: empty it takes 0.4 MiB, and most limits of most days refuse nobody.
+  let entries: LRUCache<string, Entry> | undefined
   return {
     block(key, refusal, memoryMs = Number.POSITIVE_INFINITY) {
       const now = performance.now()
       const endsAt = now + refusal.retryAfterS * 1000
+      entries ??= new LRUCache({ max })
       entries.set(key, { refusal, endsAt, forgottenAt: Math.min(endsAt, now + memoryMs) })
     },
     find(key) {
-      const entry = entries.get(key)
+      const entry = entries?.get(key)
       if (!entry) return undefined
       const now = performance.now()
       if (now < entry.forgottenAt) {
         return { ...entry.refusal, retryAfterS: Math.ceil((entry.endsAt - now) / 1000) }
       }
-      entries.delete(key)
+      entries?.delete(key)
       return undefined
     },
-    isEmpty: () => entries.size === 0,
-    forget: (key) => void entries.delete(key),
+    isEmpty: () => (entries?.size ?? 0) === 0,
+    forget: (key) => void entries?.delete(key),
   }
 }
