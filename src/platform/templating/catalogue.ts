@@ -29,32 +29,38 @@ export function loadCatalogue(localesDir: string): Catalogue {
 /** What keeps the locales from saying the same things: English is the measure. */
 export function catalogueFaults(catalogue: Catalogue): string[] {
   const reference = catalogue.get('en') ?? new Map()
-  return [...catalogue].flatMap(([locale, messages]) => [
-    ...[...reference.keys()]
-      .filter((key) => !messages.has(key))
-      .map((key) => `${locale}: ${key} is missing`),
-    ...[...messages].flatMap(([key, message]) =>
-      messageFaults(locale, message, reference.get(key)).map(
-        (fault) => `${locale}: ${key} ${fault}`,
+  return [...catalogue].flatMap(([locale, messages]) => {
+    const categories = pluralCategories(locale)
+    return [
+      ...[...reference.keys()]
+        .filter((key) => !messages.has(key))
+        .map((key) => `${locale}: ${key} is missing`),
+      ...[...messages].flatMap(([key, message]) =>
+        messageFaults(categories, message, reference.get(key)).map(
+          (fault) => `${locale}: ${key} ${fault}`,
+        ),
       ),
-    ),
-  ])
+    ]
+  })
 }
 
-function messageFaults(locale: Locale, message: Message, reference?: Message): string[] {
+function messageFaults(categories: string, message: Message, reference?: Message): string[] {
   if (reference === undefined) return ['is not in en']
   if (typeof message !== typeof reference) return ['has plural forms in one locale only']
-  const faults = typeof message === 'string' ? [] : categoryFaults(locale, message)
+  const faults = typeof message === 'string' ? [] : categoryFaults(categories, message)
   if (texts(message).some((text) => text.trim() === '')) faults.push('is empty')
   if (placeholders(message) !== placeholders(reference))
     faults.push('has other placeholders than en')
   return faults
 }
 
-function categoryFaults(locale: Locale, forms: Exclude<Message, string>): string[] {
-  const expected = new Intl.PluralRules(locale).resolvedOptions().pluralCategories.toSorted()
-  const given = Object.keys(forms).toSorted()
-  return expected.join() === given.join() ? [] : [`needs the plural forms ${expected.join(', ')}`]
+function categoryFaults(expected: string, forms: Exclude<Message, string>): string[] {
+  const given = Object.keys(forms).toSorted().join(', ')
+  return expected === given ? [] : [`needs the plural forms ${expected}`]
+}
+
+function pluralCategories(locale: Locale): string {
+  return new Intl.PluralRules(locale).resolvedOptions().pluralCategories.toSorted().join(', ')
 }
 
 function texts(message: Message): string[] {

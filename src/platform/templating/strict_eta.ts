@@ -30,22 +30,15 @@ export type RendererOptions = { viewsDir: string; locales: Catalogue; brand: Bra
 export function createRenderer({ viewsDir, locales, brand }: RendererOptions): Renderer {
   const eta = createStrictEta(viewsDir)
   const assets = loadAssets(viewsDir, brand)
-  const translators = new Map<Locale, Translator>()
-  for (const locale of locales.keys()) translators.set(locale, createTranslator(locales, locale))
+  const translatorOf = translatorsOf(locales)
   const helpers = {
     brand,
     asset: (name: string) => assetPath(assets, name),
     host: hostOf,
     initial: initialOf,
-    languageName: (locale: Locale) => translators.get(locale)!.text('language.name'),
+    languageName: (locale: Locale) => translatorOf(locale).text('language.name'),
   }
-
   const accents = brandAccents(brand)
-  const translatorOf = (locale: Locale): Translator => {
-    const translator = translators.get(locale)
-    if (!translator) throw new Error(`there are no messages for the locale ${locale}`)
-    return translator
-  }
 
   return {
     assets,
@@ -63,6 +56,16 @@ export function createRenderer({ viewsDir, locales, brand }: RendererOptions): R
         localeLinks: page.localeLinks?.filter((link) => isWebUri(link.href)) ?? [],
       })
     },
+  }
+}
+
+/** Each is made for the first page in its locale, and kept: what it knows of a language is not small. */
+function translatorsOf(locales: Catalogue): (locale: Locale) => Translator {
+  const made = new Map<Locale, Translator>()
+  return (locale) => {
+    const translator = made.get(locale) ?? createTranslator(locales, locale)
+    made.set(locale, translator)
+    return translator
   }
 }
 
