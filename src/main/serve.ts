@@ -43,6 +43,9 @@ function alone({ server }: Config): Place {
   return { log: createLogger(server), metrics: createMetrics(), first: true }
 }
 
+/** Whoever waits for the server to start comes first. */
+const JOBS_AFTER_MS = 100
+
 type Start = { config: Config; role: Role; place: Place; running: AsyncDisposableStack }
 
 /** Returns what greets the person at the terminal. */
@@ -57,12 +60,16 @@ async function start({ config, role, place, running }: Start): Promise<() => voi
   const parts = await compose({ config, log, metrics, storage })
   running.defer(() => parts.close())
   parts.metrics.observeDatabase(observeStatements)
-  parts.jobs.start(role)
+  const { promise: serving, resolve: jobsMayBegin } = Promise.withResolvers<void>()
+  parts.jobs.start(role, serving)
   if (role !== 'web') {
     const worker = await (await import('./worker.ts')).startWorker(parts)
     running.defer(() => worker.stop())
   }
-  if (role === 'worker') return logServing(parts, role)
+  if (role === 'worker') {
+    jobsMayBegin()
+    return logServing(parts, role)
+  }
   const demo =
     config.demo.enabled && place.first
       ? await (await import('./demo/demo.ts')).startDemo(parts)
@@ -78,6 +85,7 @@ async function start({ config, role, place, running }: Start): Promise<() => voi
   return () => {
     greet()
     demo?.welcome()
+    setTimeout(jobsMayBegin, JOBS_AFTER_MS).unref()
   }
 }
 

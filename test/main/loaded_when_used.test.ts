@@ -16,7 +16,7 @@ console.log(JSON.stringify([...seen]))`
 describe('what few deployments use', function () {
   this.timeout(30_000)
 
-  it('is not loaded at the start: mail, Amazon, authenticators, QR codes, bcrypt, user agents, telephone numbers, places, schemas, proofs of work', async () => {
+  it('is not loaded at the start: mail, Amazon, authenticators, QR codes, bcrypt, user agents, telephone numbers, places, schemas, proofs of work, the queue of jobs', async () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--input-type=module', '--eval', PROBE],
@@ -28,7 +28,7 @@ describe('what few deployments use', function () {
       .and.to.satisfy((names: string[]) => names.length > 100)
     expect(
       loaded.filter((name) =>
-        /^(nodemailer|aws4fetch|otpauth|uqr|bcrypt|bowser|libphonenumber|mmdb-lib|ajv|altcha)/.test(
+        /^(nodemailer|aws4fetch|otpauth|uqr|bcrypt|bowser|libphonenumber|mmdb-lib|ajv|altcha|pg-boss)/.test(
           name,
         ),
       ),

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Db, Transaction } from '../persistence/db.ts'
 import { callersDatabase } from './boss_database.ts'
 import { JOBS, type JobTable } from './jobs.ts'
-import { type JobLog, openBoss, type QueueRole } from './open_boss.ts'
+import type { JobLog, QueueRole } from './open_boss.ts'
 import { type JobHandler, workOn } from './work_on.ts'
 
 /** The queue as the rest of the product sees it: typed by the table of jobs, pg-boss out of sight. */
@@ -11,8 +11,10 @@ export type JobQueue<Jobs extends JobTable = typeof JOBS> = {
   /**
    * Begins in the background and tries for as long as the database is away; nothing waits for it.
    * Called once, before anything is sent; a process that only sends can do without.
+   *
+   * @param after what comes first: loading pg-boss keeps a process busy for some 50 ms
    */
-  start(role: QueueRole): void
+  start(role: QueueRole, after?: Promise<void>): void
   /**
    * Adds a job. With `tx` it is there when, and only if, that transaction commits.
    *
@@ -76,10 +78,12 @@ export function createQueueOf<Jobs extends JobTable>(
     // What is sent while the process ends is still sent, and nothing is asked for any more.
     const asRole = stopped ? 'web' : role
     const { superviseS } = intervals ?? INTERVALS[asRole]
-    opened ??= openBoss({ db, log, jobs, role: asRole, superviseS }).catch((error) => {
-      opened = undefined
-      throw error
-    })
+    opened ??= import('./open_boss.ts')
+      .then(({ openBoss }) => openBoss({ db, log, jobs, role: asRole, superviseS }))
+      .catch((error) => {
+        opened = undefined
+        throw error
+      })
     return opened
   }
   const poll = (boss: PgBoss): void => {
@@ -91,6 +95,7 @@ export function createQueueOf<Jobs extends JobTable>(
     }
   }
   const begin = async (): Promise<void> => {
+    if (stopped) return
     try {
       poll(await open())
     } catch (error) {
@@ -106,10 +111,10 @@ export function createQueueOf<Jobs extends JobTable>(
   }
 
   return {
-    start(asRole) {
+    start(asRole, after = Promise.resolve()) {
       if (opened) throw new Error('the job queue is in use already')
       role = asRole
-      void begin()
+      void after.then(begin)
     },
     async send(name, payload, { tx } = {}) {
       const data = jobs[name]!.payload.parse(payload)
