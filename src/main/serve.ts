@@ -5,7 +5,7 @@ import { createMetrics, type Metrics } from '../platform/observability/metrics.t
 import { type DbConnection, observeStatements } from '../platform/persistence/db.ts'
 import { compose, type Parts } from './compose.ts'
 import { endInOrder, stoppingMs } from './process_lifetime.ts'
-import { releaseMemoryAfterStart } from './release_memory.ts'
+import { releaseMemoryWhenQuiet } from './release_memory.ts'
 import { openStorage } from './storage.ts'
 
 type Role = Config['server']['role']
@@ -32,7 +32,7 @@ export async function serve(config: Config, role: Role, place = alone(config)): 
     const welcome = await start({ config, role, place, running })
     endInOrder(place.log, stop, { deadlineMs: stoppingMs(config.server) })
     welcome()
-    releaseMemoryAfterStart()
+    releaseMemoryWhenQuiet()
   } catch (error) {
     await stop()
     throw explained(error, config)

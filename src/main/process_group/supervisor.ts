@@ -2,7 +2,7 @@ import type { Config } from '../../platform/config/schema.ts'
 import { createLogger, type Logger } from '../../platform/observability/logger.ts'
 import type { DbConnection } from '../../platform/persistence/db.ts'
 import { endInOrder, stoppingMs } from '../process_lifetime.ts'
-import { releaseMemoryAfterStart } from '../release_memory.ts'
+import { releaseMemoryWhenQuiet } from '../release_memory.ts'
 import { Members } from './members.ts'
 
 /**
@@ -21,7 +21,7 @@ export async function superviseMembers(config: Config): Promise<void> {
     const members = new Members({ log, database, size: config.server.workers })
     running.defer(() => members.stop())
     const outcome = await members.start()
-    if (outcome === 'serving') releaseMemoryAfterStart()
+    if (outcome === 'serving') releaseMemoryWhenQuiet()
     if (outcome !== 'failed') return
   } catch (error) {
     await stop()
