@@ -92,7 +92,8 @@ export const postgresFaults: Group<OnDisk> = {
         const taken = await takeEveryConnection(postgres)
         return async () => void (await Promise.all(taken.map((each) => each.end())))
       },
-      ...NOT_NOW,
+      // Those of the server are cut to take their places.
+      ...LOST,
       lastsMs: { short: 500, long: 10_000 },
     },
     {
@@ -128,17 +129,22 @@ async function connected({ connection }: OwnPostgres): Promise<pg.Client> {
   return client
 }
 
-/** Those of the server are cut; whoever asks first afterwards is one of ours. */
+/** Those of the server are cut until it has none; whoever asks first afterwards is one of ours. */
 async function takeEveryConnection(postgres: OwnPostgres): Promise<pg.Client[]> {
-  const taken: pg.Client[] = [await connected(postgres)]
-  for (let tries = 0; tries < 500; tries++) {
+  const first = await connected(postgres)
+  const taken = [first]
+  const deadline = performance.now() + 20_000
+  // One that is being opened is not listed yet.
+  for (let looks = 0; looks < 3; ) {
     try {
       taken.push(await connected(postgres))
+      looks = 0
     } catch {
-      if (taken.length > 50) return taken
-      await taken[0]!.query(`${OTHERS} AND application_name LIKE 'authcore%'`)
-      await sleep(5)
+      const { rowCount } = await first.query(`${OTHERS} AND application_name LIKE 'authcore%'`)
+      looks = rowCount === 0 ? looks + 1 : 0
+      await sleep(rowCount === 0 ? 30 : 5)
     }
+    if (performance.now() > deadline) throw new Error('the server has a connection still')
   }
   return taken
 }
