@@ -69,6 +69,9 @@ function texts(message: Message): string[] {
 
 /** Over all plural forms together: Arabic says "one minute" without a number. */
 function placeholders(message: Message): string {
-  const names = texts(message).flatMap((text) => [...text.matchAll(PLACEHOLDER)].map((m) => m[1]!))
+  const text = texts(message).join('\n')
+  // Most have none, and every start looks at all of them.
+  if (!text.includes('{')) return ''
+  const names = [...text.matchAll(PLACEHOLDER)].map((match) => match[1]!)
   return [...new Set(names)].toSorted().join()
 }
