@@ -5,14 +5,14 @@ import { runInNewContext } from 'node:vm'
 const LOOK_MS = 5_000
 /** Shares of the time that the process was busy between two looks. */
 const BUSY = 0.1
-const QUIET = 0.02
+const QUIET = 0.05
 
 /**
  * Gives back what a busy time used and a quiet one does not need (after the start: parsed sources,
  * compiled templates; after a rush: the grown young generation, the old one's gaps). V8 does so by
  * itself where it happens to, and often not before the next rush. A server is mostly at rest: one
  * full collection returns about a fifth of its memory. It takes some tens of milliseconds, once for
- * each busy time, when nobody is waiting.
+ * each busy time, when hardly anybody is waiting.
  */
 export function releaseMemoryWhenQuiet(): void {
   const look = oncePerBusyTime(releaseMemory)

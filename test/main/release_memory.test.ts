@@ -6,7 +6,7 @@ describe('main/release_memory', () => {
     const done: number[] = []
     let n = 0
     const look = oncePerBusyTime(() => done.push(n))
-    for (const utilization of [0.9, 0.05, 0.01, 0, 0.05, 0, 0.2, 0.7, 0.05, 0.01, 0]) {
+    for (const utilization of [0.9, 0.07, 0.01, 0, 0.07, 0, 0.2, 0.7, 0.07, 0.01, 0]) {
       n += 1
       look(utilization)
     }
