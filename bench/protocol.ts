@@ -73,7 +73,7 @@ export async function measure(args: readonly string[] = []): Promise<boolean> {
 }
 
 /** What a server gives back after its start, it has given back by then. */
-const SETTLING_MS = 8_000
+const SETTLING_MS = 15_000
 
 /** After some twenty thousand requests nothing is left to be compiled; that is how long ours takes for them. */
 const WARM_UP_S = 15
