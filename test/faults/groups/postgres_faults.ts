@@ -78,8 +78,7 @@ export const postgresFaults: Group<OnDisk> = {
       what: 'a lock on a table holds every connection of the pool',
       async strike({ stand: { postgres } }) {
         const admin = await connected(postgres)
-        await admin.query('BEGIN')
-        await admin.query('LOCK TABLE oidc_record IN ACCESS EXCLUSIVE MODE')
+        await holdRecords(admin)
         return async () => void (await admin.end())
       },
       ...NOT_NOW,
@@ -127,6 +126,19 @@ async function connected({ connection }: OwnPostgres): Promise<pg.Client> {
   client.on('error', () => {})
   await client.connect()
   return client
+}
+
+/** Of the server and this, each may wait for what the other has; PostgreSQL then ends one of them. */
+async function holdRecords(admin: pg.Client): Promise<void> {
+  for (;;) {
+    try {
+      await admin.query('BEGIN')
+      return void (await admin.query('LOCK TABLE oidc_record IN ACCESS EXCLUSIVE MODE'))
+    } catch (error) {
+      await admin.query('ROLLBACK')
+      if ((error as { code?: string }).code !== '40P01') throw error
+    }
+  }
 }
 
 /** Those of the server are cut until it has none; whoever asks first afterwards is one of ours. */
