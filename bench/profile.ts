@@ -42,7 +42,7 @@ async function profile(folder: string, operation: string, seconds: number, redis
   const profiles = path.join(folder, 'profiles')
   await mkdir(profiles, { recursive: true })
   // The server would start itself anew with these, and its profile would end there.
-  const own = '--max-semi-space-size=8 --max-old-space-size=1024'
+  const own = '--max-semi-space-size=8 --max-old-space-size=2047'
   const env = {
     NODE_OPTIONS: `${own} --cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${profiles}`,
   }

@@ -35,6 +35,13 @@ export async function runFile(file, args) {
 }
 
 /**
+ * The most that V8 may hold of what lives longer, MiB. It also decides how often that is collected,
+ * which stands in the way of requests each time: with 1024 when it has grown by 60 %, with this when
+ * it has doubled, and from 2048 on fourfold, with which a busy process takes 270 MiB instead of 200.
+ */
+const OLD_GENERATION_MIB = 2047
+
+/**
  * What keeps a process small that serves for weeks, where it is not set already. Both can only be
  * said before its first line: V8 otherwise never gives back a young generation that a busy minute
  * has grown to 48 MiB (here to 24; with 12 a request takes a tenth more), and collects an old one
@@ -45,7 +52,8 @@ export async function runFile(file, args) {
 function frugality() {
   const tuned = /--max-(semi|old)-space-size/
   if (tuned.test(`${process.env.NODE_OPTIONS} ${process.execArgv}`)) return { flags: [], env: {} }
-  const limitMib = Math.min(1024, Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20))
+  const ownMib = Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20)
+  const limitMib = Math.min(OLD_GENERATION_MIB, ownMib)
   return {
     flags: ['--max-semi-space-size=8', `--max-old-space-size=${limitMib}`],
     env: { MALLOC_TRIM_THRESHOLD_: '131072' },
