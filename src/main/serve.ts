@@ -10,6 +10,9 @@ import { openStorage } from './storage.ts'
 
 type Role = Config['server']['role']
 
+/** Whoever waits for the server to start comes first. */
+const JOBS_AFTER_MS = 100
+
 /** What a server process knows beside its configuration: it may be one of several. */
 export type Place = {
   log: Parts['log']
@@ -43,9 +46,6 @@ function alone({ server }: Config): Place {
   return { log: createLogger(server), metrics: createMetrics(), first: true }
 }
 
-/** Whoever waits for the server to start comes first. */
-const JOBS_AFTER_MS = 100
-
 type Start = { config: Config; role: Role; place: Place; running: AsyncDisposableStack }
 
 /** Returns what greets the person at the terminal. */
@@ -61,15 +61,12 @@ async function start({ config, role, place, running }: Start): Promise<() => voi
   running.defer(() => parts.close())
   parts.metrics.observeDatabase(observeStatements)
   const { promise: serving, resolve: jobsMayBegin } = Promise.withResolvers<void>()
-  parts.jobs.start(role, serving)
+  parts.jobs.start(role, role === 'worker' ? undefined : serving)
   if (role !== 'web') {
     const worker = await (await import('./worker.ts')).startWorker(parts)
     running.defer(() => worker.stop())
   }
-  if (role === 'worker') {
-    jobsMayBegin()
-    return logServing(parts, role)
-  }
+  if (role === 'worker') return logServing(parts, role)
   const demo =
     config.demo.enabled && place.first
       ? await (await import('./demo/demo.ts')).startDemo(parts)
