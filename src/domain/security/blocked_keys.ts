@@ -37,7 +37,7 @@ export function createBlockedKeys(max = 20_000): BlockedKeys {
       entries?.delete(key)
       return undefined
     },
-    isEmpty: () => (entries?.size ?? 0) === 0,
+    isEmpty: () => !entries?.size,
     forget: (key) => void entries?.delete(key),
   }
 }
