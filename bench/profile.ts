@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+// @ts-expect-error plain JavaScript, which runs before anything is installed
+import { heapFlags } from '../scripts/pinned_node.mjs'
 import { selfTimeByPlace } from './protocol/cpu_profile.ts'
 import { measureOnce } from './protocol/measure.ts'
 import { OPERATIONS } from './protocol/operations.ts'
@@ -42,9 +44,8 @@ async function profile(folder: string, operation: string, seconds: number, redis
   const profiles = path.join(folder, 'profiles')
   await mkdir(profiles, { recursive: true })
   // The server would start itself anew with these, and its profile would end there.
-  const own = '--max-semi-space-size=8 --max-old-space-size=2047'
   const env = {
-    NODE_OPTIONS: `${own} --cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${profiles}`,
+    NODE_OPTIONS: `${heapFlags().join(' ')} --cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${profiles}`,
   }
   const provider = await startAuthcore({ name: 'profiled', people: 3_000, redis, env }, folder)
   try {

@@ -50,14 +50,15 @@ const OLD_GENERATION_MIB = 2047
  * by itself).
  */
 function frugality() {
-  const tuned = /--max-(semi|old)-space-size/
+  const tuned = /--max[-_](semi[-_]space|old[-_]space|heap)[-_]size/
   if (tuned.test(`${process.env.NODE_OPTIONS} ${process.execArgv}`)) return { flags: [], env: {} }
-  const ownMib = Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20)
-  const limitMib = Math.min(OLD_GENERATION_MIB, ownMib)
-  return {
-    flags: ['--max-semi-space-size=8', `--max-old-space-size=${limitMib}`],
-    env: { MALLOC_TRIM_THRESHOLD_: '131072' },
-  }
+  return { flags: heapFlags(), env: { MALLOC_TRIM_THRESHOLD_: '131072' } }
+}
+
+/** V8's part of it; no more than the machine or its container grants a process, bytes. */
+export function heapFlags(grantedBytes = getHeapStatistics().heap_size_limit) {
+  const oldMib = Math.min(OLD_GENERATION_MIB, Math.floor(grantedBytes / 2 ** 20))
+  return ['--max-semi-space-size=8', `--max-old-space-size=${oldMib}`]
 }
 
 /** A child that serves; see `runChild`. */
