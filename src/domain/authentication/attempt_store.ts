@@ -1,8 +1,9 @@
 import type { AuthEvent } from '../../platform/events/event.ts'
-import { withEvent } from '../../platform/events/outbox.ts'
+import { appendedEventsCte } from '../../platform/events/outbox.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
-import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
+import { addTo, type Db, query, queryOne } from '../../platform/persistence/db.ts'
 import { deleteEnded } from '../../platform/persistence/delete_ended.ts'
+import { heldPasswordCte, type PasswordCredential } from '../credentials/password/password_store.ts'
 import {
   type SignInPlace,
   signedInCte,
@@ -63,39 +64,51 @@ function interactionHash(keyring: Keyring, interactionUid: string): Buffer {
   return keyring.hash('interaction', interactionUid)
 }
 
-/** Takes the place of what was proven in this interaction before, and tells of it, in one statement. */
+/**
+ * Takes the place of what was proven in this interaction before, and tells of it, in one statement.
+ *
+ * @param checked the password that was proven: nothing is noted where it, or its account, is another by now
+ * @returns false where nothing was
+ */
 export async function upsertAttempt(
   tx: Db,
   keyring: Keyring,
   interactionUid: string,
   attempt: NewAttempt,
-  event: AuthEvent,
-): Promise<Attempt> {
-  const assurance = assuranceOf(attempt.methods)
-  const values: unknown[] = [
-    interactionHash(keyring, interactionUid),
-    attempt.accountId,
-    attempt.methods,
-    assurance.acr,
-    assurance.amr,
-    attempt.remember,
-    attempt.authenticatedAt,
-    attempt.expiresAt,
-    attempt.risk ? JSON.stringify(attempt.risk) : null,
+  events: readonly AuthEvent[],
+  checked?: PasswordCredential,
+): Promise<boolean> {
+  const { accountId, methods, remember, authenticatedAt, expiresAt, risk } = attempt
+  const { acr, amr } = assuranceOf(methods)
+  const values: unknown[] = []
+  const add = addTo(values)
+  const held = checked && heldPasswordCte({ accountId, ...checked }, add)
+  const condition = held ? 'WHERE EXISTS (SELECT 1 FROM held_password)' : ''
+  const row = [
+    add(interactionHash(keyring, interactionUid), 'bytea'),
+    add(accountId, 'uuid'),
+    add(methods, 'text[]'),
+    add(acr, 'text'),
+    add(amr, 'text[]'),
+    add(remember, 'boolean'),
+    add(authenticatedAt, 'timestamptz'),
+    add(expiresAt, 'timestamptz'),
+    add(risk ? JSON.stringify(risk) : null, 'jsonb'),
   ]
-  const text = withEvent(
-    `INSERT INTO authentication_attempt (interaction_hash, ${ATTEMPT_COLUMNS})
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+  const rows = await query(
+    tx,
+    `WITH ${held ? `${held}, ` : ''} ${appendedEventsCte(events, add, condition)}
+     INSERT INTO authentication_attempt (interaction_hash, ${ATTEMPT_COLUMNS})
+     SELECT ${row.join(', ')} ${condition}
      ON CONFLICT (interaction_hash) DO UPDATE SET
        account_id = excluded.account_id, methods = excluded.methods, acr = excluded.acr,
        amr = excluded.amr, remember = excluded.remember,
        authenticated_at = excluded.authenticated_at, expires_at = excluded.expires_at,
-       risk = excluded.risk, refused_factors = 0, completed_at = NULL`,
+       risk = excluded.risk, refused_factors = 0, completed_at = NULL
+     RETURNING 1 AS one`,
     values,
-    event,
   )
-  await query(tx, text, values)
-  return { ...attempt, ...assurance }
+  return rows.length > 0
 }
 
 export async function findAttempt(
@@ -148,30 +161,46 @@ export async function meetRisk(
 }
 
 /**
- * Notes that the sign-in is done, with the account too, and where it came from where that is kept.
+ * Notes that the sign-in is done, with the account too, and where it came from where that is kept; and
+ * tells of it.
  *
- * @returns when the account signed in before, null where it never did; undefined for all but one of
- *   several that finish it at once, or once more
+ * @param input `first` is told of an account that never signed in before, `again` of any other
+ * @returns false for all but one of several that finish it at once, or once more
  */
 export async function completeAttempt(
-  tx: Db,
+  db: Db,
   keyring: Keyring,
   interactionUid: string,
-  now: Date,
-  from?: { place: SignInPlace; expiresAt: Date },
-): Promise<Date | null | undefined> {
-  const row = await queryOne<{ before: Date | null }>(
-    tx,
+  input: {
+    now: Date
+    from?: { place: SignInPlace; expiresAt: Date } | undefined
+    first: AuthEvent
+    again: AuthEvent
+  },
+): Promise<boolean> {
+  const { now, from, first, again } = input
+  const values: unknown[] = [
+    interactionHash(keyring, interactionUid),
+    now,
+    ...(from ? signedInParameters(from) : []),
+  ]
+  const add = addTo(values)
+  const rows = await query(
+    db,
     `WITH done AS (
        UPDATE authentication_attempt SET completed_at = $2
         WHERE interaction_hash = $1 AND completed_at IS NULL RETURNING account_id
+     ), before AS (
+       SELECT a.last_signed_in_at AS at FROM done JOIN account a ON a.id = done.account_id
      ), noted AS (
        UPDATE account a SET last_signed_in_at = $2 FROM done WHERE a.id = done.account_id
-     )${from ? `, ${signedInCte(3, '$2')}` : ''}
-     SELECT a.last_signed_in_at AS before FROM done JOIN account a ON a.id = done.account_id`,
-    [interactionHash(keyring, interactionUid), now, ...(from ? signedInParameters(from) : [])],
+     ), ${from ? `${signedInCte(3, '$2')}, ` : ''}
+     ${appendedEventsCte([first], add, 'FROM before WHERE at IS NULL', 'first_told')},
+     ${appendedEventsCte([again], add, 'FROM before WHERE at IS NOT NULL', 'again_told')}
+     SELECT 1 AS one FROM done`,
+    values,
   )
-  return row?.before
+  return rows.length > 0
 }
 
 /** Counts a wrong second factor. @returns how many there were in this attempt; 0 where it is gone */

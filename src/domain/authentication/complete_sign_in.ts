@@ -1,8 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { type Origin, signInSucceeded } from '../../platform/events/catalogue.ts'
-import { appendEvent } from '../../platform/events/outbox.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
-import { type Db, inTransaction } from '../../platform/persistence/db.ts'
+import type { Db } from '../../platform/persistence/db.ts'
 import { type Attempt, completeAttempt } from './attempt_store.ts'
 import type { SignInRisk } from './risk/risk.ts'
 
@@ -31,14 +30,15 @@ export async function completeSignIn(
   const { interactionUid, clientId, attempt, knownDevice, origin } = input
   const { accountId, acr, amr } = attempt
   const signals = attempt.risk?.signals
-  const from = risk?.placeOf(origin, accountId)
-  return await inTransaction(db, async (tx) => {
-    const before = await completeAttempt(tx, keyring, interactionUid, clock.now(), from)
-    if (before === undefined) return false
-    // Whoever signs in for the first time has no device yet that could be another one.
-    const newDevice = !knownDevice && before !== null
+  const told = (newDevice: boolean) => {
     const fact = { accountId, clientId, acr, amr, newDevice, ...(signals ? { signals } : {}) }
-    await appendEvent(tx, signInSucceeded({ ...fact, ...origin }))
-    return true
+    return signInSucceeded({ ...fact, ...origin })
+  }
+  return await completeAttempt(db, keyring, interactionUid, {
+    now: clock.now(),
+    from: risk?.placeOf(origin, accountId),
+    // Whoever signs in for the first time has no device yet that could be another one.
+    first: told(false),
+    again: told(!knownDevice),
   })
 }

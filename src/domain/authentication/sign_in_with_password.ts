@@ -8,13 +8,12 @@ import {
 import { appendEvent } from '../../platform/events/outbox.ts'
 import type { EventRecorder } from '../../platform/events/recorder.ts'
 import type { Keyring } from '../../platform/keys/keyring.ts'
-import { type Db, inTransaction } from '../../platform/persistence/db.ts'
+import type { Db } from '../../platform/persistence/db.ts'
 import type { Account } from '../accounts/account.ts'
 import { classifyIdentifier, type Identifier } from '../accounts/identifier.ts'
 import type { PasswordHasher } from '../credentials/password/password_hash.ts'
 import {
   findAccountWithPassword,
-  lockPasswordOfActiveAccount,
   type PasswordCredential,
   updatePasswordHash,
 } from '../credentials/password/password_store.ts'
@@ -232,16 +231,11 @@ async function recordSignIn(
   { interactionUid, clientId, remember, deviceTrustedFor: deviceKnownFor, origin }: SignInInput,
   { account, password }: { account: Account; password: PasswordCredential },
 ): Promise<SignInResult | undefined> {
-  const authenticatedAt = deps.clock.now()
   const accountId = account.id
-  return await inTransaction(deps.db, async (tx) => {
-    const current = await lockPasswordOfActiveAccount(tx, accountId)
-    if (current?.changedAt.getTime() !== password.changedAt.getTime()) return undefined
-    const base = { accountId, methods: [], remember, authenticatedAt }
-    const proof = { interactionUid, clientId, base, method: 'password', origin } as const
-    await recordProof(deps, tx, { ...proof, deviceKnownFor })
-    return { kind: 'signed_in', accountId }
-  })
+  const base = { accountId, methods: [], remember, authenticatedAt: deps.clock.now() }
+  const proof = { interactionUid, clientId, base, method: 'password', origin } as const
+  const recorded = await recordProof(deps, deps.db, { ...proof, checked: password, deviceKnownFor })
+  return recorded ? { kind: 'signed_in', accountId } : undefined
 }
 
 /** A chance, not a duty: where the server is busy, the old hash serves until the next time. */

@@ -40,14 +40,16 @@ export function onEvents(listener: () => void): () => void {
 /**
  * For statements that write facts and their events at once.
  *
- * @param condition a WHERE clause, or nothing
+ * @param condition a WHERE clause, or nothing; for one event a FROM clause of one row at most, too
+ * @param name of the part, where a statement has several
  */
 export function appendedEventsCte(
   events: readonly AuthEvent[],
   add: AddValue,
   condition: string,
+  name = 'appended_event',
 ): string {
-  return `appended_event AS (${insertOf(events, add, condition)})`
+  return `${name} AS (${insertOf(events, add, condition)})`
 }
 
 const COLUMNS = 'event_id, type, subject, occurred_at, data'

@@ -9,7 +9,7 @@ import {
 } from '../../../src/domain/accounts/inactive_accounts.ts'
 import { scheduleDeletion } from '../../../src/domain/accounts/schedule_deletion.ts'
 import { completeAttempt, upsertAttempt } from '../../../src/domain/authentication/attempt_store.ts'
-import { factorAccepted } from '../../../src/platform/events/catalogue.ts'
+import { factorAccepted, signInSucceeded } from '../../../src/platform/events/catalogue.ts'
 import {
   type Db,
   inTransaction,
@@ -28,6 +28,7 @@ const DAY_S = 86_400
 const ALL: InactivityPolicy = { warnDays: 300, disableDays: 365, deleteDays: 730 }
 const WARNED = 'auth.account.inactivity_warned'
 const PROVEN = 'auth.login.factor_accepted'
+const SIGNED_IN = 'auth.login.success'
 const DISABLED = 'auth.account.disabled'
 const DELETED = 'auth.account.deleted'
 
@@ -59,8 +60,9 @@ describe('domain/accounts: accounts that nobody uses', function () {
     const expiresAt = new Date(now.getTime() + 60_000)
     const attempt = { accountId, methods: [], remember: false, authenticatedAt: now, expiresAt }
     const event = factorAccepted({ accountId, clientId: 'app', method: 'password' })
-    await upsertAttempt(tx, keyring, accountId, attempt, event)
-    return await completeAttempt(tx, keyring, accountId, now)
+    await upsertAttempt(tx, keyring, accountId, attempt, [event])
+    const told = signInSucceeded({ accountId, clientId: 'app', acr: '', amr: [], newDevice: false })
+    return await completeAttempt(tx, keyring, accountId, { now, first: told, again: told })
   }
   const sweep = async (
     policy: Partial<InactivityPolicy> = ALL,
@@ -148,7 +150,7 @@ describe('domain/accounts: accounts that nobody uses', function () {
     expect(await sweep()).to.equal(0)
     later(2)
     expect(await sweep()).to.equal(1)
-    expect(await happened(id)).to.deep.equal([WARNED, PROVEN, WARNED])
+    expect(await happened(id)).to.deep.equal([WARNED, PROVEN, SIGNED_IN, WARNED])
     expect(await statusOf(id)).to.equal('active')
   })
 

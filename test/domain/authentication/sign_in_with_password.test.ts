@@ -4,6 +4,7 @@ import { disableAccount } from '../../../src/domain/accounts/block_account.ts'
 import { createAccount } from '../../../src/domain/accounts/create_account.ts'
 import {
   type Attempt,
+  completeAttempt,
   deleteAttempt,
   deleteAttemptsOfAccount,
   deleteExpiredAttempts,
@@ -23,8 +24,9 @@ import {
 } from '../../../src/domain/credentials/password/password_hash.ts'
 import { findPassword } from '../../../src/domain/credentials/password/password_store.ts'
 import { setPassword } from '../../../src/domain/credentials/password/set_password.ts'
-import { factorAccepted } from '../../../src/platform/events/catalogue.ts'
-import { query } from '../../../src/platform/persistence/db.ts'
+import { factorAccepted, signInSucceeded } from '../../../src/platform/events/catalogue.ts'
+import { inTransaction, query } from '../../../src/platform/persistence/db.ts'
+import { eventually } from '../../support/eventually.ts'
 import {
   codeOf,
   type DomainDatabase,
@@ -259,7 +261,32 @@ describe('domain/authentication/sign_in_with_password', function () {
       const result = await signIn({ identifier: username, interactionUid: username })
       expect(result.kind).to.equal('refused')
       expect(await findAttempt(db, keyring, username, clock.now())).to.equal(undefined)
+      expect(await toldOf(id, 'auth.login.factor_accepted')).to.equal(0)
     })
+  }
+
+  it('waits for whoever is about to disable the account, and then refuses', async () => {
+    const passwordHash = await hasher.hash(RIGHT)
+    const username = 'about-to-be-disabled'
+    const { id } = await createAccount({ db, clock: movableClock() }, { username, passwordHash })
+    const { signIn } = setUp()
+    const [result] = await inTransaction(db, async (tx) => {
+      await query(tx, `UPDATE account SET status = 'disabled' WHERE id = $1`, [id])
+      const signingIn = signIn({ identifier: username, interactionUid: username })
+      await eventually(async () => {
+        const waiting = `SELECT 1 FROM pg_stat_activity
+          WHERE wait_event_type = 'Lock' AND query LIKE '%held_password%'`
+        expect(await query(db, waiting)).to.have.length(1)
+      })
+      return [signingIn]
+    })
+    expect((await result).kind).to.equal('refused')
+    expect(await toldOf(id, 'auth.login.factor_accepted')).to.equal(0)
+  })
+
+  async function toldOf(accountId: string, type: string): Promise<number> {
+    const text = 'SELECT 1 FROM event_outbox WHERE subject = $1 AND type = $2'
+    return (await query(db, text, [accountId, type])).length
   }
 
   describe('the attempt', () => {
@@ -274,7 +301,7 @@ describe('domain/authentication/sign_in_with_password', function () {
       expiresAt: new Date(now.getTime() + minutes * 60_000),
     })
 
-    const proven = () => factorAccepted({ accountId: ada, clientId: 'app', method: 'password' })
+    const proven = () => [factorAccepted({ accountId: ada, clientId: 'app', method: 'password' })]
 
     it('is found by its interaction alone, until it expires, and consumed once', async () => {
       await upsertAttempt(db, keyring, 'uid', attempt(15), proven())
@@ -283,6 +310,29 @@ describe('domain/authentication/sign_in_with_password', function () {
       expect(await findAttempt(db, keyring, 'uid', attempt(15).expiresAt)).to.equal(undefined)
       const consumed = await Promise.all([1, 2, 3].map(() => deleteAttempt(db, keyring, 'uid')))
       expect(consumed.filter(Boolean)).to.deep.equal([attempt(15)])
+    })
+
+    it('is completed once, and the trail is told once which sign-in it was', async () => {
+      const account = await createAccount({ db, clock: movableClock() }, { username: 'newcomer' })
+      const told = (newDevice: boolean) =>
+        signInSucceeded({ accountId: account.id, clientId: 'app', acr: '1', amr: [], newDevice })
+      const news: unknown[] = []
+      for (const uid of ['first', 'again']) {
+        await upsertAttempt(db, keyring, uid, { ...attempt(15), accountId: account.id }, proven())
+        const input = { now, first: told(false), again: told(true) }
+        const completed = await Promise.all(
+          [1, 2, 3].map(() => completeAttempt(db, keyring, uid, input)),
+        )
+        expect(completed.filter(Boolean)).to.have.length(1)
+        const events = await query<{ new_device: unknown }>(
+          db,
+          `SELECT data->'newDevice' AS new_device FROM event_outbox
+            WHERE subject = $1 AND type = 'auth.login.success' ORDER BY id`,
+          [account.id],
+        )
+        news.push(events.map((event) => event.new_device))
+      }
+      expect(news).to.deep.equal([[false], [false, true]])
     })
 
     it('stores no interaction id', async () => {

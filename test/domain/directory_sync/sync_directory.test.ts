@@ -135,7 +135,7 @@ describe('domain/directory_sync', function () {
     const methods: Method[] = ['federated']
     const attempt = { accountId, methods, remember: false, authenticatedAt, expiresAt }
     const event = factorAccepted({ accountId, clientId: 'app', method: 'federated' })
-    await upsertAttempt(database.db, keyring, `half-way-${accountId}`, attempt, event)
+    await upsertAttempt(database.db, keyring, `half-way-${accountId}`, attempt, [event])
     expect(await attemptOf(accountId)).to.include({ accountId })
   }
   const attemptOf = (accountId: string) =>

@@ -1,6 +1,5 @@
 import type { Clock } from '../../../core/clock.ts'
 import { signInRiskDetected } from '../../../platform/events/catalogue.ts'
-import { appendEvent } from '../../../platform/events/outbox.ts'
 import type { Keyring } from '../../../platform/keys/keyring.ts'
 import type { Places } from '../../../platform/places/place_database.ts'
 import { ipKeys } from '../../security/ip_key.ts'
@@ -42,9 +41,9 @@ export function createSignInRisk(
     return deps.keyring.hash('sign_in_network', `${accountId}:${wide ?? narrow}`)
   }
   return {
-    async assess(tx, { accountId, clientId, method, knownDevice, origin }) {
+    async assess(db, { accountId, clientId, method, knownDevice, origin }) {
       const now = deps.clock.now()
-      const history = await findRiskHistory(tx, { accountId, now })
+      const history = await findRiskHistory(db, { accountId, now })
       if (!history) return undefined
       const { country, point } = deps.places.locate(origin.ip) ?? {}
       const network = origin.ip === undefined ? undefined : hashOf(accountId, origin.ip)
@@ -54,9 +53,8 @@ export function createSignInRisk(
       if (signals.length === 0) return undefined
       const { asks, result } = answerTo(deps, signals, { history, method })
       const fact = { accountId, clientId, signals, result, ...(country ? { country } : {}) }
-      await appendEvent(tx, signInRiskDetected({ ...fact, ...origin }))
       deps.onDetected?.(signals, result)
-      return { signals, asks }
+      return { risk: { signals, asks }, event: signInRiskDetected({ ...fact, ...origin }) }
     },
     placeOf({ ip }, accountId) {
       // Whether a browser is new, it says itself.

@@ -1,5 +1,6 @@
 import type { Origin } from '../../../platform/events/catalogue.ts'
-import type { Db, Transaction } from '../../../platform/persistence/db.ts'
+import type { AuthEvent } from '../../../platform/events/event.ts'
+import type { Db } from '../../../platform/persistence/db.ts'
 import type { SignInPlace } from '../../sessions/sign_in_place_store.ts'
 import type { Method } from '../assurance.ts'
 import type { Signal } from './signals.ts'
@@ -19,9 +20,12 @@ export type RiskResult = 'notified' | 'already_met' | 'factor_asked' | 'code_ask
 
 /** Absent where nothing that is switched on needs more than is known anyway. */
 export type SignInRisk = {
-  /** Once for each sign-in, when its first proof was right. Undefined where nothing is unusual. */
+  /**
+   * Once for each sign-in, when its first proof was right, with the event that goes with the proof.
+   * Undefined where nothing is unusual.
+   */
   assess(
-    tx: Transaction,
+    db: Db,
     input: {
       accountId: string
       clientId: string
@@ -29,7 +33,7 @@ export type SignInRisk = {
       knownDevice: boolean
       origin: Origin
     },
-  ): Promise<Risk | undefined>
+  ): Promise<{ risk: Risk; event: AuthEvent } | undefined>
   /** Where a sign-in came from, to be known again. */
   placeOf(origin: Origin, accountId: string): { place: SignInPlace; expiresAt: Date } | undefined
   /** A refused try counts too, of anybody or nobody; absent where nobody counts. */

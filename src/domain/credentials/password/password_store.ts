@@ -1,5 +1,5 @@
 import { isId } from '../../../core/ids.ts'
-import { type Db, query, queryOne } from '../../../platform/persistence/db.ts'
+import { type AddValue, type Db, query, queryOne } from '../../../platform/persistence/db.ts'
 import type { Account } from '../../accounts/account.ts'
 import { ACCOUNT_COLUMNS, type AccountRow, accountFromRow } from '../../accounts/account_store.ts'
 import type { Identifier } from '../../accounts/identifier.ts'
@@ -78,22 +78,21 @@ export async function updatePasswordHash(
 }
 
 /**
- * The password of an active account; until the transaction ends neither can be changed. Whoever
- * disables the account or changes the password waits, and then sees what the transaction made.
+ * Part of a statement: `held_password` has a row where the account is active and this is its password
+ * still; until the transaction ends neither can be changed. Whoever disables the account or changes
+ * the password waits, and then sees what the transaction made.
  */
-export async function lockPasswordOfActiveAccount(
-  tx: Db,
-  accountId: string,
-): Promise<PasswordCredential | undefined> {
-  const row = await queryOne<PasswordRow>(
-    tx,
-    `SELECT password_credential.phc, password_credential.changed_at
-       FROM account JOIN password_credential ON password_credential.account_id = account.id
-      WHERE account.id = $1 AND account.status = 'active'
-        FOR SHARE`,
-    [accountId],
-  )
-  return row && passwordFromRow(row)
+export function heldPasswordCte(
+  { accountId, changedAt }: { accountId: string } & Pick<PasswordCredential, 'changedAt'>,
+  add: AddValue,
+): string {
+  // A time that this process knows has no more than milliseconds.
+  return `held_password AS (
+    SELECT 1
+      FROM account JOIN password_credential ON password_credential.account_id = account.id
+     WHERE account.id = ${add(accountId, 'uuid')} AND account.status = 'active'
+       AND date_trunc('milliseconds', password_credential.changed_at) = ${add(changedAt, 'timestamptz')}
+       FOR SHARE)`
 }
 
 /** One of each kind of hash that another system made and whose owner has not signed in since. */
