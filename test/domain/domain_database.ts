@@ -1,5 +1,17 @@
-import { createKeyring } from '../../src/platform/keys/keyring.ts'
-import { type Db, observeStatements, openDb, query } from '../../src/platform/persistence/db.ts'
+import {
+  ATTEMPT_COLUMNS,
+  type AttemptRow,
+  attemptFromRow,
+  interactionHash,
+} from '../../src/domain/authentication/attempt_store.ts'
+import { createKeyring, type Keyring } from '../../src/platform/keys/keyring.ts'
+import {
+  type Db,
+  observeStatements,
+  openDb,
+  query,
+  queryOne,
+} from '../../src/platform/persistence/db.ts'
 import { type Connection, testDatabase } from '../support/postgres.ts'
 
 export type DomainDatabase = { db: Db; connection: Connection; close(): Promise<void> }
@@ -32,6 +44,17 @@ export function movableClock(start = new Date('2026-01-02T03:04:05.000Z')) {
       now = new Date(now.getTime() + seconds * 1000)
     },
   }
+}
+
+/** What was proven in an interaction and stands at that time. */
+export async function findAttempt(db: Db, keys: Keyring, interactionUid: string, now: Date) {
+  const row = await queryOne<AttemptRow>(
+    db,
+    `SELECT ${ATTEMPT_COLUMNS} FROM authentication_attempt
+      WHERE interaction_hash = $1 AND expires_at > $2`,
+    [interactionHash(keys, interactionUid), now],
+  )
+  return row && attemptFromRow(row)
 }
 
 /** The types of the events in the outbox about this subject, in their order. */

@@ -33,7 +33,7 @@ export type Attempt = {
 
 export type NewAttempt = Omit<Attempt, 'acr' | 'amr'>
 
-type AttemptRow = {
+export type AttemptRow = {
   account_id: string
   methods: Method[]
   acr: string
@@ -44,10 +44,11 @@ type AttemptRow = {
   risk: Risk | null
 }
 
-const ATTEMPT_COLUMNS =
+/** For statements that read more than it, too. */
+export const ATTEMPT_COLUMNS =
   'account_id, methods, acr, amr, remember, authenticated_at, expires_at, risk'
 
-function attemptFromRow(row: AttemptRow): Attempt {
+export function attemptFromRow(row: AttemptRow): Attempt {
   return {
     accountId: row.account_id,
     methods: row.methods,
@@ -60,7 +61,7 @@ function attemptFromRow(row: AttemptRow): Attempt {
   }
 }
 
-function interactionHash(keyring: Keyring, interactionUid: string): Buffer {
+export function interactionHash(keyring: Keyring, interactionUid: string): Buffer {
   return keyring.hash('interaction', interactionUid)
 }
 
@@ -109,21 +110,6 @@ export async function upsertAttempt(
     values,
   )
   return rows.length > 0
-}
-
-export async function findAttempt(
-  db: Db,
-  keyring: Keyring,
-  interactionUid: string,
-  now: Date,
-): Promise<Attempt | undefined> {
-  const row = await queryOne<AttemptRow>(
-    db,
-    `SELECT ${ATTEMPT_COLUMNS} FROM authentication_attempt
-      WHERE interaction_hash = $1 AND expires_at > $2`,
-    [interactionHash(keyring, interactionUid), now],
-  )
-  return row && attemptFromRow(row)
 }
 
 /** Consumes it: of several that ask at once, one receives the attempt. */

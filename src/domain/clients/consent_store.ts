@@ -5,7 +5,7 @@ import { type Db, query, queryOne } from '../../platform/persistence/db.ts'
 import { isClientId } from './client.ts'
 import type { Consent, Requested } from './consent.ts'
 
-type ConsentRow = {
+export type ConsentRow = {
   account_id: string
   client_id: string
   openid_scopes: string[]
@@ -15,11 +15,13 @@ type ConsentRow = {
   updated_at: Date
 }
 
-const CONSENT_COLUMNS = `
-  consent.account_id, consent.client_id, consent.openid_scopes, consent.openid_claims,
+/** All but whose and for whom it is. */
+export const CONSENTED_COLUMNS = `
+  consent.openid_scopes, consent.openid_claims,
   consent.resource_scopes, consent.granted_at, consent.updated_at`
+const CONSENT_COLUMNS = `consent.account_id, consent.client_id, ${CONSENTED_COLUMNS}`
 
-function consentFromRow(row: ConsentRow): Consent {
+export function consentFromRow(row: ConsentRow): Consent {
   return {
     accountId: row.account_id,
     clientId: row.client_id,

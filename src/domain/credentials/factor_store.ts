@@ -6,6 +6,19 @@ export type SecondFactor = 'webauthn' | 'totp' | 'recovery_code' | 'sms'
 /** When a code by SMS is a second factor; see `authentication/sms_factor`. */
 export type SmsFactorPolicy = 'off' | 'beside_others' | 'alone'
 
+export type FactorRow = Record<SecondFactor, boolean>
+
+/** For a larger statement: what is there of each kind for `account`, a column or a parameter. */
+export function factorColumns(account: string): string {
+  return `EXISTS (SELECT 1 FROM webauthn_credential WHERE account_id = ${account}) AS webauthn,
+          EXISTS (SELECT 1 FROM totp_credential
+                   WHERE account_id = ${account} AND confirmed_at IS NOT NULL) AS totp,
+          EXISTS (SELECT 1 FROM recovery_code
+                   WHERE account_id = ${account} AND used_at IS NULL) AS recovery_code,
+          EXISTS (SELECT 1 FROM account WHERE id = ${account} AND phone_verified
+                     AND phone_factor_since IS NOT NULL) AS sms`
+}
+
 /**
  * The kinds that the account could use now, strongest first; recovery codes alone are none, and codes
  * by SMS alone as the policy says.
@@ -14,18 +27,11 @@ export async function listSecondFactors(
   { db, smsFactor }: { db: Db; smsFactor: SmsFactorPolicy },
   accountId: string,
 ): Promise<SecondFactor[]> {
-  const row = await queryOne<Record<SecondFactor, boolean>>(
-    db,
-    `SELECT EXISTS (SELECT 1 FROM webauthn_credential WHERE account_id = $1) AS webauthn,
-            EXISTS (SELECT 1 FROM totp_credential
-                     WHERE account_id = $1 AND confirmed_at IS NOT NULL) AS totp,
-            EXISTS (SELECT 1 FROM recovery_code
-                     WHERE account_id = $1 AND used_at IS NULL) AS recovery_code,
-            EXISTS (SELECT 1 FROM account WHERE id = $1 AND phone_verified
-                       AND phone_factor_since IS NOT NULL) AS sms`,
-    [accountId],
-  )
-  if (!row) return []
+  const row = await queryOne<FactorRow>(db, `SELECT ${factorColumns('$1')}`, [accountId])
+  return usableFactors(row!, smsFactor)
+}
+
+export function usableFactors(row: FactorRow, smsFactor: SmsFactorPolicy): SecondFactor[] {
   const sms = row.sms && smsFactor !== 'off'
   if (!row.webauthn && !row.totp && !(sms && smsFactor === 'alone')) return []
   const known = { ...row, sms }

@@ -7,7 +7,6 @@ import { findAccountById } from '../../domain/accounts/account_store.ts'
 import type { Field } from '../../domain/accounts/profile/profile_fields.ts'
 import { asksForProfile, missingFields } from '../../domain/authentication/ask_profile.ts'
 import type { Attempt } from '../../domain/authentication/attempt_store.ts'
-import { findAttempt } from '../../domain/authentication/attempt_store.ts'
 import { completeSignIn } from '../../domain/authentication/complete_sign_in.ts'
 import { findWaitingPerson, type WaitingPerson } from '../../domain/authentication/confirm_link.ts'
 import { type NextStep, nextStep } from '../../domain/authentication/next_step.ts'
@@ -29,6 +28,7 @@ import { rememberDevice } from './known_device.ts'
 import type { InteractionDeps, SessionOfInteraction } from './mount.ts'
 import { factorState, provenBefore } from './proven.ts'
 import { detailsOf, requestedOf } from './requested.ts'
+import { findSignInSoFar, type SignInSoFar } from './sign_in_so_far_store.ts'
 
 /**
  * One person's way through one authorization request. It begins where the engine sends the browser
@@ -86,16 +86,19 @@ export async function loadInteraction(deps: InteractionDeps, ctx: Context): Prom
   allowNativeTarget(ctx.res, details.params['redirect_uri'])
   const client = await deps.provider().Client.find(String(details.params['client_id']))
   if (!client) throw new InteractionLost(uid)
-  const attempt = await findAttempt(deps.db, deps.keyring, uid, deps.clock.now())
+  const now = deps.clock.now()
+  const soFar = await findSignInSoFar(deps, { uid, clientId: client.clientId, now })
+  const attempt = soFar?.attempt
   const accountId = attempt?.accountId ?? details.session?.accountId
   const requested = await requestedOf(details.params, client, deps)
   const missing = accountId
-    ? await missingOf(deps, { accountId, client, requested, details })
+    ? await missingOf(deps, { accountId, soFar, client, requested, details })
     : undefined
   const authorizationDetails = detailsOf(details.params)
   const asksAnew = missing !== undefined && !isNothing(missing)
   const proven = await provenBefore(deps, details, attempt)
-  const factors = proven && (await factorState(deps, ctx, { proven, details, client }))
+  const factors =
+    proven && (await factorState(deps, ctx, { proven, known: soFar?.factors, details, client }))
   const waiting = await findWaitingPerson(deps, uid)
   const signUp = attempt ? undefined : await pendingSignUp(deps, ctx, details)
   const person = await askedPerson(deps, client, accountId)
@@ -175,15 +178,17 @@ async function missingOf(
   deps: InteractionDeps,
   input: {
     accountId: string
+    soFar: SignInSoFar | undefined
     client: EngineClient
     requested: Requested
     details: EngineInteraction
   },
 ): Promise<Requested> {
-  const { accountId, client, requested, details } = input
+  const { accountId, soFar, client, requested, details } = input
   // RFC 8252 §8.6 and `prompt=consent`: asked again, whatever was allowed before.
   const askAgain = details.prompt.name === 'consent' && asksForConsent(details)
-  const consent = askAgain ? undefined : await findConsent(deps.db, accountId, client.clientId)
+  if (askAgain) return missingConsent(undefined, requested)
+  const consent = soFar ? soFar.consent : await findConsent(deps.db, accountId, client.clientId)
   return missingConsent(consent, requested)
 }
 

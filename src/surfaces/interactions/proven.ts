@@ -9,7 +9,7 @@ import {
   type MfaPolicy,
   needsHardware,
 } from '../../domain/authentication/second_factor.ts'
-import { listSecondFactors } from '../../domain/credentials/factor_store.ts'
+import { listSecondFactors, type SecondFactor } from '../../domain/credentials/factor_store.ts'
 import { listWebAuthnCredentials } from '../../domain/credentials/webauthn/webauthn_store.ts'
 import { isTrustedDevice } from '../../domain/sessions/trusted_device.ts'
 import type { EngineInteraction } from './interaction.ts'
@@ -45,10 +45,16 @@ export async function provenBefore(
 export async function factorState(
   deps: InteractionDeps,
   ctx: Context,
-  input: { proven: Proven; details: EngineInteraction; client: EngineClient },
+  input: {
+    proven: Proven
+    /** What is known already of the factors of whoever proved it. */
+    known: SecondFactor[] | undefined
+    details: EngineInteraction
+    client: EngineClient
+  },
 ): Promise<FactorState> {
   const { accountId, methods, risk } = input.proven
-  const enrolled = await listSecondFactors(deps, accountId)
+  const enrolled = input.known ?? (await listSecondFactors(deps, accountId))
   const neededAcr = deps.neededAcr(input.details.params, input.client)
   const policy = (input.client['mfa_policy'] as MfaPolicy | undefined) ?? deps.mfa
   const tokens = policy === 'never' ? [] : trustedDeviceTokens(ctx)

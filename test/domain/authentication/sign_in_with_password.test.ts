@@ -8,7 +8,6 @@ import {
   deleteAttempt,
   deleteAttemptsOfAccount,
   deleteExpiredAttempts,
-  findAttempt,
   upsertAttempt,
 } from '../../../src/domain/authentication/attempt_store.ts'
 import { endProofs } from '../../../src/domain/authentication/end_proofs.ts'
@@ -32,6 +31,7 @@ import {
   type DomainDatabase,
   domainDatabase,
   eventTypes,
+  findAttempt,
   keyring,
   movableClock,
   statementsOf,

@@ -9,7 +9,7 @@ import { createAccount } from '../../../src/domain/accounts/create_account.ts'
 import { PLAIN_PROFILE } from '../../../src/domain/accounts/profile/profile.ts'
 import { linkIdentity } from '../../../src/domain/authentication/admit_person.ts'
 import type { Method } from '../../../src/domain/authentication/assurance.ts'
-import { findAttempt, upsertAttempt } from '../../../src/domain/authentication/attempt_store.ts'
+import { upsertAttempt } from '../../../src/domain/authentication/attempt_store.ts'
 import { previewSync } from '../../../src/domain/directory_sync/dry_run.ts'
 import {
   type SyncDeps,
@@ -40,6 +40,7 @@ import {
   type DomainDatabase,
   domainDatabase,
   eventTypes,
+  findAttempt,
   keyring,
   movableClock,
   statementsOf,
