@@ -144,6 +144,11 @@ for (const [name, start] of [
       await cost(() => browser().get(url.href), [1, [0, 1]])
     })
 
+    it('a whole sign-in with password and consent, to its code: eight requests', async () => {
+      const newcomer = await addPerson(server)
+      await cost(() => authorize(server, party, newcomer), [26, [17, 12]])
+    })
+
     it('the exchange of a code, with or without refresh token, for an API or not', async () => {
       for (const [parameters, extra, commands] of [
         [{}, {}, 1],

@@ -68,6 +68,19 @@ describe('surfaces/oidc/adapters/codec', () => {
     })
   })
 
+  it('files an interaction under the account and the grant that it came to', () => {
+    const accountId = newId()
+    const result = { login: { accountId, amr: ['pwd'] }, consent: { grantId: 'new' } }
+    const before = codec.encode('Interaction', 'uid', { grantId: 'old' }, 60)
+    const after = codec.encode('Interaction', 'uid', { grantId: 'old', result }, 60)
+    expect(before.grantHash).to.deep.equal(codec.idHash('old'))
+    expect(before.accountId).to.equal(undefined)
+    expect(after.grantHash).to.deep.equal(codec.idHash('new'))
+    expect(after.accountId).to.equal(accountId)
+    const refused = codec.encode('Interaction', 'uid', { result: { error: 'access_denied' } }, 60)
+    expect(refused).to.deep.include({ grantHash: undefined, accountId: undefined })
+  })
+
   it('does not open what was moved from another row', () => {
     const one = codec.encode('DeviceCode', 'one', { userCode: 'AAAA' }, 60)
     const two = codec.encode('DeviceCode', 'two', { userCode: 'BBBB' }, 60)

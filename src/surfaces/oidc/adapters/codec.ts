@@ -55,12 +55,13 @@ export function createCodec(keyring: Keyring): Codec {
   function indexes(payload: Payload): Partial<OidcRecord> {
     const text = (key: string) =>
       typeof payload[key] === 'string' ? (payload[key] as string) : undefined
+    const outcome = outcomeOf(payload)
     const [grantId, uid, userCode] = [
-      text('grantId'),
+      outcome.grantId ?? text('grantId'),
       text('uid') ?? text('sessionUid'),
       text('userCode'),
     ]
-    const accountId = text('accountId')
+    const accountId = outcome.accountId ?? text('accountId')
     return {
       grantHash: grantId === undefined ? grantHashIn(payload) : idHash(grantId),
       uidHash: uid === undefined ? undefined : uidHash(uid),
@@ -69,6 +70,18 @@ export function createCodec(keyring: Keyring): Codec {
       clientId: text('clientId'),
     }
   }
+}
+
+/** What an interaction came to: the engine asks for both when it goes on with the request. */
+function outcomeOf({ result }: Payload): {
+  accountId: string | undefined
+  grantId: string | undefined
+} {
+  const { login, consent } = (result ?? {}) as {
+    login?: { accountId?: string }
+    consent?: { grantId?: string }
+  }
+  return { accountId: login?.accountId, grantId: consent?.grantId }
 }
 
 /** An exchanged token has no grant of its own: it names that of the token it was exchanged for. */

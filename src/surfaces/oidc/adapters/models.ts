@@ -81,3 +81,8 @@ const GRANT_BOUND_MODELS = [
 export function isGrantBound(model: ModelName): boolean {
   return (GRANT_BOUND_MODELS as readonly ModelName[]).includes(model)
 }
+
+/** Whoever looks one of these up needs its grant and account next. */
+export function bringsGrant(model: ModelName): boolean {
+  return model === 'Interaction' || isGrantBound(model)
+}

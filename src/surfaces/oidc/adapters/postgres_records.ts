@@ -1,5 +1,5 @@
 import { type Db, query, queryOne } from '../../../platform/persistence/db.ts'
-import { isGrantBound, type ModelName, partitionOf } from './models.ts'
+import { bringsGrant, isGrantBound, type ModelName, partitionOf } from './models.ts'
 import type { AccountBesideRecord, FoundRecord, OidcRecord, RecordKey } from './record.ts'
 
 /**
@@ -76,17 +76,23 @@ const SESSIONS = `(SELECT json_agg(json_build_object(
      FROM ${partitionOf('Session')} s
     WHERE s.uid_hash = t.uid_hash AND (s.expires_at IS NULL OR s.expires_at > now())) AS sessions`
 
-const BESIDE = `LEFT JOIN ${partitionOf('Grant')} g ON g.id_hash = t.grant_hash
-  LEFT JOIN account a ON a.id = t.account_id`
+const GRANT_JOIN = `LEFT JOIN ${partitionOf('Grant')} g ON g.id_hash = t.grant_hash`
+const ACCOUNT_JOIN = 'LEFT JOIN account a ON a.id = t.account_id'
 
-/** Grant-bound models bring their grant and session along; the others only the account. */
 function findText(model: ModelName, condition: string, { likeOthers = false } = {}): string {
-  if (isGrantBound(model)) {
-    return `SELECT ${columns('t')}, ${GRANT}, ${SESSIONS}, ${ACCOUNT}
-  FROM ${partitionOf(model)} t ${BESIDE} WHERE ${condition}`
-  }
-  return `SELECT ${columns('t')}, ${likeOthers ? `${NO_GRANT},` : ''} ${ACCOUNT}
-  FROM ${partitionOf(model)} t LEFT JOIN account a ON a.id = t.account_id WHERE ${condition}`
+  return `SELECT ${[columns('t'), ...besideColumns(model, likeOthers), ACCOUNT].join(', ')}
+  FROM ${partitionOf(model)} t ${bringsGrant(model) ? GRANT_JOIN : ''} ${ACCOUNT_JOIN}
+ WHERE ${condition}`
+}
+
+/**
+ * Grant-bound models bring their grant and session along, an interaction the grant that it came to;
+ * the others only the account.
+ */
+function besideColumns(model: ModelName, likeOthers: boolean): string[] {
+  if (isGrantBound(model)) return [GRANT, SESSIONS]
+  if (bringsGrant(model)) return [GRANT]
+  return likeOthers ? [NO_GRANT] : []
 }
 
 const texts = new Map<string, string>()
@@ -153,7 +159,8 @@ export async function findBeside(
   const row = await queryOne<BesideRow>(
     db,
     `SELECT ${GRANT}, ${SESSIONS}, ${ACCOUNT}
-  FROM (SELECT $1::bytea AS grant_hash, $2::bytea AS uid_hash, $3::uuid AS account_id) t ${BESIDE}`,
+  FROM (SELECT $1::bytea AS grant_hash, $2::bytea AS uid_hash, $3::uuid AS account_id) t
+  ${GRANT_JOIN} ${ACCOUNT_JOIN}`,
     [grantHash ?? null, uidHash ?? null, accountId ?? null],
   )
   return besideOf(row!)

@@ -4,7 +4,7 @@ import type { AuthEvent } from '../../../platform/events/event.ts'
 import type { Db } from '../../../platform/persistence/db.ts'
 import type { RedisClient } from '../../../platform/persistence/redis.ts'
 import { applyChanges, type Consumption } from './apply_changes.ts'
-import { isGrantBound, MODELS, type ModelName, TOKEN_MODELS } from './models.ts'
+import { bringsGrant, MODELS, type ModelName, TOKEN_MODELS } from './models.ts'
 import {
   findBeside,
   findRecord,
@@ -241,10 +241,10 @@ export class UnitOfWork {
     return record
   }
 
-  /** A token brings along what the engine asks for next, also where its own home is Redis. */
+  /** It brings along what the engine asks for next, also where its own home is Redis. */
   async #withBeside(record: OidcRecord): Promise<OidcRecord> {
     const { grantHash, uidHash, accountId } = record
-    if (!isGrantBound(record.model) || !grantHash) return record
+    if (!bringsGrant(record.model) || !grantHash) return record
     const beside = await findBeside(this.#stores.db, { grantHash, uidHash, accountId })
     return this.#keep({ record, ...beside })!
   }
