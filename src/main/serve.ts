@@ -4,6 +4,7 @@ import { createLogger } from '../platform/observability/logger.ts'
 import { createMetrics, type Metrics } from '../platform/observability/metrics.ts'
 import { type DbConnection, observeStatements } from '../platform/persistence/db.ts'
 import { compose, type Parts } from './compose.ts'
+import { letHelpersYield } from './helper_threads.ts'
 import { endInOrder, stoppingMs } from './process_lifetime.ts'
 import { releaseMemoryWhenQuiet } from './release_memory.ts'
 import { openStorage } from './storage.ts'
@@ -35,6 +36,7 @@ export async function serve(config: Config, role: Role, place = alone(config)): 
     const welcome = await start({ config, role, place, running })
     endInOrder(place.log, stop, { deadlineMs: stoppingMs(config.server) })
     welcome()
+    void letHelpersYield()
     releaseMemoryWhenQuiet()
   } catch (error) {
     await stop()
