@@ -72,7 +72,7 @@ export function interactionHash(keyring: Keyring, interactionUid: string): Buffe
  * @returns false where nothing was
  */
 export async function upsertAttempt(
-  tx: Db,
+  db: Db,
   keyring: Keyring,
   interactionUid: string,
   attempt: NewAttempt,
@@ -97,7 +97,7 @@ export async function upsertAttempt(
     add(risk ? JSON.stringify(risk) : null, 'jsonb'),
   ]
   const rows = await query(
-    tx,
+    db,
     `WITH ${held ? `${held}, ` : ''} ${appendedEventsCte(events, add, condition)}
      INSERT INTO authentication_attempt (interaction_hash, ${ATTEMPT_COLUMNS})
      SELECT ${row.join(', ')} ${condition}

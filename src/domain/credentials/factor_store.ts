@@ -8,16 +8,14 @@ export type SmsFactorPolicy = 'off' | 'beside_others' | 'alone'
 
 export type FactorRow = Record<SecondFactor, boolean>
 
-/** For a larger statement: what is there of each kind for `account`, a column or a parameter. */
-export function factorColumns(account: string): string {
-  return `EXISTS (SELECT 1 FROM webauthn_credential WHERE account_id = ${account}) AS webauthn,
-          EXISTS (SELECT 1 FROM totp_credential
-                   WHERE account_id = ${account} AND confirmed_at IS NOT NULL) AS totp,
-          EXISTS (SELECT 1 FROM recovery_code
-                   WHERE account_id = ${account} AND used_at IS NULL) AS recovery_code,
-          EXISTS (SELECT 1 FROM account WHERE id = ${account} AND phone_verified
-                     AND phone_factor_since IS NOT NULL) AS sms`
-}
+/** For a larger statement, which reads `account`: what is there of each kind. */
+export const FACTOR_COLUMNS = `
+  EXISTS (SELECT 1 FROM webauthn_credential WHERE account_id = account.id) AS webauthn,
+  EXISTS (SELECT 1 FROM totp_credential
+           WHERE account_id = account.id AND confirmed_at IS NOT NULL) AS totp,
+  EXISTS (SELECT 1 FROM recovery_code
+           WHERE account_id = account.id AND used_at IS NULL) AS recovery_code,
+  account.phone_verified AND account.phone_factor_since IS NOT NULL AS sms`
 
 /**
  * The kinds that the account could use now, strongest first; recovery codes alone are none, and codes
@@ -27,8 +25,9 @@ export async function listSecondFactors(
   { db, smsFactor }: { db: Db; smsFactor: SmsFactorPolicy },
   accountId: string,
 ): Promise<SecondFactor[]> {
-  const row = await queryOne<FactorRow>(db, `SELECT ${factorColumns('$1')}`, [accountId])
-  return usableFactors(row!, smsFactor)
+  const text = `SELECT ${FACTOR_COLUMNS} FROM account WHERE id = $1`
+  const row = await queryOne<FactorRow>(db, text, [accountId])
+  return row ? usableFactors(row, smsFactor) : []
 }
 
 export function usableFactors(row: FactorRow, smsFactor: SmsFactorPolicy): SecondFactor[] {

@@ -12,8 +12,8 @@ import {
   consentFromRow,
 } from '../../domain/clients/consent_store.ts'
 import {
+  FACTOR_COLUMNS,
   type FactorRow,
-  factorColumns,
   type SecondFactor,
   type SmsFactorPolicy,
   usableFactors,
@@ -37,9 +37,10 @@ export async function findSignInSoFar(
 ): Promise<SignInSoFar | undefined> {
   const row = await queryOne<AttemptRow & FactorRow & (ConsentRow | { client_id: null })>(
     db,
-    `SELECT attempt.*, consent.client_id, ${CONSENTED_COLUMNS}, ${factorColumns('attempt.account_id')}
+    `SELECT attempt.*, consent.client_id, ${CONSENTED_COLUMNS}, ${FACTOR_COLUMNS}
        FROM (SELECT ${ATTEMPT_COLUMNS} FROM authentication_attempt
               WHERE interaction_hash = $1 AND expires_at > $2) AS attempt
+       JOIN account ON account.id = attempt.account_id
        LEFT JOIN consent ON consent.account_id = attempt.account_id AND consent.client_id = $3`,
     [interactionHash(keyring, uid), now, clientId],
   )
