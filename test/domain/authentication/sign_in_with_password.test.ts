@@ -261,7 +261,7 @@ describe('domain/authentication/sign_in_with_password', function () {
       const result = await signIn({ identifier: username, interactionUid: username })
       expect(result.kind).to.equal('refused')
       expect(await findAttempt(db, keyring, username, clock.now())).to.equal(undefined)
-      expect(await toldOf(id, 'auth.login.factor_accepted')).to.equal(0)
+      expect(await eventTypes(db, id)).not.to.include('auth.login.factor_accepted')
     })
   }
 
@@ -281,13 +281,8 @@ describe('domain/authentication/sign_in_with_password', function () {
       return [signingIn]
     })
     expect((await result).kind).to.equal('refused')
-    expect(await toldOf(id, 'auth.login.factor_accepted')).to.equal(0)
+    expect(await eventTypes(db, id)).not.to.include('auth.login.factor_accepted')
   })
-
-  async function toldOf(accountId: string, type: string): Promise<number> {
-    const text = 'SELECT 1 FROM event_outbox WHERE subject = $1 AND type = $2'
-    return (await query(db, text, [accountId, type])).length
-  }
 
   describe('the attempt', () => {
     const now = new Date('2026-01-01T00:00:00Z')
